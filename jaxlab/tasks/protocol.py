@@ -1,0 +1,68 @@
+"""What the engine asks of a task, and nothing more: pure functions of one state pytree."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import jax
+import numpy as np
+
+from jaxlab.data.dataset import Dataset
+from jaxlab.figures import Figure
+
+Batch = dict[str, jax.Array]
+State = Any  # a pytree, usually {network name: TrainState}
+Sums = dict[str, tuple[jax.Array, jax.Array]]  # metric -> (total, weight), two scalars
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """What a finished run hands to `Task.report`. Lists have one entry a replica."""
+
+    states: Sequence[State]
+    history: Sequence[Mapping[str, Any]]  # one row an epoch: {'epoch', 'step', 'train_loss': [R], ...}
+    outputs: Mapping[str, Sequence[Mapping[str, np.ndarray]]]  # split -> per replica: name -> [N, ...], in the split's order
+    snapshots: Sequence[tuple[int, Any]]  # (epoch, what Task.snapshot returned for the first replica)
+    metrics: Mapping[str, Sequence[float]]  # 'test_accuracy' -> one value a replica
+    key: jax.Array
+    needs: Mapping[str, 'Needed'] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Needed:
+    """Another experiment's trained network that this one is judged with or starts from (`config.needs`)."""
+
+    task: Any
+    state: State
+    metrics: Mapping[str, Sequence[float]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """Figures and tables in reading order, extra metrics (one value a replica), and remarks in plain words."""
+
+    figures: Sequence[Figure] = ()
+    metrics: Mapping[str, Sequence[float]] = dataclasses.field(default_factory=dict)
+    remarks: Sequence[str] = ()
+
+
+class Task(Protocol):
+    """A kind of learning."""
+
+    def init(self, key: jax.Array, example: Batch) -> State:
+        """The state before the first step. example: one prepared batch (shapes and dtypes matter, values may be zeros)."""
+
+    def train_step(self, state: State, batch: Batch, key: jax.Array) -> tuple[State, Sums]:
+        """One update."""
+
+    def eval_step(self, state: State, batch: Batch, key: jax.Array) -> tuple[Sums, dict[str, jax.Array]]:
+        """Metrics of one batch, and per-example outputs ([N, ...]) for the report."""
+
+    def snapshot(self, state: State, key: jax.Array) -> Any:
+        """Arrays to look at while training goes on (a GAN's grid from fixed noise), or None."""
+
+    def networks(self) -> Mapping[str, Any]:
+        """Network name -> (Flax module, example inputs) for the model table."""
+
+    def report(self, record: Record, data: Dataset) -> Report:
+        """Figures, tables and further metrics of a finished run (host side)."""
