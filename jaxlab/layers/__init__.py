@@ -1,0 +1,10 @@
+"""Building blocks with their own maths: equal to stock Flax in results, and fast on a CPU inside compiled loops."""
+
+from jaxlab.layers.conv import Conv as Conv
+from jaxlab.layers.conv import ConvTranspose as ConvTranspose
+from jaxlab.layers.dense import Dense as Dense
+from jaxlab.layers.dropout import Dropout as Dropout
+from jaxlab.layers.dropout import normal_per_example as normal_per_example
+from jaxlab.layers.normalization import BatchNorm as BatchNorm
+from jaxlab.layers.pool import avg_pool as avg_pool
+from jaxlab.layers.pool import max_pool as max_pool

@@ -1,0 +1,100 @@
+"""Convolutions, equal to Flax's in parameters and results."""
+
+import math
+from collections.abc import Sequence
+
+import flax.linen as nn
+import jax
+from jaxtyping import Array, Float
+
+from jaxlab.layers import initializers
+
+Sizes = int | Sequence[int]
+Padding = str | int | Sequence[int | tuple[int, int]]
+
+
+def _each(sizes: Sizes, space: int) -> tuple[int, ...]:
+    return (sizes,) * space if isinstance(sizes, int) else tuple(sizes)
+
+
+class Conv(nn.Module):
+    """A convolution over x [N, *space, C], kernel [*kernel_size, C / groups, D]: `flax.linen.Conv`, fast on a CPU too.
+
+    An int as `kernel_size` means two spatial dimensions (or as many as x has). `init_scheme` ('torch', 'keras',
+    'lecun') chooses how kernel and bias start; `kernel_init` and `bias_init` overrule it one by one.
+    """
+
+    features: int
+    kernel_size: Sizes
+    strides: Sizes = 1
+    padding: Padding = 'SAME'
+    kernel_dilation: Sizes = 1
+    feature_group_count: int = 1
+    use_bias: bool = True
+    dtype: jax.typing.DTypeLike | None = None
+    init_scheme: str = 'lecun'
+    kernel_init: initializers.Initializer | None = None
+    bias_init: initializers.Initializer | None = None
+
+    @nn.compact
+    def __call__(self, x: Float[Array, 'N *space C']) -> Float[Array, 'N *out D']:
+        space = x.ndim - 2
+        size = _each(self.kernel_size, space)
+        shape = (*size, x.shape[-1] // self.feature_group_count, self.features)
+        kernel = self.param('kernel', self.kernel_init or initializers.kernel_init(self.init_scheme), shape)
+        bias = None
+        if self.use_bias:
+            fan_in = math.prod(shape[:-1])
+            bias = self.param('bias', self.bias_init or initializers.bias_init(self.init_scheme, fan_in), shape[-1:])
+        x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
+        padding = nn.linear.canonicalize_padding(self.padding, space)
+        letters = 'DHW'[-space:]
+        y = jax.lax.conv_general_dilated(
+            x,
+            kernel,
+            _each(self.strides, space),
+            padding,
+            rhs_dilation=_each(self.kernel_dilation, space),
+            dimension_numbers=(f'N{letters}C', f'{letters}IO', f'N{letters}C'),
+            feature_group_count=self.feature_group_count,
+        )
+        return y if bias is None else y + bias
+
+
+class ConvTranspose(nn.Module):
+    """A transposed convolution over x [N, *space, C]: `flax.linen.ConvTranspose`, fast on a CPU too.
+
+    The kernel is [*kernel_size, C, D], or [*kernel_size, D, C] with `transpose_kernel` (then it is exactly the gradient
+    of the convolution D -> C, as Keras and PyTorch define it: their kernels fit).
+    """
+
+    features: int
+    kernel_size: Sizes
+    strides: Sizes = 1
+    padding: Padding = 'SAME'
+    use_bias: bool = True
+    transpose_kernel: bool = False
+    dtype: jax.typing.DTypeLike | None = None
+    init_scheme: str = 'lecun'
+    kernel_init: initializers.Initializer | None = None
+    bias_init: initializers.Initializer | None = None
+
+    @nn.compact
+    def __call__(self, x: Float[Array, 'N *space C']) -> Float[Array, 'N *out D']:
+        space = x.ndim - 2
+        size = _each(self.kernel_size, space)
+        channels = (self.features, x.shape[-1]) if self.transpose_kernel else (x.shape[-1], self.features)
+        transposed = not self.transpose_kernel
+        kernel_init = self.kernel_init or initializers.kernel_init(self.init_scheme, transposed)
+        kernel = self.param('kernel', kernel_init, (*size, *channels))
+        bias = None
+        if self.use_bias:
+            fan_in = math.prod(size) * self.features
+            bias_init = self.bias_init or initializers.bias_init(self.init_scheme, fan_in)
+            bias = self.param('bias', bias_init, (self.features,))
+        x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
+        padding = nn.linear.canonicalize_padding(self.padding, space)
+        y = jax.lax.conv_transpose(
+            x, kernel, _each(self.strides, space), padding, transpose_kernel=self.transpose_kernel
+        )
+        return y if bias is None else y + bias

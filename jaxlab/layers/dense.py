@@ -1,0 +1,33 @@
+"""A dense layer whose start can be PyTorch's, Keras' or Flax's."""
+
+import flax.linen as nn
+import jax
+from jaxtyping import Array, Float
+
+from jaxlab.layers import initializers
+
+
+class Dense(nn.Module):
+    """`x @ kernel + bias`, parameters as in `flax.linen.Dense`.
+
+    `init` ('torch', 'keras', 'lecun') chooses how both start; `kernel_init` and `bias_init` overrule it one by one.
+    """
+
+    features: int
+    use_bias: bool = True
+    dtype: jax.typing.DTypeLike | None = None
+    init_scheme: str = 'lecun'
+    kernel_init: initializers.Initializer | None = None
+    bias_init: initializers.Initializer | None = None
+
+    @nn.compact
+    def __call__(self, x: Float[Array, '... C']) -> Float[Array, '... D']:
+        kernel_init = self.kernel_init or initializers.kernel_init(self.init_scheme)
+        kernel = self.param('kernel', kernel_init, (x.shape[-1], self.features))
+        bias = None
+        if self.use_bias:
+            bias_init = self.bias_init or initializers.bias_init(self.init_scheme, x.shape[-1])
+            bias = self.param('bias', bias_init, (self.features,))
+        x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
+        y = x @ kernel
+        return y if bias is None else y + bias
