@@ -1,0 +1,86 @@
+"""Can one line do it, and with how much room? (A01, C05, C14, C18)
+
+The decision is a linear programme, so "not separable" is a proof and not a run that was given up.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import ArrayLike, Float
+
+from jaxlab.errors import UserError
+from jaxlab.neurons import shapes
+
+
+class Separability(NamedTuple):
+    """`weights` have the bias first and norm 1 in (w1, w2, ...); `margin` is the least distance of a sample to the line."""
+
+    separable: bool
+    weights: Float[np.ndarray, 'W'] | None
+    margin: float
+
+
+def signs(targets: ArrayLike) -> Float[np.ndarray, 'N']:
+    """+1 for the larger of the two target values, -1 for the other one."""
+    targets = np.asarray(targets, np.float64)
+    values = np.unique(targets)
+    if targets.ndim != 1 or len(values) > 2:
+        raise UserError(f'separability needs one target a sample and at most two different ones, got {len(values)}')
+    return np.where(targets > 0.5 * (values[0] + values[-1]), 1.0, -1.0) if len(values) == 2 else np.ones(len(targets))
+
+
+def separability(inputs: ArrayLike, targets: ArrayLike) -> Separability:
+    r"""Decides by a linear programme whether a line (plane, ...) separates the two classes.
+
+    $$\max_{w, b, m} m \quad\text{with}\quad s_i (b + w\cdot x_i) \ge m,\; -1 \le w_j \le 1,\qquad s_i = \pm 1$$
+
+    The box keeps the programme bounded; the classes are separable exactly when the best m is positive.
+    """
+    from scipy.optimize import linprog  # a third of a second: only where the question is asked
+
+    points, side = np.asarray(inputs, np.float64), signs(targets)
+    if points.ndim != 2:
+        raise UserError(f'inputs: expected rows of numbers, got shape {points.shape}')
+    shapes.same_count(points.shape[0], side.shape[0])
+    count, features = points.shape
+    if len(np.unique(side)) < 2:  # one class only: any line beyond all the points will do
+        bias = np.zeros(1 + features)
+        bias[0] = side[0]
+        return Separability(True, bias, float('inf'))
+    rows = np.concatenate([np.ones((count, 1)), points], axis=1) * side[:, None]
+    answer = linprog(c=[0.0] * (1 + features) + [-1.0], A_ub=np.concatenate([-rows, np.ones((count, 1))], axis=1),
+                     b_ub=np.zeros(count), bounds=[(None, None)] + [(-1.0, 1.0)] * features + [(None, None)])
+    if not answer.success or answer.x[-1] <= 1e-9 * max(1.0, np.abs(points).max()):
+        return Separability(False, None, 0.0)
+    weights = answer.x[:-1] / np.linalg.norm(answer.x[1:-1])
+    return Separability(True, weights, distance_to_line(weights, points, targets))
+
+
+def distance_to_line(weights: ArrayLike, inputs: ArrayLike, targets: ArrayLike) -> float:
+    """Least signed distance of a sample to the line w0 + w.x = 0, negative where one lies on the wrong side."""
+    weights, points = np.asarray(weights, np.float64), np.asarray(inputs, np.float64)
+    norm = np.linalg.norm(weights[1:])
+    if norm == 0.0:
+        return float('nan')  # zero weights draw no line
+    return float(np.min(signs(targets) * (weights[0] + points @ weights[1:])) / norm)
+
+
+def _augmented(inputs: ArrayLike, width: int) -> Float[np.ndarray, 'N W']:
+    """Samples with their leading 1 where there is a bias weight; always float64."""
+    points = np.asarray(inputs, np.float64)
+    return points if points.shape[1] == width else np.concatenate([np.ones((len(points), 1)), points], axis=1)
+
+
+def margin(weights: ArrayLike, inputs: ArrayLike) -> float:
+    r"""$\gamma = \min_i |w\cdot x_i| / \lVert w\rVert$ in the augmented space (x with its leading 1, w with its bias)."""
+    weights = np.asarray(weights, np.float64)
+    rows = _augmented(inputs, len(weights))
+    norm = np.linalg.norm(weights)
+    return float(np.min(np.abs(rows @ weights)) / norm) if norm else float('nan')
+
+
+def mistake_bound(weights: ArrayLike, inputs: ArrayLike) -> float:
+    r"""Novikoff: weights that separate with margin $\gamma$ allow a zero start at most $(R/\gamma)^2$ updates."""
+    rows = _augmented(inputs, len(np.asarray(weights)))
+    gamma = margin(weights, inputs)
+    return float(np.max(np.sum(rows**2, axis=1)) / gamma**2) if gamma > 0 else float('inf')

@@ -1,0 +1,68 @@
+"""Shapes and codings that every worked computation shares, with errors in one line where a user's numbers do not fit."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float
+
+from jaxlab.errors import UserError, lookup
+
+
+class Coding(NamedTuple):
+    """How a unit says no and yes."""
+
+    no: float
+    yes: float
+
+
+CODINGS = {'binary': Coding(0.0, 1.0), 'bipolar': Coding(-1.0, 1.0)}
+
+
+def coding_of(name: str) -> Coding:
+    """The coding of that name: `binary` (0, 1) or `bipolar` (-1, 1)."""
+    return lookup(CODINGS, name, 'coding')
+
+
+def as_floats(values: ArrayLike, what: str, ndim: int) -> Float[Array, '...']:
+    """A floating-point array of `ndim` axes in the precision that JAX is set to, or an error that says what is wrong."""
+    try:
+        array = jnp.asarray(values)
+        array = array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(float)
+    except (TypeError, ValueError) as error:
+        raise UserError(f'{what}: rows of different length or entries that are not numbers') from error
+    if array.ndim != ndim:
+        raise UserError(f'{what}: expected {ndim} axes, got shape {array.shape}')
+    return array
+
+
+def same_count(samples: int, targets: int) -> None:
+    """Refuses to drop samples in silence (spec C11: three samples, two targets, the third was never used)."""
+    if samples != targets:
+        raise UserError(f'{samples} samples but {targets} targets: give one target a sample')
+
+
+def pad_rows(inputs: Float[Array, 'N D'], width: int) -> Float[Array, 'N W']:
+    """Samples as rows, a leading 1 (bias) put in front where the weights expect one more entry than a sample has."""
+    features = inputs.shape[1]
+    if width == features:
+        return inputs
+    if width == features + 1:
+        return jnp.concatenate([jnp.ones_like(inputs[:, :1]), inputs], axis=1)
+    raise UserError(f'{width} weights do not fit samples of {features} numbers: '
+                    f'give {features} weights, or {features + 1} with the bias first')
+
+
+def samples_and_targets(inputs: ArrayLike, targets: ArrayLike, width: int) -> tuple[Array, Array]:
+    """Checked samples with their bias [N, width] and targets [N] of one unit."""
+    inputs, targets = as_floats(inputs, 'inputs', 2), as_floats(targets, 'targets', 1)
+    same_count(inputs.shape[0], targets.shape[0])
+    return pad_rows(inputs, width), targets
+
+
+def check_coding(targets: ArrayLike, coding: str) -> None:
+    """Every target must be one of the two values of the coding (on the host: it reads the values)."""
+    valid = coding_of(coding)
+    strange = sorted(set(np.unique(np.asarray(targets))) - {valid.no, valid.yes})
+    if strange:
+        raise UserError(f'target {strange[0]:g} is not in the {coding} coding: valid are {valid.no:g} and {valid.yes:g}')
