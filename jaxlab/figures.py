@@ -31,6 +31,9 @@ class Lines(Figure):
     y_log: bool = False
     markers: bool = False
     horizontal: Mapping[str, float] = dataclasses.field(default_factory=dict)  # label -> y (published value, chance, ...)
+    vertical: Mapping[str, float] = dataclasses.field(default_factory=dict)  # label -> x (best epoch, end of the history)
+    bands: Mapping[str, tuple[np.ndarray, np.ndarray]] = dataclasses.field(default_factory=dict)  # series -> (low, high) [T]
+    x_names: Sequence[str] = ()  # names of the x values 0, 1, 2 ... where x counts things (variants, classes)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +48,19 @@ class Bars(Figure):
 
 
 @dataclasses.dataclass(frozen=True)
+class Box:
+    """A rectangle on an image, in pixels from the top left corner; `dashed` for the truth beside a prediction."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+    label: str = ''
+    colour: int = 0  # index into the palette, usually the class
+    dashed: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class Images(Figure):
     """A grid of images. images: [N, H, W, C] float in [low, high], C 1 or 3; captions: one an image, or none."""
 
@@ -55,6 +71,7 @@ class Images(Figure):
     columns: int = 8
     low: float = 0.0
     high: float = 1.0
+    boxes: Sequence[Sequence[Box]] = ()  # one list an image, or none
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,10 +97,15 @@ class Matrix(Figure):
 
 @dataclasses.dataclass(frozen=True)
 class Points(Figure):
-    """A plane with labelled points, lines and arrows. groups: label -> [N, 2]; lines: label -> [M, 2] (a polyline)."""
+    """A plane with labelled points, lines and arrows. groups: label -> [N, 2]; lines: label -> [M, 2] (a polyline).
+
+    arrows: label -> [N, 4], each (x, y, dx, dy); words: label of the group -> N strings beside its points.
+    """
 
     groups: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     lines: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    arrows: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    words: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
     x_label: str = ''
     y_label: str = ''
     x_range: tuple[float, float] | None = None
@@ -138,3 +160,24 @@ class Worked(Figure):
     """A worked computation, typeset step by step (LaTeX without dollar signs; becomes MathML)."""
 
     steps: Sequence[Step] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Node:
+    """One node of a `Graph` at (column, row); `value` and `gradient` are printed above and below it."""
+
+    label: str
+    column: float
+    row: float
+    value: str = ''
+    gradient: str = ''
+    kind: int = 0  # index into the palette: inputs, parameters, operations, loss ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Graph(Figure):
+    """A computation graph or a small network. nodes: name -> Node; edges: (from, to, label). kinds: names for the legend."""
+
+    nodes: Mapping[str, Node] = dataclasses.field(default_factory=dict)
+    edges: Sequence[tuple[str, str, str]] = ()
+    kinds: Sequence[str] = ()
