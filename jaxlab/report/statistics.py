@@ -1,0 +1,245 @@
+"""Error bars that say what they are: intervals and tests for few replicas, pairs, folds, and one test set.
+
+SciPy is imported when a function is called. Every interval carries its level, its n and the name of its method, so that
+a report never has to guess. What to use when:
+
+| situation | function |
+|---|---|
+| replicas of one configuration | `t_interval`, `bounded_interval` for metrics in [0, 1], or `metric_interval` that chooses |
+| two variants, same seeds and data order | `paired_interval` and `sign_flip` |
+| two variants, different seeds | `welch` |
+| folds of a cross-validation | `nadeau_bengio` |
+| two trained models on one test set | `mcnemar` |
+| one accuracy on one test set | `wilson` |
+| several comparisons at once | `holm` |
+"""
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+LARGEST_EXACT = 16  # 2 ** 16 sign patterns are enumerated; above, random ones are drawn
+
+
+@dataclasses.dataclass(frozen=True)
+class Interval:
+    """A confidence interval, with what a reader must know about it."""
+
+    low: float
+    high: float
+    n: int
+    level: float = 0.95
+    method: str = ''
+
+
+@dataclasses.dataclass(frozen=True)
+class Test:
+    """A two-sided test. `statistic` is named by `method`; `remark` says what the p value cannot say."""
+
+    __test__ = False  # not a test case, whatever pytest thinks of the name
+
+    p: float
+    n: int
+    statistic: float
+    method: str
+    remark: str = ''
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """A mean difference with its interval and its test."""
+
+    mean: float
+    interval: Interval | None
+    test: Test
+
+
+def mean(values: Sequence[float]) -> float:
+    """The mean, NaN without values."""
+    return float(np.mean(values)) if len(values) else math.nan
+
+
+def std(values: Sequence[float]) -> float:
+    """The sample standard deviation (n - 1), NaN below two values."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
+
+
+def t_interval(values: Sequence[float], level: float = 0.95) -> Interval | None:
+    """Student's interval of the mean: `mean +- t(n - 1) * std / sqrt(n)`; None below two values (n from 3 is advised)."""
+    n = len(values)
+    if n < 2 or not np.all(np.isfinite(values)):
+        return None
+    half = _t_quantile(level, n - 1) * std(values) / math.sqrt(n)
+    centre = mean(values)
+    return Interval(centre - half, centre + half, n, level, "Student's t")
+
+
+def bounded_interval(values: Sequence[float], level: float = 0.95, low: float = 0.0, high: float = 1.0) -> Interval | None:
+    """Student's interval on the logit scale, so that it never leaves (low, high).
+
+    The logit of a bound is infinite: with a value at 0 or 1 this falls back to the plain interval, clipped.
+    """
+    scaled = (np.asarray(values, np.float64) - low) / (high - low)
+    if len(scaled) < 2 or not np.all(np.isfinite(scaled)):
+        return None
+    if np.any(scaled < 0) or np.any(scaled > 1):
+        raise ValueError(f'values outside [{low}, {high}]')
+    if np.any(scaled == 0) or np.any(scaled == 1):
+        plain = t_interval(values, level)
+        assert plain is not None
+        return Interval(max(plain.low, low), min(plain.high, high), plain.n, level, "Student's t, clipped")
+    inside = t_interval(np.log(scaled / (1 - scaled)), level)
+    assert inside is not None
+    back = [low + (high - low) * _sigmoid(end) for end in (inside.low, inside.high)]
+    return Interval(back[0], back[1], inside.n, level, "Student's t on the logit")
+
+
+def metric_interval(values: Sequence[float], bounded: bool, level: float = 0.95) -> Interval | None:
+    """The interval for one metric's replicas: on the logit where the metric lies in [0, 1], else plain."""
+    array = np.asarray(values, np.float64)
+    if bounded and len(array) and np.all((array >= 0) & (array <= 1)):
+        return bounded_interval(array, level)
+    return t_interval(array, level)
+
+
+def paired_interval(values: Sequence[float], reference: Sequence[float], level: float = 0.95) -> Interval | None:
+    """Student's interval of the mean of `values - reference`, paired by position (same seed, same data order)."""
+    interval = t_interval(_differences(values, reference), level)
+    return dataclasses.replace(interval, method='paired t') if interval else None
+
+
+def sign_flip(differences: Sequence[float]) -> Test:
+    """The exact sign-flip (permutation) test of 'the differences are symmetric around 0', two-sided.
+
+    All 2^n sign patterns are equally likely under the hypothesis; p is the share whose |sum| is at least the observed
+    one. The smallest possible p is therefore 2 / 2^n: with n below 6 it cannot reach 0.05, and the remark says so.
+    """
+    values = np.asarray(differences, np.float64)
+    n = len(values)
+    observed = abs(float(values.sum()))
+    threshold = observed - 1e-12 * float(np.abs(values).sum())
+    method, remark = 'exact sign-flip test', ''
+    if n <= LARGEST_EXACT:
+        signs = np.array(list(itertools.product((-1.0, 1.0), repeat=n))).reshape(2 ** n, n)
+        p = float(np.mean(np.abs(signs @ values) >= threshold))
+    else:
+        draws = 100_000
+        signs = np.random.default_rng(0).choice((-1.0, 1.0), size=(draws, n))
+        p = float((1 + np.sum(np.abs(signs @ values) >= threshold)) / (1 + draws))
+        method = f'sign-flip test, {draws} random sign patterns'
+    if n < 6:
+        remark = f'cannot reach 0.05 with n = {n} (smallest possible p {min(1.0, 2 / 2 ** n):.3g})'
+    return Test(p, n, float(values.mean()) if n else math.nan, method, remark)
+
+
+def paired(values: Sequence[float], reference: Sequence[float], level: float = 0.95) -> Difference:
+    """The paired comparison: mean difference, its t interval, and the exact sign-flip test."""
+    differences = _differences(values, reference)
+    return Difference(mean(differences), paired_interval(values, reference, level), sign_flip(differences))
+
+
+def welch(values: Sequence[float], reference: Sequence[float], level: float = 0.95) -> Difference:
+    """Welch's comparison of two unpaired samples (different seeds, variances need not agree)."""
+    from scipy import stats
+
+    a, b = np.asarray(values, np.float64), np.asarray(reference, np.float64)
+    centre = mean(a) - mean(b)
+    if len(a) < 2 or len(b) < 2:
+        nothing = Test(math.nan, len(a) + len(b), math.nan, "Welch's t", 'needs two values on each side')
+        return Difference(centre, None, nothing)
+    va, vb = a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)
+    error, n = math.sqrt(va + vb), len(a) + len(b)
+    if error == 0:
+        return Difference(centre, Interval(centre, centre, n, level, 'Welch'),
+                          Test(1.0 if centre == 0 else 0.0, n, math.nan, "Welch's t", 'no spread at all'))
+    degrees = (va + vb) ** 2 / (va ** 2 / (len(a) - 1) + vb ** 2 / (len(b) - 1))
+    half = _t_quantile(level, degrees) * error
+    statistic = centre / error
+    p = float(2 * stats.t.sf(abs(statistic), degrees))
+    return Difference(centre, Interval(centre - half, centre + half, n, level, 'Welch'),
+                      Test(p, n, statistic, "Welch's t"))
+
+
+def nadeau_bengio(differences: Sequence[float], train_size: int, test_size: int, level: float = 0.95) -> Difference:
+    """Folds share training examples, so their spread is too small: Nadeau and Bengio's corrected resampled t (2003).
+
+    The variance of the mean is `(1 / n + test_size / train_size) * var` instead of `var / n`.
+    """
+    from scipy import stats
+
+    values = np.asarray(differences, np.float64)
+    n, centre = len(values), mean(differences)
+    if n < 2:
+        return Difference(centre, None, Test(math.nan, n, math.nan, 'Nadeau-Bengio t', 'needs two folds'))
+    error = math.sqrt((1 / n + test_size / train_size) * float(values.var(ddof=1)))
+    half = _t_quantile(level, n - 1) * error
+    statistic = centre / error if error else (math.nan if centre == 0 else math.copysign(math.inf, centre))
+    p = 1.0 if math.isnan(statistic) else float(2 * stats.t.sf(abs(statistic), n - 1))
+    return Difference(centre, Interval(centre - half, centre + half, n, level, 'Nadeau-Bengio t'),
+                      Test(p, n, statistic, 'Nadeau-Bengio t'))
+
+
+def mcnemar(correct: Sequence[bool], reference_correct: Sequence[bool]) -> Test:
+    """McNemar's exact test of two trained models on the same examples: only the disagreements count.
+
+    statistic: the examples that only the first has right minus those that only the reference has right.
+    """
+    from scipy import stats
+
+    first, second = np.asarray(correct, bool), np.asarray(reference_correct, bool)
+    if first.shape != second.shape:
+        raise ValueError(f'both models must be judged on the same examples: {first.shape} and {second.shape}')
+    only_first, only_second = int(np.sum(first & ~second)), int(np.sum(~first & second))
+    disagreements = only_first + only_second
+    p = float(stats.binomtest(only_first, disagreements, 0.5).pvalue) if disagreements else 1.0
+    remark = f'{disagreements} of {first.size} examples judged differently: {only_first} against {only_second}'
+    return Test(p, first.size, only_first - only_second, "McNemar's exact test", remark)
+
+
+def wilson(successes: float, total: int, level: float = 0.95) -> Interval | None:
+    """Wilson's score interval of a share: how far another test set of this size would move one model's accuracy."""
+    if total <= 0:
+        return None
+    from scipy import stats
+
+    z = float(stats.norm.ppf(0.5 + level / 2))
+    share = successes / total
+    scale = 1 + z * z / total
+    centre = (share + z * z / (2 * total)) / scale
+    half = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total)) / scale
+    low = 0.0 if share == 0 else centre - half
+    high = 1.0 if share == 1 else centre + half
+    return Interval(max(low, 0.0), min(high, 1.0), total, level, 'Wilson')
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's adjusted p values, in the given order: controls the chance of any false claim among several.
+
+    NaN (no test possible) stays NaN and does not count as a comparison.
+    """
+    adjusted = [math.nan] * len(p_values)
+    order = sorted((i for i, p in enumerate(p_values) if not math.isnan(p)), key=lambda i: p_values[i])
+    highest = 0.0
+    for rank, i in enumerate(order):
+        highest = max(highest, min(1.0, (len(order) - rank) * p_values[i]))
+        adjusted[i] = highest
+    return adjusted
+
+
+def _differences(values: Sequence[float], reference: Sequence[float]) -> np.ndarray:
+    if len(values) != len(reference):
+        raise ValueError(f'pairs need as many values on both sides: {len(values)} and {len(reference)}')
+    return np.asarray(values, np.float64) - np.asarray(reference, np.float64)
+
+
+def _t_quantile(level: float, degrees: float) -> float:
+    from scipy import stats
+
+    return float(stats.t.ppf(0.5 + level / 2, degrees))
+
+
+def _sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
