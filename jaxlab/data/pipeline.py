@@ -1,0 +1,143 @@
+"""From a source's parts to a `Dataset`: splits, limits, the disjointness check and the functions on the device."""
+
+import hashlib
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxlab.data import splits as rules
+from jaxlab.data.dataset import Batch, Raw, Split
+from jaxlab.errors import UserError, closest
+
+SPLIT_RULES = ('official', 'pooled')
+HASH_LIMIT = 2 << 30  # bytes of examples above which contents are not compared
+
+
+def make_splits(raw: Raw, settings: Mapping[str, Any]) -> dict[str, Split]:
+    """Train, validation and test by the rule in `settings` (the defaults of `load` filled in)."""
+    rule, seed = settings['split'], settings['split_seed']
+    if rule not in SPLIT_RULES:
+        raise UserError(f'unknown data.split {rule!r}; {closest(rule, SPLIT_RULES)}')
+    if set(raw.parts) == {'train'}:
+        parts = dict(raw.parts)
+    elif 'all' in raw.parts or rule == 'pooled':
+        whole = pool(list(raw.parts.values()))
+        # A source without an official split is always divided class by class.
+        stratify = settings['stratify'] or 'all' in raw.parts
+        rest, test = _divide(whole, settings['test_fraction'], seed, stratify, 'test_fraction')
+        parts = {'train': rest, 'test': test}
+    else:
+        parts = dict(raw.parts)
+    if settings['validation_fraction'] and 'validation' not in parts:
+        train, validation = _divide(parts['train'], settings['validation_fraction'], seed, settings['stratify'],
+                                    'validation_fraction')
+        parts |= {'train': train, 'validation': validation}
+    parts = {name: parts[name] for name in ('train', 'validation', 'test') if name in parts}
+    limits = {'train': settings['limit'], 'validation': settings['eval_limit'], 'test': settings['eval_limit']}
+    return {name: limited(part, limits[name], seed) for name, part in parts.items()}
+
+
+def pool(parts: list[Split]) -> Split:
+    """The parts one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    origin = np.concatenate([part.origin for part in parts])
+    labels = None if parts[0].labels is None else np.concatenate([part.labels for part in parts])
+    if parts[0].arrays is None:
+        return Split(len(origin), None, origin, parts[0].reader, labels)
+    arrays = {name: np.concatenate([part.arrays[name] for part in parts]) for name in parts[0].arrays}
+    return Split(len(origin), arrays, origin, labels=labels)
+
+
+def _divide(part: Split, fraction: float, seed: int, stratify: bool, field: str) -> tuple[Split, Split]:
+    held = rules.held_out(part.size, fraction)
+    if not 0 < held < part.size:
+        raise UserError(f'data.{field}={fraction} of {part.size:,} examples leaves nothing on one side; '
+                        'valid: above 0 and below 1')
+    if stratify and part.labels is not None and np.ndim(part.labels) == 1:
+        rest, out = rules.stratified(part.labels, fraction, seed)
+    else:
+        rest, out = rules.permuted(part.size, fraction, seed)
+    return part.take(rest), part.take(out)
+
+
+def limited(part: Split, limit: int, seed: int) -> Split:
+    """The split, or `limit` of its examples: the first of a seeded permutation, kept in the split's own order.
+
+    (Not simply the first, because folders come sorted by class; a larger limit contains the smaller one's examples.)
+    """
+    if not limit or limit >= part.size:
+        return part
+    return part.take(np.sort(np.random.RandomState(seed).permutation(part.size)[:limit]))
+
+
+def disjointness_note(splits: Mapping[str, Split]) -> str:
+    """Asserts that no example lies in two splits, and says how many contents do."""
+    names = list(splits)
+    for at, name in enumerate(names):
+        for other in names[at + 1 :]:
+            shared = np.intersect1d(splits[name].origin, splits[other].origin)
+            assert shared.size == 0, f'{name} and {other} share {shared.size} examples'
+    if len(names) < 2:
+        return ''
+    held = [array for part in splits.values() if part.arrays is not None for array in part.arrays.values()]
+    if any(part.arrays is None for part in splits.values()) or sum(array.nbytes for array in held) > HASH_LIMIT:
+        return f'{_words(names)} are disjoint by example; their contents were not compared.'
+    shared = overlaps(splits)
+    if not shared:
+        return f'{_words(names)} are disjoint, by example and by content.'
+    found = '; '.join(f'{count:,} of {b} also in {a}' for (a, b), count in shared.items())
+    return f'{_words(names)} are disjoint by example, but equal contents occur: {found}.'
+
+
+def overlaps(splits: Mapping[str, Split]) -> dict[tuple[str, str], int]:
+    """(split, later split) -> how many examples of the later one have inputs that occur in the former, where any do."""
+    prints = {name: _fingerprints(part) for name, part in splits.items()}
+    names = list(splits)
+    pairs = [(a, b) for at, a in enumerate(names) for b in names[at + 1 :]]
+    counts = {(a, b): sum(value in known for value in prints[b]) for a, b in pairs for known in [set(prints[a])]}
+    return {pair: count for pair, count in counts.items() if count}
+
+
+def _fingerprints(part: Split) -> list[bytes]:
+    inputs = [np.ascontiguousarray(values) for name, values in part.arrays.items() if name not in ('label', 'target')]
+    return [hashlib.blake2b(b''.join(values[row].tobytes() for values in inputs), digest_size=16).digest()
+            for row in range(part.size)]
+
+
+def _words(names: list[str]) -> str:
+    return (' and '.join(names) if len(names) < 3 else f'{", ".join(names[:-1])} and {names[-1]}').capitalize()
+
+
+def scaler(scale: tuple[float, float], mean: tuple[float, ...] = (), std: tuple[float, ...] = ()
+           ) -> Callable[[Batch], Batch]:
+    """`prepare` of images: uint8 0..255 -> float32 low..high, then (x - mean) / std a channel where those are given."""
+    low, high = scale
+    # Written as (x - offset) / divisor: exact at both ends, and equal to x / 255 and (x - 127.5) / 127.5 to the last bit.
+    divisor = jnp.float32(255 / (high - low))
+    offset = jnp.float32(-low * 255 / (high - low))
+
+    def prepare(batch: Batch) -> Batch:
+        image = batch['image']
+        if image.dtype == jnp.uint8:
+            image = (image.astype(jnp.float32) - offset) / divisor
+            if mean or std:
+                image = (image - jnp.asarray(mean or 0.0, jnp.float32)) / jnp.asarray(std or 1.0, jnp.float32)
+        return {**batch, 'image': image}
+
+    return prepare
+
+
+def check_number(field: str, value: Any, low: float, high: float = math.inf, whole: bool = False,
+                 open_end: bool = False) -> Any:
+    """A number within [low, high] (or [low, high) with `open_end`), or a `UserError` that names the field."""
+    kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
+    right = isinstance(value, kinds) and not isinstance(value, bool) and low <= value <= high
+    if not right or (open_end and value == high):
+        kind = 'whole number' if whole else 'number'
+        above = '' if math.isinf(high) else f' and {"below" if open_end else "at most"} {high:g}'
+        raise UserError(f'data.{field}={value!r}; valid: a {kind} of at least {low:g}{above}')
+    return value

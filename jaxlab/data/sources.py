@@ -1,0 +1,106 @@
+"""Where examples come from: `tfds`, `files` or `embedded`, and `auto`, the first of them that is there."""
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxlab.data.dataset import Arrays, Raw
+from jaxlab.errors import UserError, closest
+
+SOURCES = ('tfds', 'files', 'embedded')  # the order in which `auto` looks
+DATA_DIR_VARIABLE = 'JAXLAB_DATA_DIR'
+CACHE_DIR_VARIABLE = 'JAXLAB_CACHE_DIR'
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What is asked of a data-set family. data_dir: None when the user named none. seed: of every random split."""
+
+    name: str
+    source: str = 'auto'
+    data_dir: Path | None = None
+    cache_dir: Path | None = None
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    seed: int = 42
+
+
+Reader = Callable[[Request], Raw | None]  # None: the set is not there; UserError: it is there and wrong
+
+
+def named_dir(data_dir: str | os.PathLike | None) -> Path | None:
+    """The data directory that the user named by argument or environment, checked to exist."""
+    said_by = 'data_dir'
+    if not data_dir:
+        data_dir, said_by = os.environ.get(DATA_DIR_VARIABLE), DATA_DIR_VARIABLE
+    if not data_dir:
+        return None
+    path = Path(data_dir).expanduser()
+    if not path.is_dir():
+        raise UserError(f'{said_by}={str(data_dir)!r} is not a directory; name an existing one or leave it out')
+    return path
+
+
+def cache_dir_or_none(cache_dir: str | os.PathLike | None) -> Path | None:
+    """Where decoded arrays are kept; None: nowhere."""
+    cache_dir = cache_dir or os.environ.get(CACHE_DIR_VARIABLE)
+    return Path(cache_dir).expanduser() if cache_dir else None
+
+
+def choose(request: Request, readers: Mapping[str, Reader], how_to_get: str) -> Raw:
+    """The examples from the source asked for; with 'auto' from the first of SOURCES that is there.
+
+    readers: source -> reader, only those that this data set has. how_to_get: half a sentence for the error message.
+    """
+    if request.source not in ('auto', *SOURCES):
+        raise UserError(f'unknown data.source {request.source!r}; {closest(request.source, ("auto", *SOURCES))}')
+    if request.source != 'auto' and request.source not in readers:
+        have = ', '.join(('auto', *readers))
+        raise UserError(f'{request.name} has no source {request.source!r}; valid: {have}')
+    wanted = SOURCES if request.source == 'auto' else (request.source,)
+    for source in wanted:
+        raw = readers[source](request) if source in readers else None
+        if raw is not None:
+            return _tell_absence(request, raw)
+    looked = f'in {str(request.data_dir)!r}' if request.data_dir else f'nowhere: no data_dir and no {DATA_DIR_VARIABLE}'
+    raise UserError(f'{request.name} is not there as {" or ".join(s for s in wanted if s in readers)} (looked {looked}); '
+                    f'{how_to_get}')
+
+
+def _tell_absence(request: Request, raw: Raw) -> Raw:
+    if not (request.source == 'auto' and raw.source == 'embedded' and raw.stand_in and request.data_dir):
+        return raw
+    note = f'{request.name} was not found in {str(request.data_dir)!r}, so embedded data are used.'
+    return dataclasses.replace(raw, notes=(note, *raw.notes))
+
+
+def own_folders(request: Request, *folders: str) -> list[Path]:
+    """Where a set's files may lie: data_dir/FOLDER, or data_dir itself when it is the set's own folder."""
+    if request.data_dir is None:
+        return []
+    found = [request.data_dir / folder for folder in folders]
+    return [path for path in (*found, request.data_dir) if path.is_dir()]
+
+
+def checksum(*parts: Arrays) -> str:
+    """First 16 hexadecimal digits of the sha256 over names, dtypes, shapes and bytes of the arrays."""
+    digest = hashlib.sha256()
+    for arrays in parts:
+        for name in sorted(arrays):
+            values = np.ascontiguousarray(arrays[name])
+            digest.update(f'{name} {values.dtype.str} {values.shape}'.encode())
+            digest.update(values.data if values.size else b'')
+    return digest.hexdigest()[:16]
+
+
+def check_options(request: Request, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The data set's options over their defaults; unknown names are refused."""
+    for name in request.options:
+        if name not in defaults:
+            valid = closest(name, sorted(defaults)) if defaults else 'it has no options'
+            raise UserError(f'unknown option {name!r} in data.options of {request.name}; {valid}')
+    return {**defaults, **request.options}

@@ -1,0 +1,63 @@
+"""Splits and orders: pure functions of sizes, labels and seeds.
+
+The split rules are those of scikit-learn's `train_test_split` (legacy NumPy generator), reproduced index by index, so
+that published splits can be rebuilt without it.
+"""
+
+import math
+
+import numpy as np
+
+
+def epoch_order(seed: int, epoch: int, size: int) -> np.ndarray:
+    """The order of one epoch: a permutation [size] int32, a pure function of (seed, epoch)."""
+    generator = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, epoch])))
+    return generator.permutation(size).astype(np.int32)
+
+
+def held_out(size: int, fraction: float) -> int:
+    """How many of `size` examples a fraction holds out: rounded up, as scikit-learn does (0.1 + 0.2 noise forgiven)."""
+    return math.ceil(round(fraction * size, 9))
+
+
+def permuted(size: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """(rest, held out): the first ceil(fraction * size) of the legacy permutation are held out; both in its order."""
+    order = np.random.RandomState(seed).permutation(size)
+    cut = held_out(size, fraction)
+    return order[cut:], order[:cut]
+
+
+def stratified(labels: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """(rest, held out) with class shares as equal as whole examples allow; labels: [size] integers.
+
+    Every class with at least two examples may still give none to a very small part.
+    """
+    generator = np.random.RandomState(seed)
+    _, classes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    members = np.split(np.argsort(classes, kind='stable'), np.cumsum(counts)[:-1])
+    out_size = held_out(len(labels), fraction)
+    rest_counts = _shares(counts, len(labels) - out_size, generator)
+    out_counts = _shares(counts - rest_counts, out_size, generator)
+    rest, out = [], []
+    for rows, rest_count, out_count in zip(members, rest_counts, out_counts, strict=True):
+        shuffled = rows[generator.permutation(len(rows))]
+        rest.append(shuffled[:rest_count])
+        out.append(shuffled[rest_count : rest_count + out_count])
+    return generator.permutation(np.concatenate(rest)), generator.permutation(np.concatenate(out))
+
+
+def _shares(counts: np.ndarray, draws: int, generator: np.random.RandomState) -> np.ndarray:
+    """Whole numbers that sum to `draws`, proportional to `counts`; ties of the largest remainders by lot."""
+    if draws == 0:
+        return np.zeros_like(counts)
+    exact = counts / counts.sum() * draws
+    shares = np.floor(exact)
+    remainders, missing = exact - shares, int(draws - shares.sum())
+    for value in np.sort(np.unique(remainders))[::-1] if missing else ():
+        (tied,) = np.where(remainders == value)
+        chosen = generator.choice(tied, size=min(len(tied), missing), replace=False)
+        shares[chosen] += 1
+        missing -= len(chosen)
+        if missing == 0:
+            break
+    return shares.astype(np.int64)
