@@ -1,0 +1,69 @@
+"""The multilayer perceptron: the one network that every other is compared with."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxlab.errors import UserError, closest, lookup
+from jaxlab.layers import BatchNorm, Dense, Dropout, initializers
+
+ACTIVATIONS = {
+    'relu': nn.relu,
+    'tanh': jnp.tanh,
+    'sigmoid': nn.sigmoid,
+    'leaky_relu': nn.leaky_relu,
+    'elu': nn.elu,
+    'gelu': nn.gelu,
+    'silu': nn.silu,
+    'identity': lambda x: x,
+}
+STARTS = ('torch', 'keras', 'lecun', 'xavier', 'sklearn')
+
+
+class MLP(nn.Module):
+    """Flatten, then per hidden layer Dense, BatchNorm (if asked), activation, Dropout; last a Dense to the logits.
+
+    init: 'torch', 'keras' or 'lecun' as in `jaxlab.layers.initializers`; 'xavier' (B01: Glorot-uniform kernels, biases as
+    in PyTorch); 'sklearn' (A04: kernels AND biases Glorot-uniform, U(+-sqrt(6 / (fan_in + fan_out)))).
+    """
+
+    features: tuple[int, ...]
+    classes: int
+    activation: str = 'relu'
+    init: str = 'torch'
+    dropout: float = 0.0
+    batch_norm: bool = False
+    dtype: jax.typing.DTypeLike | None = None
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, 'N ...'], train: bool, weight: Float[Array, 'N'] | None = None
+    ) -> Float[Array, 'N classes']:
+        activate = lookup(ACTIVATIONS, self.activation, 'model.activation')
+        x = x.reshape(x.shape[0], -1)
+        for i, width in enumerate(self.features):
+            x = self._dense(width, x.shape[-1], f'Dense_{i}')(x)
+            if self.batch_norm:
+                x = BatchNorm(momentum=0.9, unbiased_variance=True, dtype=self.dtype)(x, train, weight)
+            x = Dropout(self.dropout)(activate(x), train)
+        return self._dense(self.classes, x.shape[-1], f'Dense_{len(self.features)}')(x)
+
+    def _dense(self, features: int, inputs: int, name: str) -> Dense:
+        if self.init not in STARTS:
+            raise UserError(f'unknown model.init {self.init!r}; {closest(self.init, STARTS)}')
+        if self.init in ('torch', 'keras', 'lecun'):
+            return Dense(features, dtype=self.dtype, init_scheme=self.init, name=name)
+        bias = uniform(glorot_bound(inputs, features)) if self.init == 'sklearn' else initializers.torch_bias(inputs)
+        kernel = initializers.glorot_uniform()
+        return Dense(features, dtype=self.dtype, kernel_init=kernel, bias_init=bias, name=name)
+
+
+def glorot_bound(fan_in: int, fan_out: int) -> float:
+    """`sqrt(6 / (fan_in + fan_out))`."""
+    return (6 / (fan_in + fan_out)) ** 0.5
+
+
+def uniform(bound: float) -> initializers.Initializer:
+    """U(+-bound)."""
+    return lambda key, shape, dtype=jnp.float32: jax.random.uniform(key, shape, dtype, -bound, bound)
