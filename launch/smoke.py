@@ -1,0 +1,77 @@
+"""Runs the smoke profile of every config through the command line: `python -m launch.smoke [NAME ...]` (`make smoke`).
+
+Prints a line each with its seconds; exit code 1 when one fails, leaves no results behind, or takes longer than it may.
+"""
+
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+LEFT_BEHIND = ('config.json', 'metrics.jsonl', 'results.json', 'report.html')
+HELPERS = ('__init__', 'common')
+
+
+def names() -> list[str]:
+    """Every experiment, in the order of the alphabet."""
+    return sorted(path.stem for path in (ROOT / 'configs').glob('*.py') if path.stem not in HELPERS)
+
+
+def run(name: str, workdir: pathlib.Path, limit: float) -> tuple[str, float]:
+    """Runs one; returns what went wrong ('' when nothing did) and the seconds."""
+    command = [sys.executable, '-m', 'launch', f'--config=configs/{name}.py:smoke', f'--workdir={workdir}']
+    start = time.perf_counter()
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=5 * limit)
+    except subprocess.TimeoutExpired:
+        return f'stopped after {5 * limit:.0f} s', time.perf_counter() - start
+    seconds = time.perf_counter() - start
+    if done.returncode:
+        return f'exit code {done.returncode}\n' + _tail(done.stderr or done.stdout), seconds
+    missing = [item for item in LEFT_BEHIND if not (workdir / item).is_file()]
+    if missing:
+        return f'left no {", ".join(missing)}', seconds
+    if seconds > limit:
+        return f'took longer than {limit:.0f} s', seconds
+    return '', seconds
+
+
+def summary(workdir: pathlib.Path) -> str:
+    """Steps and the first metrics of a finished run."""
+    results = json.loads((workdir / 'results.json').read_text())
+    metrics = list(results.get('metrics', {}).items())[:3]
+    return f'{results.get("steps")} steps, ' + ', '.join(f'{key} {value["mean"]:.4g}' for key, value in metrics)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog='python -m launch.smoke', description=__doc__.splitlines()[0])
+    parser.add_argument('names', nargs='*', help='experiments; all when left out')
+    parser.add_argument('--limit', type=float, default=30.0, help='seconds that one may take')
+    options = parser.parse_args()
+    wanted = options.names or names()
+    unknown = sorted(set(wanted) - set(names()))
+    if unknown:
+        print(f'unknown experiment {unknown[0]!r}; valid: {", ".join(names())}', file=sys.stderr)
+        return 2
+    failed, total = [], 0.0
+    with tempfile.TemporaryDirectory(prefix='jaxlab-smoke-') as folder:
+        for name in wanted:
+            workdir = pathlib.Path(folder) / name
+            wrong, seconds = run(name, workdir, options.limit)
+            total += seconds
+            print(f'{"FAILED" if wrong else "passed"} {seconds:6.1f} s  {name}: {wrong or summary(workdir)}', flush=True)
+            failed += [name] if wrong else []
+    print(f'{len(wanted) - len(failed)} of {len(wanted)} passed in {total:.0f} s')
+    return 1 if failed else 0
+
+
+def _tail(text: str, lines: int = 15) -> str:
+    return '\n'.join('    ' + line for line in text.strip().splitlines()[-lines:])
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""Executes notebooks from top to bottom without changing them: `python notebooks/execute.py [NAME.ipynb ...]`.
+
+Each runs in its own folder and kernel, as in Jupyter. Exit code 1 when a cell fails.
+"""
+
+import os
+import pathlib
+import sys
+import time
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+FOLDER = pathlib.Path(__file__).resolve().parent
+SECONDS_A_CELL = 600
+
+
+def execute(path: pathlib.Path) -> str:
+    """What went wrong; '' when nothing did."""
+    notebook = nbformat.read(path, as_version=4)
+    resources = {'metadata': {'path': str(path.parent)}}
+    client = NotebookClient(notebook, timeout=SECONDS_A_CELL, kernel_name='python3', resources=resources)
+    try:
+        client.execute()
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        return str(error)
+    return ''
+
+
+def main() -> int:
+    # Shell lines (`!python -m launch ...`) find the Python that runs this file.
+    os.environ['PATH'] = str(pathlib.Path(sys.executable).parent) + os.pathsep + os.environ.get('PATH', '')
+    paths = [pathlib.Path(name).resolve() for name in sys.argv[1:]] or sorted(FOLDER.glob('*.ipynb'))
+    failed = 0
+    for path in paths:
+        start = time.perf_counter()
+        wrong = execute(path)
+        failed += bool(wrong)
+        print(f'{"FAILED" if wrong else "passed"} {time.perf_counter() - start:6.1f} s  {path.name}', flush=True)
+        if wrong:
+            print(wrong)
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

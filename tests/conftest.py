@@ -1,0 +1,56 @@
+"""Eight simulated CPU devices, a shared compilation cache, no windows; set before jax computes anything."""
+
+import os
+import pathlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+DEVICES = 8
+
+# XLA reads its flags once, when the first device is asked for. Afterwards the environment is put back, so that the
+# programs that tests start see the machine as it is.
+_before = {name: os.environ.get(name) for name in ('XLA_FLAGS', 'JAX_PLATFORMS')}
+os.environ['XLA_FLAGS'] = ' '.join([
+    os.environ.get('XLA_FLAGS', ''),
+    f'--xla_force_host_platform_device_count={DEVICES}',
+    '--xla_cpu_collective_call_terminate_timeout_seconds=600',
+]).strip()  # fmt: skip
+os.environ.setdefault('JAX_PLATFORMS', 'cpu')
+os.environ.setdefault('MPLBACKEND', 'Agg')
+
+# JAXLAB_TYPECHECK=0 leaves the shape checks off; they read the annotations of jaxlab/layers at every call.
+if os.environ.get('JAXLAB_TYPECHECK', '1') != '0':
+    try:
+        import beartype  # noqa: F401
+        import jaxtyping
+    except ImportError:
+        pass
+    else:
+        jaxtyping.install_import_hook('jaxlab.layers', 'beartype.beartype')
+
+import jax  # noqa: E402
+
+jax.config.update('jax_compilation_cache_dir', str(ROOT / '.cache' / 'jax-tests'))
+jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
+jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)
+jax.devices()
+
+for _name, _value in _before.items():
+    if _value is None:
+        os.environ.pop(_name, None)
+    else:
+        os.environ[_name] = _value
+
+
+@pytest.fixture(scope='session')
+def root() -> pathlib.Path:
+    """The repository's root."""
+    return ROOT
+
+
+@pytest.fixture
+def float64():
+    """Runs a test in double precision."""
+    with jax.enable_x64(True):
+        yield
