@@ -57,7 +57,10 @@ def absolute_error(predictions: Float[Array, '...'], targets: Float[Array, '...'
 
 
 def huber(predictions: Float[Array, '...'], targets: Float[Array, '...'], delta: float = 1.0) -> Float[Array, '...']:
-    """`d^2 / 2` where `|d| <= delta`, `delta (|d| - delta / 2)` beyond, each element. Huber 1964. smooth L1: `/ delta`."""
+    """`d^2 / 2` where `|d| <= delta`, `delta (|d| - delta / 2)` beyond, each element. Huber 1964.
+
+    Divided by delta it is the smooth L1 loss of detectors (PyTorch's `smooth_l1_loss` with beta = delta).
+    """
     size = jnp.abs(_difference(predictions, targets))
     inner = jnp.minimum(size, delta)
     return inner * (size - 0.5 * inner)

@@ -24,14 +24,14 @@ STARTS = ('torch', 'keras', 'lecun', 'xavier', 'sklearn')
 class MLP(nn.Module):
     """Flatten, then per hidden layer Dense, BatchNorm (if asked), activation, Dropout; last a Dense to the logits.
 
-    init: 'torch', 'keras' or 'lecun' as in `jaxlab.layers.initializers`; 'xavier' (B01: Glorot-uniform kernels, biases as
-    in PyTorch); 'sklearn' (A04: kernels AND biases Glorot-uniform, U(+-sqrt(6 / (fan_in + fan_out)))).
+    init_scheme: 'torch', 'keras' or 'lecun' as in `jaxlab.layers.initializers`; 'xavier' (B01: Glorot-uniform kernels,
+    biases as in PyTorch); 'sklearn' (A04: kernels AND biases Glorot-uniform, U(+-sqrt(6 / (fan_in + fan_out)))).
     """
 
     features: tuple[int, ...]
     classes: int
     activation: str = 'relu'
-    init: str = 'torch'
+    init_scheme: str = 'torch'
     dropout: float = 0.0
     batch_norm: bool = False
     dtype: jax.typing.DTypeLike | None = None
@@ -50,11 +50,15 @@ class MLP(nn.Module):
         return self._dense(self.classes, x.shape[-1], f'Dense_{len(self.features)}')(x)
 
     def _dense(self, features: int, inputs: int, name: str) -> Dense:
-        if self.init not in STARTS:
-            raise UserError(f'unknown model.init {self.init!r}; {closest(self.init, STARTS)}')
-        if self.init in ('torch', 'keras', 'lecun'):
-            return Dense(features, dtype=self.dtype, init_scheme=self.init, name=name)
-        bias = uniform(glorot_bound(inputs, features)) if self.init == 'sklearn' else initializers.torch_bias(inputs)
+        if self.init_scheme not in STARTS:
+            raise UserError(f'unknown model.init_scheme {self.init_scheme!r}; {closest(self.init, STARTS)}')
+        if self.init_scheme in ('torch', 'keras', 'lecun'):
+            return Dense(features, dtype=self.dtype, init_scheme=self.init_scheme, name=name)
+        bias = (
+            uniform(glorot_bound(inputs, features))
+            if self.init_scheme == 'sklearn'
+            else initializers.torch_bias(inputs)
+        )
         kernel = initializers.glorot_uniform()
         return Dense(features, dtype=self.dtype, kernel_init=kernel, bias_init=bias, name=name)
 

@@ -118,7 +118,7 @@ def _patterns(groups: Any) -> list[tuple[str, dict | None]]:
     found = []
     for entry in groups:
         if not isinstance(entry, (tuple, list)) or len(entry) != 2:
-            raise UserError(f"optimizer.groups: {entry!r} is not a pair; valid: ('Dense_0/.*', {{...}}) or (.., 'freeze')")
+            raise UserError(f"optimizer.groups: {entry!r} is not a pair; valid: ('Dense_0', {{...}}) or (.., 'freeze')")
         pattern, overrides = entry
         if overrides == 'freeze':
             found.append((pattern, None))
@@ -167,15 +167,13 @@ def _one_group(block: dict, steps_per_epoch: int, total_steps: int) -> optax.Gra
 def _checked(block: dict) -> tuple[Optimizer, dict[str, Any]]:
     """The optimizer and all of its options, or a `UserError` that names the wrong one."""
     if 'name' not in block:
-        raise UserError(f"optimizer.name is missing; {closest('', OPTIMIZERS)}")
+        raise UserError(f'optimizer.name is missing; {closest("", sorted(OPTIMIZERS))}')
     entry = lookup(OPTIMIZERS, block['name'], 'optimizer.name')
     own = {'weight_decay': entry.weight_decay, 'weight_decay_mode': entry.decay_mode}
     valid = COMMON | own | entry.defaults
     for option in block:
         if option not in valid:
-            raise UserError(
-                f'optimizer.{option} is unknown to {block["name"]!r}; {closest(option, [*valid, *WHOLE])}'
-            )
+            raise UserError(f'optimizer.{option} is unknown to {block["name"]!r}; {closest(option, [*valid, *WHOLE])}')
     options = valid | block
     if 'learning_rate' not in block:
         raise UserError('optimizer.learning_rate is missing; valid: a number above 0')
@@ -201,5 +199,5 @@ def _check_values(options: dict[str, Any], entry: Optimizer) -> None:
 
 def _number(option: str, value: Any, positive: bool = False) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0 or (positive and value == 0):
-        raise UserError(f"optimizer.{option} is {value!r}; valid: a number {'above' if positive else 'from'} 0")
+        raise UserError(f'optimizer.{option} is {value!r}; valid: a number {"above" if positive else "from"} 0')
     return value

@@ -38,7 +38,7 @@ MASKS: dict[str, Callable | None] = {'all': None, 'kernels': kernels}
 def labeller(patterns: tuple[str, ...]) -> Callable[[Any], Any]:
     """A function from parameters to labels: the first pattern that `re.search` finds in the path, or `REST`.
 
-    It refuses a pattern that no parameter chooses it by: a misspelt layer that silently trains is the worst kind of bug.
+    It refuses a pattern that no parameter belongs to: a misspelt layer that goes on training is noticed by nobody.
     """
     compiled = [(pattern, _compile(pattern)) for pattern in patterns]
 

@@ -38,7 +38,7 @@ class Plateau:
             raise UserError("optimizer.plateau.metric is missing; valid: a metric's name such as 'validation_loss'")
         found = cls(**block)
         if found.mode not in ('min', 'max'):
-            raise UserError(f"optimizer.plateau.mode is {found.mode!r}; {closest(found.mode, ('min', 'max'))}")
+            raise UserError(f'optimizer.plateau.mode is {found.mode!r}; {closest(found.mode, ("min", "max"))}')
         if not 0 < found.factor < 1:
             raise UserError(f'optimizer.plateau.factor is {found.factor!r}; valid: above 0 and below 1')
         if found.patience < 0 or found.min_delta < 0 or not 0 <= found.min_scale <= 1:
@@ -58,4 +58,5 @@ def reduce_on_plateau(state: Plateau, value: float) -> Plateau:
         return dataclasses.replace(state, best=best, waited=0 if best is not None else state.waited)
     if state.waited < state.patience:
         return dataclasses.replace(state, waited=state.waited + 1)
-    return dataclasses.replace(state, waited=0, scale=max(state.scale * state.factor, min(state.min_scale, state.scale)))
+    lowest = min(state.min_scale, state.scale)
+    return dataclasses.replace(state, waited=0, scale=max(state.scale * state.factor, lowest))

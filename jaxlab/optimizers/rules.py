@@ -1,10 +1,10 @@
-"""Update rules: gradient -> direction. The learning rate, its schedule and weight decay are put around them by `build`.
+"""Update rules: gradient -> direction. `build` puts the learning rate, its schedule and weight decay around them.
 
-Written `g` gradient, `t` step from 1, `b` the decay of a moving average, `^` bias-corrected (`x / (1 - b^t)`). Each rule
-takes the options of its block as a dict. Where `eps` stands changes results (spec A and B, library defaults):
-'outside' the root, `1 / (sqrt(v) + eps)` (PyTorch); 'inside' it, `1 / sqrt(v + eps)` (Optax' RMSprop, Keras' RMSprop and
-Adagrad); 'keras', Adam only, next to the uncorrected root, `1 / (sqrt(v) + eps)` with both corrections in the step size
-(Keras and scikit-learn; the algorithm's last paragraph of section 2 in Kingma and Ba, arXiv 1412.6980).
+Written `g` gradient, `t` step from 1, `b` the decay of a moving average, `^` bias-corrected (`x / (1 - b^t)`). Each
+rule takes the options of its block as a dict. Where `eps` stands changes results (spec A and B, library defaults):
+'outside' the root, `1 / (sqrt(v) + eps)` (PyTorch); 'inside' it, `1 / sqrt(v + eps)` (Optax' RMSprop, Keras' RMSprop
+and Adagrad); 'keras', Adam only, next to the uncorrected root, `1 / (sqrt(v) + eps)` with both corrections in the step
+size (Keras and scikit-learn; last paragraph of section 2 in Kingma and Ba, arXiv 1412.6980).
 """
 
 from typing import Any, NamedTuple
@@ -102,7 +102,7 @@ def lion(options: Options) -> optax.GradientTransformation:
 
 
 def trust_ratio() -> optax.GradientTransformation:
-    """Last part of LAMB: each tensor's direction d becomes `d |w| / |d|` (d where either norm is 0). arXiv 1904.00962."""
+    """LAMB's last part: a tensor's direction d becomes `d |w| / |d|` (d where a norm is 0). You, arXiv 1904.00962."""
     return optax.scale_by_trust_ratio()
 
 

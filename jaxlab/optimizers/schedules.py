@@ -110,8 +110,10 @@ def _resolve(name: str, given: dict, warmup: int, steps_per_epoch: int, total_st
             names = closest(option, [*valid, 'unit'])
             raise UserError(f'unknown optimizer.schedule_options.{option} for schedule {name!r}; {names}')
     scale = steps_per_epoch if unit == 'epochs' else 1
-    found = {option: _in_steps(given.get(option, default), scale if is_time else 1, is_time)
-             for option, (default, is_time) in valid.items()}
+    found = {
+        option: _in_steps(given.get(option, default), scale if is_time else 1, is_time)
+        for option, (default, is_time) in valid.items()
+    }
     missing = {'start': warmup, 'end': total_steps, 'timescale': warmup or None}
     found = {option: missing.get(option) if value is None else value for option, value in found.items()}
     return _checked(name, found)

@@ -1,4 +1,4 @@
-"""What one network is while it learns: parameters, statistics, optimizer state. A pytree; every step returns a new one."""
+"""One network while it learns: parameters, statistics, optimizer state. A pytree; every step returns a new one."""
 
 from typing import Any
 
