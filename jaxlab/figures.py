@@ -30,9 +30,9 @@ class Lines(Figure):
     x_log: bool = False
     y_log: bool = False
     markers: bool = False
-    horizontal: Mapping[str, float] = dataclasses.field(default_factory=dict)  # label -> y (published value, chance, ...)
-    vertical: Mapping[str, float] = dataclasses.field(default_factory=dict)  # label -> x (best epoch, end of the history)
-    bands: Mapping[str, tuple[np.ndarray, np.ndarray]] = dataclasses.field(default_factory=dict)  # series -> (low, high) [T]
+    horizontal: Mapping[str, float] = dataclasses.field(default_factory=dict)  # label -> y (published value, chance)
+    vertical: Mapping[str, float] = dataclasses.field(default_factory=dict)  # label -> x (best epoch, end of history)
+    bands: Mapping[str, tuple[np.ndarray, np.ndarray]] = dataclasses.field(default_factory=dict)  # series -> low, high
     x_names: Sequence[str] = ()  # names of the x values 0, 1, 2 ... where x counts things (variants, classes)
 
 
@@ -146,7 +146,7 @@ class Table(Figure):
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """One step of a worked computation: what, LaTeX formula, LaTeX with numbers, result; `mark` names a slip or check."""
+    """One step of a worked computation: what, LaTeX formula, LaTeX with numbers, result; `mark`: a slip or check."""
 
     what: str
     formula: str = ''
@@ -176,7 +176,7 @@ class Node:
 
 @dataclasses.dataclass(frozen=True)
 class Graph(Figure):
-    """A computation graph or a small network. nodes: name -> Node; edges: (from, to, label). kinds: names for the legend."""
+    """A computation graph or a small network. edges: (from, to, label); kinds: names of the nodes' kinds."""
 
     nodes: Mapping[str, Node] = dataclasses.field(default_factory=dict)
     edges: Sequence[tuple[str, str, str]] = ()

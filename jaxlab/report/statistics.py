@@ -5,7 +5,7 @@ a report never has to guess. What to use when:
 
 | situation | function |
 |---|---|
-| replicas of one configuration | `t_interval`, `bounded_interval` for metrics in [0, 1], or `metric_interval` that chooses |
+| replicas of one configuration | `t_interval`, `bounded_interval` for metrics in [0, 1]; `metric_interval` chooses |
 | two variants, same seeds and data order | `paired_interval` and `sign_flip` |
 | two variants, different seeds | `welch` |
 | folds of a cross-validation | `nadeau_bengio` |
@@ -68,7 +68,7 @@ def std(values: Sequence[float]) -> float:
 
 
 def t_interval(values: Sequence[float], level: float = 0.95) -> Interval | None:
-    """Student's interval of the mean: `mean +- t(n - 1) * std / sqrt(n)`; None below two values (n from 3 is advised)."""
+    """Student's interval of the mean: `mean +- t(n - 1) * std / sqrt(n)`; None below 2 values (3 advised)."""
     n = len(values)
     if n < 2 or not np.all(np.isfinite(values)):
         return None
@@ -77,7 +77,9 @@ def t_interval(values: Sequence[float], level: float = 0.95) -> Interval | None:
     return Interval(centre - half, centre + half, n, level, "Student's t")
 
 
-def bounded_interval(values: Sequence[float], level: float = 0.95, low: float = 0.0, high: float = 1.0) -> Interval | None:
+def bounded_interval(
+    values: Sequence[float], level: float = 0.95, low: float = 0.0, high: float = 1.0
+) -> Interval | None:
     """Student's interval on the logit scale, so that it never leaves (low, high).
 
     The logit of a bound is infinite: with a value at 0 or 1 this falls back to the plain interval, clipped.
@@ -123,7 +125,7 @@ def sign_flip(differences: Sequence[float]) -> Test:
     threshold = observed - 1e-12 * float(np.abs(values).sum())
     method, remark = 'exact sign-flip test', ''
     if n <= LARGEST_EXACT:
-        signs = np.array(list(itertools.product((-1.0, 1.0), repeat=n))).reshape(2 ** n, n)
+        signs = np.array(list(itertools.product((-1.0, 1.0), repeat=n))).reshape(2**n, n)
         p = float(np.mean(np.abs(signs @ values) >= threshold))
     else:
         draws = 100_000
@@ -131,7 +133,7 @@ def sign_flip(differences: Sequence[float]) -> Test:
         p = float((1 + np.sum(np.abs(signs @ values) >= threshold)) / (1 + draws))
         method = f'sign-flip test, {draws} random sign patterns'
     if n < 6:
-        remark = f'cannot reach 0.05 with n = {n} (smallest possible p {min(1.0, 2 / 2 ** n):.3g})'
+        remark = f'cannot reach 0.05 with n = {n} (smallest possible p {min(1.0, 2 / 2**n):.3g})'
     return Test(p, n, float(values.mean()) if n else math.nan, method, remark)
 
 
@@ -153,14 +155,18 @@ def welch(values: Sequence[float], reference: Sequence[float], level: float = 0.
     va, vb = a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)
     error, n = math.sqrt(va + vb), len(a) + len(b)
     if error == 0:
-        return Difference(centre, Interval(centre, centre, n, level, 'Welch'),
-                          Test(1.0 if centre == 0 else 0.0, n, math.nan, "Welch's t", 'no spread at all'))
-    degrees = (va + vb) ** 2 / (va ** 2 / (len(a) - 1) + vb ** 2 / (len(b) - 1))
+        return Difference(
+            centre,
+            Interval(centre, centre, n, level, 'Welch'),
+            Test(1.0 if centre == 0 else 0.0, n, math.nan, "Welch's t", 'no spread at all'),
+        )
+    degrees = (va + vb) ** 2 / (va**2 / (len(a) - 1) + vb**2 / (len(b) - 1))
     half = _t_quantile(level, degrees) * error
     statistic = centre / error
     p = float(2 * stats.t.sf(abs(statistic), degrees))
-    return Difference(centre, Interval(centre - half, centre + half, n, level, 'Welch'),
-                      Test(p, n, statistic, "Welch's t"))
+    return Difference(
+        centre, Interval(centre - half, centre + half, n, level, 'Welch'), Test(p, n, statistic, "Welch's t")
+    )
 
 
 def nadeau_bengio(differences: Sequence[float], train_size: int, test_size: int, level: float = 0.95) -> Difference:
@@ -178,8 +184,11 @@ def nadeau_bengio(differences: Sequence[float], train_size: int, test_size: int,
     half = _t_quantile(level, n - 1) * error
     statistic = centre / error if error else (math.nan if centre == 0 else math.copysign(math.inf, centre))
     p = 1.0 if math.isnan(statistic) else float(2 * stats.t.sf(abs(statistic), n - 1))
-    return Difference(centre, Interval(centre - half, centre + half, n, level, 'Nadeau-Bengio t'),
-                      Test(p, n, statistic, 'Nadeau-Bengio t'))
+    return Difference(
+        centre,
+        Interval(centre - half, centre + half, n, level, 'Nadeau-Bengio t'),
+        Test(p, n, statistic, 'Nadeau-Bengio t'),
+    )
 
 
 def mcnemar(correct: Sequence[bool], reference_correct: Sequence[bool]) -> Test:

@@ -121,7 +121,7 @@ def test_mcnemar_known_value():
     first = [True] * 90 + [True] * 8 + [False] * 2
     second = [True] * 90 + [False] * 8 + [True] * 2
     got = s.mcnemar(first, second)
-    assert got.p == pytest.approx(2 * sum(math.comb(10, k) for k in range(3)) / 2 ** 10)  # 8 against 2
+    assert got.p == pytest.approx(2 * sum(math.comb(10, k) for k in range(3)) / 2**10)  # 8 against 2
     assert got.statistic == 6 and '10 of 100' in got.remark
     assert s.mcnemar(first, first).p == 1.0
 
