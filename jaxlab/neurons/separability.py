@@ -13,7 +13,7 @@ from jaxlab.neurons import shapes
 
 
 class Separability(NamedTuple):
-    """`weights` have the bias first and norm 1 in (w1, w2, ...); `margin` is the least distance of a sample to the line."""
+    """`weights` have the bias first and norm 1 in (w1, w2, ...); `margin` the least distance to the line."""
 
     separable: bool
     weights: Float[np.ndarray, 'W'] | None
@@ -72,7 +72,7 @@ def _augmented(inputs: ArrayLike, width: int) -> Float[np.ndarray, 'N W']:
 
 
 def margin(weights: ArrayLike, inputs: ArrayLike) -> float:
-    r"""$\gamma = \min_i |w\cdot x_i| / \lVert w\rVert$ in the augmented space (x with its leading 1, w with its bias)."""
+    r"""$\gamma = \min_i |w\cdot x_i| / \lVert w\rVert$ in the augmented space (x with its 1, w with its bias)."""
     weights = np.asarray(weights, np.float64)
     rows = _augmented(inputs, len(weights))
     norm = np.linalg.norm(weights)

@@ -1,4 +1,4 @@
-"""Shapes and codings that every worked computation shares, with errors in one line where a user's numbers do not fit."""
+"""Shapes and codings of the worked computations; one clear line where a user's numbers do not fit."""
 
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ def coding_of(name: str) -> Coding:
 
 
 def as_floats(values: ArrayLike, what: str, ndim: int) -> Float[Array, '...']:
-    """A floating-point array of `ndim` axes in the precision that JAX is set to, or an error that says what is wrong."""
+    """A floating-point array of `ndim` axes in JAX's present precision, or an error that says what is wrong."""
     try:
         array = jnp.asarray(values)
         array = array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(float)
@@ -65,4 +65,5 @@ def check_coding(targets: ArrayLike, coding: str) -> None:
     valid = coding_of(coding)
     strange = sorted(set(np.unique(np.asarray(targets))) - {valid.no, valid.yes})
     if strange:
-        raise UserError(f'target {strange[0]:g} is not in the {coding} coding: valid are {valid.no:g} and {valid.yes:g}')
+        raise UserError(f'target {strange[0]:g} is not in the {coding} coding: '
+                        f'valid are {valid.no:g} and {valid.yes:g}')

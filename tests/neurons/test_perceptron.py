@@ -21,10 +21,7 @@ AND, OR, XOR = (np.array(gate, float) for gate in ((0, 0, 0, 1), (0, 1, 1, 1), (
 ZERO = np.zeros(3)
 
 
-@pytest.fixture(autouse=True)
-def float64():
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.usefixtures('float64')
 
 
 def test_a01_trace():
