@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from jaxlab.data import mnist, pipeline
+from jaxlab.data import cifar10, gates, mnist, pipeline, tfds_source
 from jaxlab.data.dataset import Dataset, Raw, Split
 from jaxlab.data.sources import Request, cache_dir_or_none, named_dir
 from jaxlab.data.splits import epoch_order
@@ -18,6 +18,8 @@ __all__ = ['DATASETS', 'DEFAULTS', 'Dataset', 'Raw', 'Split', 'epoch_order', 'lo
 DATASETS = {
     'mnist': mnist.read,
     'fashion_mnist': mnist.read,
+    'cifar10': cifar10.read,
+    'gates': gates.read,
 }
 DEFAULTS = {
     'source': 'auto',

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxlab.data import digits
+from jaxlab.data import digits, tfds_source
 from jaxlab.data.dataset import Arrays, Raw, in_memory
 from jaxlab.data.sources import Request, check_options, checksum, choose, own_folders
 from jaxlab.errors import UserError
@@ -35,9 +35,10 @@ IDX_UINT8 = 0x08
 def read(request: Request) -> Raw:
     """MNIST or Fashion-MNIST, by `request.name`."""
     check_options(request, {})
-    readers = {'files': _files, 'embedded': digits.read}
+    readers = {'tfds': _tfds, 'files': _files, 'embedded': digits.read}
     folder = request.name
-    return choose(request, readers, f'put its four idx files (.gz or not) into DATA_DIR/{folder}, or use embedded')
+    return choose(request, readers, f'put its four idx files (.gz or not) into DATA_DIR/{folder}, prepare it with tfds, or use '
+                  'embedded')
 
 
 def assemble(request: Request, source: str, parts: dict[str, Arrays], notes: tuple[str, ...] = ()) -> Raw:
@@ -55,6 +56,11 @@ def assemble(request: Request, source: str, parts: dict[str, Arrays], notes: tup
         checksum=checksum(parts['train'], parts['test']),
         notes=notes,
     )
+
+
+def _tfds(request: Request) -> Raw | None:
+    found = tfds_source.read_images(request, request.name, (28, 28, 1))
+    return None if found is None else assemble(request, 'tfds', *found)
 
 
 def _files(request: Request) -> Raw | None:

@@ -1,0 +1,99 @@
+"""Rendered shapes: a synthetic colour-image set whose truth is known, for when no real one is at hand.
+
+Class k is shape k % 10, plain for k < 10 and striped from 10 on. Colours, place, size, turn, background and noise are
+drawn at random, so that only the shape tells the class. Everything is a pure function of (seed, classes, size).
+"""
+
+import numpy as np
+
+from jaxlab.data.dataset import Arrays, Raw, in_memory
+from jaxlab.data.sources import Request, checksum
+
+SHAPES = ('circle', 'square', 'triangle', 'cross', 'ring', 'bar', 'diamond', 'star', 'crescent', 'frame')
+SIZES = {'train': 2_000, 'test': 500}
+SEED = 10
+LARGEST_DRAWN = 64  # pixels; larger images are this one with each pixel repeated
+
+
+def class_names(classes: int) -> tuple[str, ...]:
+    """The names of the first `classes` of the 20 classes."""
+    return (SHAPES + tuple('striped ' + shape for shape in SHAPES))[:classes]
+
+
+def read(request: Request, classes: int = 10, size: tuple[int, int] = (32, 32)) -> Raw:
+    """Stands in for a set of colour photographs with as many classes and this image size (height, width)."""
+    parts = {part: render(count, classes, size, SEED + at) for at, (part, count) in enumerate(SIZES.items())}
+    note = (f'synthetic data: {sum(SIZES.values()):,} rendered shapes ({classes} classes, '
+            f'{size[0]}x{size[1]} pixels) stand in for {request.name}; results are not comparable with published ones.')
+    return Raw(
+        source='embedded',
+        parts={'train': in_memory(parts['train']), 'test': in_memory(parts['test'], first_row=SIZES['train'])},
+        class_names=class_names(classes),
+        description=f'Synthetic: rendered shapes on noisy backgrounds, {size[0]}x{size[1]} RGB, {classes} classes',
+        licence='none needed (generated)',
+        checksum=checksum(*parts.values()),
+        notes=(note,),
+        stand_in=True,
+    )
+
+
+def render(count: int, classes: int, size: tuple[int, int], seed: int) -> Arrays:
+    """`count` images [count, H, W, 3] uint8 and labels [count] int32; classes as even as possible, in random order."""
+    generator = np.random.Generator(np.random.Philox(seed))
+    labels = generator.permutation(np.arange(count) % classes).astype(np.int32)
+    drawn = tuple(min(side, LARGEST_DRAWN) for side in size)
+    images = np.concatenate([_draw(labels[start : start + 250], drawn, generator) for start in range(0, count, 250)])
+    if drawn != tuple(size):
+        rows, columns = (np.arange(side) * small // side for side, small in zip(size, drawn, strict=True))
+        images = images[:, rows][:, :, columns]
+    return {'image': images, 'label': labels}
+
+
+def _draw(labels: np.ndarray, size: tuple[int, int], generator: np.random.Generator) -> np.ndarray:
+    """[N, H, W, 3] uint8."""
+    count = len(labels)
+    draw = lambda low, high, *shape: generator.uniform(low, high, (count, *shape)).astype(np.float32)  # noqa: E731
+    y, x = np.meshgrid(*(np.linspace(-1, 1, side, dtype=np.float32) for side in size), indexing='ij')
+    angle, radius = draw(-0.4, 0.4, 1, 1), draw(0.4, 0.7, 1, 1)
+    u, v = x - draw(-0.25, 0.25, 1, 1), y - draw(-0.25, 0.25, 1, 1)
+    u, v = (u * np.cos(angle) + v * np.sin(angle)) / radius, (v * np.cos(angle) - u * np.sin(angle)) / radius
+    inside = np.zeros((count, *size), bool)
+    for shape in range(len(SHAPES)):
+        chosen = labels % len(SHAPES) == shape
+        inside[chosen] = _inside(shape, u[chosen], v[chosen])
+    striped = (labels >= len(SHAPES))[:, None, None] & (np.floor(4 * u) % 2 == 0)
+    paint, ground, slope = draw(0, 1, 1, 1, 3), draw(0, 1, 1, 1, 3), draw(-0.2, 0.2, 1, 1, 3)
+    # A shape must differ from its ground: where the colours are near, the paint takes the opposite brightness.
+    near = np.abs(paint - ground).mean(-1, keepdims=True) < 0.3
+    paint = np.where(near, (ground + 0.5) % 1.0, paint)
+    ground = ground + slope * x[None, :, :, None]
+    image = np.where(inside[..., None], np.where(striped[..., None], 1 - paint, paint), ground)
+    image += generator.normal(0, 0.06, image.shape).astype(np.float32)
+    return np.floor(image.clip(0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def _inside(shape: int, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Which points of the plane lie in the shape of about unit radius; u to the right, v downwards."""
+    r, theta = np.hypot(u, v), np.arctan2(v, u)
+    box = np.maximum(np.abs(u), np.abs(v))
+    match SHAPES[shape]:
+        case 'circle':
+            return r < 0.9
+        case 'square':
+            return box < 0.8
+        case 'triangle':
+            return (v < 0.7) & (v > 1.8 * np.abs(u) - 0.9)
+        case 'cross':
+            return (box < 0.95) & (np.minimum(np.abs(u), np.abs(v)) < 0.28)
+        case 'ring':
+            return (r < 0.95) & (r > 0.55)
+        case 'bar':
+            return (np.abs(u) < 1.0) & (np.abs(v) < 0.3)
+        case 'diamond':
+            return np.abs(u) + np.abs(v) < 1.0
+        case 'star':
+            return r < 0.65 + 0.35 * np.cos(5 * theta)
+        case 'crescent':
+            return (r < 0.95) & (np.hypot(u - 0.45, v) > 0.75)
+        case _:
+            return (box < 0.9) & (box > 0.5)
