@@ -33,6 +33,12 @@ def hold(mask: Float[Array, 'N'] | None, new: State, old: State) -> State:
     return new if mask is None else jnp.where(mask[:, None] > 0, new, old)
 
 
+def _route(mask: Float[Array, 'N'] | None, cotangent: State) -> tuple[State, State]:
+    """Parts a new state's cotangent into what goes back through the step and what `hold` passed around it."""
+    nothing = jnp.zeros_like(cotangent)
+    return hold(mask, cotangent, nothing), hold(mask, nothing, cotangent) if mask is not None else nothing
+
+
 def _kernel_gradient(previous: Float[Array, 'T N H'], cotangent: Float[Array, 'T N G']) -> Float[Array, 'H G']:
     """Sum over steps and examples of `h_(t-1)^T dz_t`, as one product."""
     return jnp.einsum('tnh,tng->hg', previous, cotangent)
@@ -83,8 +89,7 @@ def _lstm_backward(reverse, sequence, residuals, cotangents):
         d_hidden, d_cell = carry
         gates, cell, mask, d_output = at
         d_hidden = d_hidden if d_output is None else d_hidden + d_output
-        kept_hidden, kept_cell = (0, 0) if mask is None else (hold(mask, 0, d_hidden), hold(mask, 0, d_cell))
-        d_hidden, d_cell = hold(mask, d_hidden, 0), hold(mask, d_cell, 0)
+        (d_hidden, kept_hidden), (d_cell, kept_cell) = _route(mask, d_hidden), _route(mask, d_cell)
         i, f, g, o = jnp.split(gates, 4, axis=-1)
         tanh_cell = jnp.tanh(f * cell + i * g)
         d_cell = d_cell + d_hidden * o * (1 - tanh_cell**2)
@@ -154,8 +159,7 @@ def _gru_backward(reverse, sequence, residuals, cotangents):
     def step(d_hidden, at):
         gates, hidden, mask, d_output = at
         d_hidden = d_hidden if d_output is None else d_hidden + d_output
-        kept = 0 if mask is None else hold(mask, 0, d_hidden)
-        d_hidden = hold(mask, d_hidden, 0)
+        d_hidden, kept = _route(mask, d_hidden)
         r, z, n, inner_n = jnp.split(gates, 4, axis=-1)
         d_n = d_hidden * (1 - z) * (1 - n**2)
         d_r, d_z = d_n * inner_n * r * (1 - r), d_hidden * (hidden - n) * z * (1 - z)

@@ -1,0 +1,196 @@
+"""Recurrent layers over sequences [N, T, D]: LSTM, GRU, SimpleRNN and Bidirectional as linen modules.
+
+The maths is in `recurrence.py`; here are the parameters, and how each framework starts them:
+
+| `init_scheme` | input kernel | recurrent kernel | biases |
+|---|---|---|---|
+| `'keras'` | Glorot uniform over the joined gates | orthogonal over the joined gates | 0, LSTM forget gate 1 |
+| `'torch'` | U(+-1/sqrt(H)) | same | same, and two vectors (input and recurrent) in every cell |
+| `'lecun'` (Flax) | LeCun normal | orthogonal, gate by gate | 0 |
+
+Gates are joined along the last axis: LSTM i, f, g, o; GRU r, z, n (PyTorch's order; Keras's GRU has z before r).
+"""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from flax.linen import initializers
+from jaxtyping import Array, Float, Int
+
+from jaxlab.layers import recurrence
+
+INITS = ('keras', 'torch', 'lecun')
+
+
+def mask_from_lengths(lengths: Int[Array, 'N'], steps: int) -> Float[Array, 'N T']:
+    """1 for the first `lengths[n]` of `steps` steps, else 0."""
+    return (jnp.arange(steps) < lengths[:, None]).astype(jnp.float32)
+
+
+def _uniform(units: int) -> initializers.Initializer:
+    """PyTorch's start of every recurrent tensor: U(+-1/sqrt(H))."""
+    limit = units**-0.5
+    return lambda key, shape, dtype=jnp.float32: jax.random.uniform(key, shape, dtype, -limit, limit)
+
+
+def _orthogonal_gates(units: int) -> initializers.Initializer:
+    """An orthogonal [H, H] matrix for each gate, joined along the last axis."""
+
+    def init(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
+        keys = jax.random.split(key, shape[-1] // units)
+        return jnp.concatenate([initializers.orthogonal()(k, (units, units), dtype) for k in keys], axis=-1)
+
+    return init
+
+
+class _Recurrent(nn.Module):
+    """What the three cells share. `gates` is set by each: how many blocks of H lie along the kernels' last axis.
+
+    Args:
+      features: units H.
+      init_scheme: whose starting values and biases (`'keras'`, `'torch'`, `'lecun'`; see the table at the top of the file).
+      forget_bias: LSTM only; the forget gate's starting bias. `None` is the framework's: Keras 1, Flax 0, PyTorch random.
+      reverse: read from the last step to the first (outputs stay in the order of the inputs).
+      sequence: give all states [N, T, H], or only the last [N, H] (with `reverse` that after reading the first step).
+    """
+
+    features: int
+    init_scheme: str = 'keras'
+    reverse: bool = False
+    sequence: bool = True
+
+    def _parameters(self, inputs: int, gates: int, two_biases: bool, forget_bias: float = 0.0):
+        """The input kernel [D, gates H], recurrent kernel [H, gates H] and the biases [gates H] (second may be None)."""
+        if self.init_scheme not in INITS:
+            raise ValueError(f'init_scheme: {self.init_scheme!r} is none of {", ".join(INITS)}')
+        units, width = self.features, gates * self.features
+        kernel_init, recurrent_init, bias_init = {
+            'keras': (initializers.glorot_uniform(), initializers.orthogonal(), initializers.zeros),
+            'torch': (_uniform(units), _uniform(units), _uniform(units)),
+            'lecun': (initializers.lecun_normal(), _orthogonal_gates(units), initializers.zeros),
+        }[self.init_scheme]
+
+        def first_bias(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
+            bias = bias_init(key, shape, dtype)
+            return bias.at[units : 2 * units].set(forget_bias) if forget_bias else bias
+
+        kernel = self.param('kernel', kernel_init, (inputs, width))
+        recurrent = self.param('recurrent_kernel', recurrent_init, (units, width))
+        bias = self.param('bias', first_bias, (width,))
+        recurrent_bias = self.param('recurrent_bias', bias_init, (width,)) if two_biases else None
+        return kernel, recurrent, bias, recurrent_bias
+
+    def _start(self, state: Array | None, projected: Float[Array, 'T N G']) -> Float[Array, 'N H']:
+        return jnp.zeros((projected.shape[1], self.features), projected.dtype) if state is None else state
+
+
+def _time_first(mask: Float[Array, 'N T'] | None) -> Float[Array, 'T N'] | None:
+    return None if mask is None else mask.T.astype(jnp.float32)
+
+
+def _result(outputs: Float[Array, 'T N H'] | None, last: Float[Array, 'N H']) -> Array:
+    return last if outputs is None else jnp.swapaxes(outputs, 0, 1)
+
+
+class LSTM(_Recurrent):
+    """Long short-term memory; parameters 4 H (D + H + 1), or 4 H (D + H + 2) with PyTorch's two bias vectors."""
+
+    forget_bias: float | None = None
+
+    @nn.compact
+    def __call__(
+        self,
+        x: Float[Array, 'N T D'],
+        mask: Float[Array, 'N T'] | None = None,
+        state: tuple[Float[Array, 'N H'], Float[Array, 'N H']] | None = None,
+        return_state: bool = False,
+    ) -> Any:
+        """All hidden states or the last one; with `return_state` also the last (h, c). The state is held where mask is 0."""
+        forget_bias = (1.0 if self.init_scheme == 'keras' else 0.0) if self.forget_bias is None else self.forget_bias
+        kernel, recurrent, bias, second = self._parameters(x.shape[-1], 4, self.init_scheme == 'torch', forget_bias)
+        projected = recurrence.project(x, kernel, bias if second is None else bias + second)
+        hidden, cell = (None, None) if state is None else state
+        outputs, hidden, cell = recurrence.lstm(
+            projected,
+            recurrent,
+            self._start(hidden, projected),
+            self._start(cell, projected),
+            _time_first(mask),
+            self.reverse,
+            self.sequence,
+        )
+        result = _result(outputs, hidden)
+        return (result, (hidden, cell)) if return_state else result
+
+
+class GRU(_Recurrent):
+    """Gated recurrent unit; parameters 3 H (D + H + 2), or 3 H (D + H + 1) with `reset_after=False`.
+
+    `reset_after` (the default of Keras and the only form of PyTorch) applies the reset gate to the product `h U_n + b`,
+    which needs a second bias vector; without it the gate is applied to h before the product (Cho et al. 2014).
+    """
+
+    reset_after: bool = True
+
+    @nn.compact
+    def __call__(
+        self,
+        x: Float[Array, 'N T D'],
+        mask: Float[Array, 'N T'] | None = None,
+        state: Float[Array, 'N H'] | None = None,
+        return_state: bool = False,
+    ) -> Any:
+        """All hidden states or the last one; with `return_state` also the last. The state is held where mask is 0."""
+        kernel, recurrent, bias, second = self._parameters(x.shape[-1], 3, self.reset_after)
+        projected = recurrence.project(x, kernel, bias)
+        rest = (self._start(state, projected), _time_first(mask), self.reverse, self.sequence)
+        if second is None:
+            outputs, hidden = recurrence.gru_reset_before(projected, recurrent, *rest)
+        else:
+            outputs, hidden = recurrence.gru(projected, recurrent, second, *rest)
+        result = _result(outputs, hidden)
+        return (result, hidden) if return_state else result
+
+
+class SimpleRNN(_Recurrent):
+    """The plain recurrent network; parameters H (D + H + 1), or H (D + H + 2) with PyTorch's two bias vectors."""
+
+    activation: Any = jnp.tanh
+
+    @nn.compact
+    def __call__(
+        self,
+        x: Float[Array, 'N T D'],
+        mask: Float[Array, 'N T'] | None = None,
+        state: Float[Array, 'N H'] | None = None,
+        return_state: bool = False,
+    ) -> Any:
+        """All hidden states or the last one; with `return_state` also the last. The state is held where mask is 0."""
+        kernel, recurrent, bias, second = self._parameters(x.shape[-1], 1, self.init_scheme == 'torch')
+        projected = recurrence.project(x, kernel, bias if second is None else bias + second)
+        start = self._start(state, projected)
+        outputs, hidden = recurrence.rnn(
+            projected, recurrent, start, _time_first(mask), self.reverse, self.sequence, self.activation
+        )
+        result = _result(outputs, hidden)
+        return (result, hidden) if return_state else result
+
+
+class Bidirectional(nn.Module):
+    """Reads a sequence in both directions and joins the results: [N, T, 2 H], or [N, 2 H] of the two last states.
+
+    Args:
+      cell: `LSTM`, `GRU` or `SimpleRNN`.
+      arguments: the cell's own arguments, such as `{'features': 64, 'sequence': False}`.
+    """
+
+    cell: Any
+    arguments: Any
+
+    @nn.compact
+    def __call__(self, x: Float[Array, 'N T D'], mask: Float[Array, 'N T'] | None = None) -> Array:
+        forward = self.cell(**self.arguments, name='forward')(x, mask)
+        backward = self.cell(**self.arguments, reverse=True, name='backward')(x, mask)
+        return jnp.concatenate([forward, backward], axis=-1)

@@ -1,0 +1,210 @@
+"""Recurrent layers: worked cells of A06, automatic differentiation, flax.linen, padding."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+
+from jaxlab.layers import recurrence
+from jaxlab.layers.recurrent import GRU, LSTM, Bidirectional, SimpleRNN, mask_from_lengths
+
+CELLS = {'lstm': LSTM(5), 'gru': GRU(5), 'gru_before': GRU(5, reset_after=False), 'rnn': SimpleRNN(5)}
+
+
+@pytest.fixture(params=CELLS)
+def cell(request):
+    return CELLS[request.param]
+
+
+def sequence(seed=0, shape=(3, 6, 4)):
+    return jax.random.normal(jax.random.key(seed), shape)
+
+
+def shaken(cell, x, seed=1):
+    """Parameters with every bias away from 0."""
+    variables = cell.init(jax.random.key(seed), x)
+    leaves, tree = jax.tree.flatten(variables)
+    keys = jax.random.split(jax.random.key(seed), len(leaves))
+    return tree.unflatten([leaf + 0.3 * jax.random.normal(key, leaf.shape) for leaf, key in zip(leaves, keys, strict=True)])
+
+
+def toy(gates, forget=None):
+    bias = jnp.zeros(gates)
+    params = {'kernel': jnp.full((1, gates), 0.5), 'recurrent_kernel': jnp.full((1, gates), 0.25)}
+    params['bias'] = bias if forget is None else bias.at[1].set(forget)
+    return params
+
+
+X = jnp.array([1.0, -1.0, 2.0])[None, :, None]
+
+
+def test_toy_lstm_of_a06():
+    h, (_, c) = LSTM(1).apply({'params': toy(4, forget=1.0)}, X, return_state=True)
+    np.testing.assert_allclose(h[0, :, 0], [0.1742697187, 0.0063240761, 0.3779150119], atol=1e-6)
+    np.testing.assert_allclose(c, [[0.5718580671]], atol=1e-6)
+
+
+@pytest.mark.parametrize('reset_after', [True, False])
+def test_toy_gru_of_a06(reset_after):
+    params = toy(3) | ({'recurrent_bias': jnp.zeros(3)} if reset_after else {})
+    h = GRU(1, reset_after=reset_after).apply({'params': params}, X)
+    np.testing.assert_allclose(h[0, :, 0], [0.1744680206, -0.2070137560, 0.0589577265], atol=1e-6)
+
+
+def test_toy_rnn_of_a06():
+    params = {'kernel': jnp.array([[0.5, 0.2], [-0.3, 0.8]]), 'recurrent_kernel': jnp.array([[0.1, -0.2], [0.4, 0.3]])}
+    params['bias'] = jnp.array([0.05, -0.1])
+    h = SimpleRNN(2).apply({'params': params}, jnp.array([[[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]]))
+    expected = [[0.5005202, 0.0996680], [-0.1587273, 0.5579120], [0.4278746, 0.8001824]]
+    np.testing.assert_allclose(h[0], expected, atol=1e-6)
+
+
+def test_parameter_counts_of_a06():
+    def count(module, width):
+        shapes = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, 2, width)))
+        return sum(leaf.size for leaf in jax.tree.leaves(shapes))
+
+    assert count(LSTM(64), 32) == 24832 and count(LSTM(32), 64) == 12416
+    assert count(GRU(64), 64) == 24960 and count(GRU(32), 64) == 9408
+    assert count(GRU(64, reset_after=False), 64) == 24768
+    assert count(Bidirectional(LSTM, {'features': 64}), 64) == 66048
+
+
+def test_starting_values():
+    x = sequence(shape=(2, 3, 16))
+    keras = LSTM(32).init(jax.random.key(0), x)['params']
+    np.testing.assert_allclose(keras['recurrent_kernel'] @ keras['recurrent_kernel'].T, np.eye(32), atol=1e-5)
+    np.testing.assert_array_equal(keras['bias'], np.repeat([0, 1, 0, 0], 32))
+    limit = (6 / (16 + 128)) ** 0.5
+    assert 0.9 * limit < np.abs(keras['kernel']).max() <= limit
+    torch = LSTM(32, init_scheme='torch').init(jax.random.key(0), x)['params']
+    assert set(torch) == {'kernel', 'recurrent_kernel', 'bias', 'recurrent_bias'}
+    assert all(0.8 * 32**-0.5 < np.abs(leaf).max() <= 32**-0.5 for leaf in torch.values())
+    lecun = LSTM(32, init_scheme='lecun').init(jax.random.key(0), x)['params']
+    block = lecun['recurrent_kernel'][:, 32:64]
+    np.testing.assert_allclose(block @ block.T, np.eye(32), atol=1e-5)
+    assert not lecun['bias'].any()
+    assert LSTM(32, forget_bias=2.0).init(jax.random.key(0), x)['params']['bias'][40] == 2
+    with pytest.raises(ValueError, match='keras, torch, lecun'):
+        LSTM(32, init_scheme='kears').init(jax.random.key(0), x)
+
+
+def test_gradients_against_finite_differences(cell):
+    x = sequence()
+    variables = shaken(cell, x)
+    mask = mask_from_lengths(jnp.array([6, 2, 4]), 6)
+    apply = jax.jit(lambda v, x: cell.apply(v, x, mask))
+    check_grads(apply, (variables, x), order=1, modes=('rev',), atol=2e-2, rtol=2e-2)
+
+
+@pytest.mark.parametrize('reverse', [False, True])
+@pytest.mark.parametrize('masked', [False, True])
+def test_own_backward_pass_equals_automatic_differentiation(reverse, masked):
+    """Each function with a rule of its own against the same steps in a Python loop, all arguments, once also twice over."""
+    keys = iter(jax.random.split(jax.random.key(3), 20))
+    normal = lambda *shape: jax.random.normal(next(keys), shape) * 0.5
+    mask = jnp.array([[1, 1, 1], [1, 0, 1], [1, 0, 0.0]]) if masked else None
+    order = range(2, -1, -1) if reverse else range(3)
+
+    def lstm_loop(z, u, h, c):
+        outputs = {}
+        for t in order:
+            new_h, new_c, _ = recurrence.lstm_step(z[t], u, h, c)
+            m = mask[t] if masked else None
+            h, c = recurrence.hold(m, new_h, h), recurrence.hold(m, new_c, c)
+            outputs[t] = h
+        return jnp.stack([outputs[t] for t in range(3)]), h, c
+
+    def gru_loop(z, u, b, h):
+        outputs = {}
+        for t in order:
+            h = recurrence.hold(mask[t] if masked else None, recurrence.gru_step(z[t], u, b, h)[0], h)
+            outputs[t] = h
+        return jnp.stack([outputs[t] for t in range(3)]), h
+
+    cases = [
+        (lambda *a: recurrence.lstm(*a, mask, reverse, True), lstm_loop, (normal(3, 3, 8), normal(2, 8), normal(3, 2), normal(3, 2))),
+        (lambda *a: recurrence.gru(*a, mask, reverse, True), gru_loop, (normal(3, 3, 6), normal(2, 6), normal(6), normal(3, 2))),
+    ]
+    for ours, loop, arguments in cases:
+        every = tuple(range(len(arguments)))
+        loss = lambda f: lambda *a: sum((leaf**2 * (k + 1)).sum() for k, leaf in enumerate(f(*a)))
+        penalty = lambda f: lambda *a: sum((g**2).sum() for g in jax.grad(loss(f), every)(*a))
+        for value in (loss, penalty) if masked and reverse else (loss,):
+            for a, b in zip(*(jax.jit(jax.grad(value(f), every))(*arguments) for f in (ours, loop)), strict=True):
+                np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5)
+
+
+def test_last_state_reverse_and_mask(cell):
+    x = sequence()
+    variables = shaken(cell, x)
+    every = cell.apply(variables, x)
+    assert every.shape == (3, 6, 5)
+    np.testing.assert_allclose(cell.clone(sequence=False).apply(variables, x), every[:, -1], atol=1e-6)
+    backward = cell.clone(reverse=True)
+    np.testing.assert_allclose(backward.apply(variables, x), cell.apply(variables, x[:, ::-1])[:, ::-1], atol=1e-6)
+    np.testing.assert_allclose(backward.clone(sequence=False).apply(variables, x), backward.apply(variables, x)[:, 0])
+    # Padding behind (read forwards and backwards) and in front changes nothing.
+    mask = mask_from_lengths(jnp.array([4, 4, 4]), 6)
+    last = lambda module, x, mask=None: module.clone(sequence=False).apply(variables, x, mask)
+    np.testing.assert_allclose(last(cell, x, mask), last(cell, x[:, :4]), atol=1e-6)
+    np.testing.assert_allclose(last(backward, x, mask), last(backward, x[:, :4]), atol=1e-6)
+    np.testing.assert_allclose(last(cell, x, mask[:, ::-1]), last(cell, x[:, 2:]), atol=1e-6)
+    # Half a sequence after the other is the whole.
+    first, state = cell.apply(variables, x[:, :3], return_state=True)
+    second = cell.apply(variables, x[:, 3:], state=state)
+    np.testing.assert_allclose(jnp.concatenate([first, second], 1), every, atol=1e-6)
+
+
+def test_bidirectional_joins_both_readings():
+    x = sequence()
+    module = Bidirectional(LSTM, {'features': 5, 'sequence': False})
+    variables = shaken(module, x)
+    out = module.apply(variables, x)
+    assert out.shape == (3, 10)
+    parts = [{'params': variables['params'][name]} for name in ('forward', 'backward')]
+    np.testing.assert_allclose(out[:, :5], LSTM(5).apply(parts[0], x)[:, -1], atol=1e-6)
+    np.testing.assert_allclose(out[:, 5:], LSTM(5).apply(parts[1], x[:, ::-1])[:, -1], atol=1e-6)
+
+
+def test_equal_to_flax():
+    x = sequence()
+    ours = shaken(LSTM(5), x)['params']
+    names = {'i': 0, 'f': 1, 'g': 2, 'o': 3}
+    cut = lambda name, k: ours[name][..., k * 5 : (k + 1) * 5]
+    stock = {f'i{g}': {'kernel': cut('kernel', k)} for g, k in names.items()}
+    stock |= {f'h{g}': {'kernel': cut('recurrent_kernel', k), 'bias': cut('bias', k)} for g, k in names.items()}
+    out = nn.RNN(nn.OptimizedLSTMCell(5)).apply({'params': {'cell': stock}}, x)
+    np.testing.assert_allclose(LSTM(5).apply({'params': ours}, x), out, atol=1e-5)
+
+    ours = shaken(GRU(5), x)['params']
+    ours['recurrent_bias'] = ours['recurrent_bias'].at[:10].set(0)  # Flax has no recurrent bias in r and z.
+    stock = {f'i{g}': {'kernel': cut('kernel', k), 'bias': cut('bias', k)} for k, g in enumerate('rzn')}
+    stock |= {f'h{g}': {'kernel': cut('recurrent_kernel', k)} for k, g in enumerate('rzn')}
+    stock['hn']['bias'] = ours['recurrent_bias'][10:]
+    out = nn.RNN(nn.GRUCell(5)).apply({'params': {'cell': stock}}, x)
+    np.testing.assert_allclose(GRU(5).apply({'params': ours}, x), out, atol=1e-5)
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize('name', ['LSTM', 'GRU', 'RNN'])
+def test_equal_to_torch(name):
+    """Outputs and every gradient, with PyTorch's weights copied."""
+    torch = pytest.importorskip('torch')
+    torch.manual_seed(0)
+    theirs = getattr(torch.nn, name)(4, 5, batch_first=True)
+    module = {'LSTM': LSTM, 'GRU': GRU, 'RNN': SimpleRNN}[name](5, init_scheme='torch')
+    x = sequence()
+    weights = {'kernel': 'weight_ih_l0', 'recurrent_kernel': 'weight_hh_l0', 'bias': 'bias_ih_l0', 'recurrent_bias': 'bias_hh_l0'}
+    params = {ours: jnp.asarray(getattr(theirs, name).detach().numpy().T) for ours, name in weights.items()}
+    inputs = torch.tensor(np.asarray(x), requires_grad=True)
+    out = theirs(inputs)[0]
+    (out**2).sum().backward()
+    ours = module.apply({'params': params}, x)
+    np.testing.assert_allclose(ours, out.detach().numpy(), atol=1e-6)
+    grads, dx = jax.grad(lambda p, x: (module.apply({'params': p}, x) ** 2).sum(), (0, 1))(params, x)
+    np.testing.assert_allclose(dx, inputs.grad.numpy(), atol=1e-5)
+    for key, value in weights.items():
+        np.testing.assert_allclose(grads[key], getattr(theirs, value).grad.numpy().T, atol=1e-5)
