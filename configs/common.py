@@ -1,0 +1,177 @@
+"""Every field of an experiment: its default, what it may hold, what it means. Anything not listed here is refused.
+
+An experiment file has a function `get_config(profile)` that starts from `experiment(...)`, fills fields in and ends with
+`with_profile(...)`. The blocks `task`, `model` and `optimizer` hold a `name` and the options of what is named; these are
+checked against the task's, the model's and the optimizer's own arguments.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import ml_collections
+
+PROFILES = ('full', 'smoke')
+
+
+class Config(ml_collections.ConfigDict):
+    """A ConfigDict whose keys may be dotted paths (`variants`, `stand_in`); types are checked against `FIELDS` instead."""
+
+    def __init__(self, initial_dictionary: Any = None, **options: Any):
+        super().__init__(initial_dictionary, **{**options, 'type_safe': False, 'allow_dotted_keys': True, 'sort_keys': False})
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """One field: default, a test of its value, the words for what is valid, and its meaning."""
+
+    default: Any
+    valid: str
+    test: Callable[[Any], bool]
+    meaning: str
+
+
+def _number(low: float, integer: bool = False, above: bool = False) -> tuple[str, Callable[[Any], bool]]:
+    kind = 'a whole number' if integer else 'a number'
+    words = f'{kind} {"above" if above else "from"} {low:g}{" up" if not above else ""}'
+
+    def test(value: Any) -> bool:
+        right = isinstance(value, int) if integer else isinstance(value, int | float)
+        return right and not isinstance(value, bool) and (value > low if above else value >= low)
+
+    return words, test
+
+
+def _choice(*values: Any) -> tuple[str, Callable[[Any], bool]]:
+    return 'one of ' + ', '.join(map(str, values)), lambda value: value in values
+
+
+def _kind(words: str, *types: type) -> tuple[str, Callable[[Any], bool]]:
+    return words, lambda value: isinstance(value, types) and (bool in types or not isinstance(value, bool))
+
+
+COUNT, POSITIVE = _number(0, integer=True), _number(1, integer=True)
+FRACTION = ('a number from 0 up to, not including, 1', lambda v: isinstance(v, int | float) and 0 <= v < 1)
+TEXT, FLAG = _kind('text', str), _kind('True or False', bool)
+BLOCK, LIST = _kind('a block of fields', ml_collections.ConfigDict, dict), _kind('a tuple', tuple, list)
+RANGE = ('a pair (low, high)', lambda v: isinstance(v, tuple | list) and len(v) == 2 and v[0] < v[1])
+
+
+def _field(default: Any, kind: tuple[str, Callable[[Any], bool]], meaning: str) -> Field:
+    return Field(default, kind[0], kind[1], meaning)
+
+
+FIELDS: Mapping[str, Field] = {
+    'name': _field('', TEXT, "the experiment's name, that of its file"),
+    'aim': _field('', TEXT, 'the question, in one sentence'),
+    'spec': _field((), LIST, 'IDs of the specification sections'),
+    'profile': _field('full', _choice(*PROFILES), 'which profile made this config'),
+    'theory': _field((), LIST, 'a few lines for the report; $...$ is typeset'),
+    'limits': _field((), LIST, 'what the experiment cannot show, for the report'),
+    'task': _field({}, BLOCK, 'what is learned: name and options'),
+    'model': _field({}, BLOCK, 'the network: name and arguments, or one such block a network'),
+    'optimizer': _field({}, BLOCK, 'the update rule: name and options, or one such block a network'),
+    'data.name': _field('', TEXT, 'the data set'),
+    'data.source': _field('auto', _choice('auto', 'tfds', 'files', 'embedded'), 'where it is taken from'),
+    'data.batch_size': _field(64, POSITIVE, 'examples an update'),
+    'data.eval_batch_size': _field(1000, POSITIVE, 'examples an evaluation step'),
+    'data.drop_remainder': _field(False, FLAG, 'whether a short last batch is left out'),
+    'data.shuffle': _field(True, FLAG, 'a new order each epoch (a pure function of seed and epoch)'),
+    'data.split': _field('official', _choice('official', 'pooled'), 'the official split, or all pooled and split anew'),
+    'data.test_fraction': _field(0.2, FRACTION, 'share of the pooled data that is tested on'),
+    'data.validation_fraction': _field(0.0, FRACTION, 'share of the training data that is held out'),
+    'data.split_seed': _field(42, COUNT, 'seed of those two splits'),
+    'data.stratify': _field(False, FLAG, 'whether they keep the share of each class'),
+    'data.scale': _field((0.0, 1.0), RANGE, 'range that pixel values are brought to'),
+    'data.transforms': _field((), LIST, 'augmentation: pairs (name, {arguments}), in order'),
+    'data.limit': _field(0, COUNT, 'training examples used (0: all)'),
+    'data.eval_limit': _field(0, COUNT, 'examples used of each other split (0: all)'),
+    'data.options': _field({}, BLOCK, "the data set's own options"),
+    'training.epochs': _field(1, COUNT, 'passes over the training data (0 with `steps` 0: no training)'),
+    'training.steps': _field(0, COUNT, 'updates; above 0 it takes the place of `epochs`'),
+    'training.eval_every': _field(1, COUNT, 'epochs between evaluations (0: only at the end)'),
+    'training.checkpoint_every': _field(1, COUNT, 'epochs between checkpoints (0: only at the end)'),
+    'training.keep': _field(2, POSITIVE, 'latest checkpoints kept (the best is kept besides)'),
+    'training.best_metric': _field('', TEXT, "metric of the best checkpoint, such as 'validation_loss' ('': none)"),
+    'training.best_mode': _field('min', _choice('min', 'max'), 'whether less or more of it is better'),
+    'training.patience': _field(0, COUNT, 'evaluations without a better `best_metric` before training stops (0: never)'),
+    'training.min_delta': _field(0.0, _number(0), 'what counts as better'),
+    'training.restore_best': _field(False, FLAG, 'whether the best checkpoint is evaluated, not the last'),
+    'training.stop_at': _field({}, BLOCK, 'stop once metric <= value: {metric, value}'),
+    'training.steps_per_call': _field(0, COUNT, 'updates a compiled call (0: about half a second of them)'),
+    'training.snapshot_every': _field(0, COUNT, "epochs between the task's snapshots (0: none)"),
+    'training.precision': _field('float32', _choice('float32', 'bfloat16'), 'of the computation; parameters stay float32'),
+    'training.seed': _field(0, COUNT, 'seed of the first replica; the others count up from it'),
+    'parallel.mode': _field('jit', _choice('jit', 'pmap'), 'how several devices share a batch'),
+    'parallel.devices': _field(0, COUNT, 'devices used (0: all)'),
+    'parallel.model_axis': _field(1, POSITIVE, "devices along the mesh's second axis, for sharded parameters"),
+    'parallel.shard': _field((), LIST, 'pairs (path regex, axis of the parameter that is split over `model`)'),
+    'replicas': _field(1, POSITIVE, 'trainings with other seeds, side by side in one program'),
+    'replica_form': _field('auto', _choice('auto', 'vmap', 'unrolled'), 'how; auto: unrolled on a CPU, else vmap'),
+    'variants': _field({}, BLOCK, 'named overrides {path: value}, compared from the same start and data order'),
+    'stand_in': _field({}, BLOCK, 'overrides {path: value} where embedded data stands in for the real set'),
+    'needs': _field({}, BLOCK, 'other experiments whose trained network this one uses: {role: {config, overrides}}'),
+    'published': _field({}, BLOCK, 'what the source printed: {metric: value or {value, where, note}}'),
+    'report.examples': _field(16, COUNT, 'examples shown in figures'),
+    'report.units': _field({}, BLOCK, 'units of metrics, for axes'),
+    'report.options': _field({}, BLOCK, "the task's own wishes for its figures"),
+}
+# Fields that say nothing about the result: a run may be resumed with another value of them.
+FREE = ('aim', 'spec', 'theory', 'limits', 'published', 'report', 'training.checkpoint_every', 'training.keep',
+        'training.steps_per_call', 'parallel', 'variants', 'stand_in', 'profile')  # fmt: skip
+
+
+def _set(config: Config, path: str, value: Any) -> None:
+    """Sets a field by its dotted path; the last block may be an open one (`task`, `model`, `optimizer`, ...)."""
+    *blocks, last = path.split('.')
+    for block in blocks:
+        config = config[block]
+    config[last] = Config(value) if isinstance(value, Mapping) else value
+
+
+def override(config: Config, changes: Mapping[str, Any]) -> Config:
+    """A copy with the given dotted paths set. Raises KeyError for a block that is not there."""
+    result = Config(config.to_dict())
+    for path, value in changes.items():
+        _set(result, path, value)
+    return result
+
+
+def experiment(name: str, *, task: str, data: str, model: str | None = None, spec: tuple[str, ...] = ()) -> Config:
+    """A config with every field at its default."""
+    config = Config({'data': {'options': {}}, 'training': {}, 'parallel': {}, 'report': {}})
+    for path, field in FIELDS.items():
+        _set(config, path, dict(field.default) if isinstance(field.default, Mapping) else field.default)
+    config.name, config.spec = name, tuple(spec)
+    config.task.name, config.data.name = task, data
+    if model is not None:
+        config.model.name = model
+    return config
+
+
+def with_profile(config: Config, profile: str, **profiles: Mapping[str, Any]) -> Config:
+    """The config with the named profile's overrides; `full` changes nothing."""
+    if profile not in PROFILES:
+        raise ValueError(f'unknown profile {profile!r}; valid: {", ".join(PROFILES)}')
+    result = override(config, profiles.get(profile, {}))
+    result.profile = profile
+    return result
+
+
+def _optimizer(name: str, **options: Any) -> Config:
+    return Config({'name': name, **options})
+
+
+def sgd(learning_rate: float, momentum: float = 0.0, **options: Any) -> Config:
+    """Stochastic gradient descent: v <- momentum v + g, w <- w - learning_rate v (PyTorch's and Optax's form)."""
+    return _optimizer('sgd', learning_rate=learning_rate, momentum=momentum, **options)
+
+
+def adam(learning_rate: float = 1e-3, **options: Any) -> Config:
+    """Adam in PyTorch's and Optax's form: eps 1e-8 is added to the root of the corrected second moment."""
+    return _optimizer('adam', learning_rate=learning_rate, **options)
+
+
+def keras_adam(learning_rate: float = 1e-3, **options: Any) -> Config:
+    """Adam in Keras's form: eps 1e-7 is added to the uncorrected root, the correction is part of the step size."""
+    return _optimizer('adam', learning_rate=learning_rate, **{'eps': 1e-7, 'eps_mode': 'keras', **options})

@@ -1,0 +1,29 @@
+"""LeNet-5 on MNIST (E2): how far do five small layers get on handwritten digits?"""
+
+from configs import common
+
+
+def get_config(profile: str = 'full') -> common.Config:
+    """PyTorch's initial weights, SGD 0.01 with momentum 0.9, batch 64, ten epochs (9,380 updates)."""
+    config = common.experiment('lenet_mnist', task='classification', data='mnist', model='lenet', spec=('E2',))
+    config.aim = 'How far do five small layers get on handwritten digits?'
+    config.data.scale = (-1.0, 1.0)
+    config.data.batch_size = 64
+    config.optimizer = common.sgd(learning_rate=0.01, momentum=0.9)
+    config.training.epochs = 10
+    config.published = {
+        'test_accuracy': {'value': 0.9897, 'where': 'E2, after epoch 10', 'note': 'one unseeded run; 103 errors'},
+        'train_loss': {'value': 0.0121, 'where': 'E2, epoch 10', 'note': 'unweighted mean of the batch losses'},
+    }
+    config.stand_in = {'training.epochs': 60}
+    config.theory = (
+        'A convolution slides small kernels over the image: $y_{ijd} = b_d + \\sum_{m,n,c} x_{i+m,j+n,c}\\,k_{mncd}$.',
+        'Max pooling keeps the largest of each 2 by 2 square: $p_{ij} = \\max_{0 \\le m,n < 2} y_{2i+m,2j+n}$.',
+        'The loss is the mean cross-entropy $L = -\\frac{1}{B}\\sum_i \\log p_{i,y_i}$ of the softmax of the logits.',
+    )
+    config.limits = ('There is no validation part: the number of epochs is the published one, chosen without the test images.',)
+    return common.with_profile(
+        config,
+        profile,
+        smoke={'training.epochs': 2, 'data.limit': 512, 'data.eval_limit': 256, 'stand_in': {}},
+    )

@@ -1,0 +1,106 @@
+"""LeNet-5 as E2 uses it (ReLU, max pooling, full connections), written in four styles that must agree.
+
+The source writes the same small network layer by layer and as a sequence, in two frameworks. Here the counterparts are
+a module with `setup` (`LeNet`, the one that is trained), a compact module, a `Sequential` container and a pure function
+of a parameter dict. Parameters: 61,706 for 28x28 images; 82,826 for the source's faulty Keras variant (32x32 images and
+still SAME padding in the first convolution).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxlab.layers import Conv, Dense, max_pool
+
+CONV = (6, 16)  # channels of the two 5x5 convolutions
+DENSE = (120, 84)  # widths of the two hidden dense layers
+
+
+def _pool(images: Array) -> Array:
+    return max_pool(images, (2, 2), (2, 2))
+
+
+class LeNet(nn.Module):
+    """Layer by layer. images: [N, H, W, C] float32 -> logits [N, classes].
+
+    `init` names the framework whose initial distribution is used ('torch': U(+-1/sqrt(fan_in)) for kernels and biases,
+    as in the trained run of E2; 'keras': Glorot uniform kernels, zero biases).
+    """
+
+    classes: int = 10
+    init: str = 'torch'
+    dtype: Any = None
+
+    def setup(self) -> None:
+        common: dict[str, Any] = {'init': self.init, 'dtype': self.dtype}
+        self.conv1 = Conv(CONV[0], (5, 5), padding='SAME', **common)
+        self.conv2 = Conv(CONV[1], (5, 5), padding='VALID', **common)
+        self.dense1 = Dense(DENSE[0], **common)
+        self.dense2 = Dense(DENSE[1], **common)
+        self.dense3 = Dense(self.classes, **common)
+
+    def embed(self, images: Float[Array, 'n height width channels']) -> Float[Array, 'n 84']:
+        """The last hidden layer: the feature space in which generated digits are compared with real ones."""
+        x = _pool(nn.relu(self.conv1(images)))
+        x = _pool(nn.relu(self.conv2(x)))
+        x = nn.relu(self.dense1(x.reshape(x.shape[0], -1)))
+        return nn.relu(self.dense2(x))
+
+    def __call__(
+        self, images: Float[Array, 'n height width channels'], train: bool = False, weight: Array | None = None
+    ) -> Float[Array, 'n classes']:
+        return self.dense3(self.embed(images)).astype(jnp.float32)
+
+
+class CompactLeNet(nn.Module):
+    """The same network, its layers made where they are used."""
+
+    classes: int = 10
+    init: str = 'torch'
+
+    @nn.compact
+    def __call__(
+        self, images: Float[Array, 'n height width channels'], train: bool = False, weight: Array | None = None
+    ) -> Float[Array, 'n classes']:
+        x = _pool(nn.relu(Conv(CONV[0], (5, 5), padding='SAME', init=self.init, name='conv1')(images)))
+        x = _pool(nn.relu(Conv(CONV[1], (5, 5), padding='VALID', init=self.init, name='conv2')(x)))
+        x = x.reshape(x.shape[0], -1)
+        x = nn.relu(Dense(DENSE[0], init=self.init, name='dense1')(x))
+        x = nn.relu(Dense(DENSE[1], init=self.init, name='dense2')(x))
+        return Dense(self.classes, init=self.init, name='dense3')(x)
+
+
+def sequential_lenet(classes: int = 10, init: str = 'torch') -> nn.Sequential:
+    """The same network as a list of layers; its parameters are named `layers_0`, `layers_3`, ... by their place."""
+    return nn.Sequential([
+        Conv(CONV[0], (5, 5), padding='SAME', init=init), nn.relu, _pool,
+        Conv(CONV[1], (5, 5), padding='VALID', init=init), nn.relu, _pool,
+        lambda x: x.reshape(x.shape[0], -1),
+        Dense(DENSE[0], init=init), nn.relu,
+        Dense(DENSE[1], init=init), nn.relu,
+        Dense(classes, init=init),
+    ])  # fmt: skip
+
+
+SEQUENTIAL_NAMES = {'conv1': 'layers_0', 'conv2': 'layers_3', 'dense1': 'layers_7', 'dense2': 'layers_9', 'dense3': 'layers_11'}
+
+
+def lenet_function(
+    params: Mapping[str, Mapping[str, Array]], images: Float[Array, 'n height width channels']
+) -> Float[Array, 'n classes']:
+    """The same network as a pure function of a parameter dict, with JAX's own operations only."""
+
+    def conv(name: str, x: Array, padding: str) -> Array:
+        dims = ('NHWC', 'HWIO', 'NHWC')
+        y = jax.lax.conv_general_dilated(x, params[name]['kernel'], (1, 1), padding, dimension_numbers=dims)
+        y = jax.nn.relu(y + params[name]['bias'])
+        return jax.lax.reduce_window(y, -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), 'VALID')
+
+    x = conv('conv2', conv('conv1', images, 'SAME'), 'VALID').reshape(images.shape[0], -1)
+    for name in ('dense1', 'dense2'):
+        x = jax.nn.relu(x @ params[name]['kernel'] + params[name]['bias'])
+    return x @ params['dense3']['kernel'] + params['dense3']['bias']

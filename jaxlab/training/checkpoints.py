@@ -1,0 +1,181 @@
+"""Checkpoints with Orbax: written in the background, whole or not at all, checked by their own digest when read.
+
+A checkpoint holds the state (as plain nested dicts of host arrays, so it opens on another number of devices) and a JSON
+part: step, history, the partial log of an unfinished epoch, the config it belongs to, versions, digest. Orbax does not
+notice a flipped bit in a data file; the digest does, and the checkpoint before is taken instead.
+"""
+
+import dataclasses
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from flax import serialization
+
+from jaxlab.errors import UserError
+
+SCORE = 'score'
+
+
+def digest(tree: Any) -> str:
+    """sha256 over the leaves' paths, dtypes, shapes and bytes, in path order: equal digests mean equal trees."""
+    result = hashlib.sha256()
+    leaves, _ = jax.tree_util.tree_flatten_with_path(serialization.to_state_dict(tree))
+    for path, leaf in sorted(leaves, key=lambda item: jax.tree_util.keystr(item[0])):
+        array = np.ascontiguousarray(leaf)
+        result.update(f'{jax.tree_util.keystr(path)} {array.dtype} {array.shape}\n'.encode())
+        result.update(array.tobytes())
+    return result.hexdigest()
+
+
+@dataclasses.dataclass(frozen=True)
+class Saved:
+    """A checkpoint that was read: the state (as the template's type, host arrays) and its JSON part."""
+
+    step: int
+    state: Any
+    meta: Mapping[str, Any]
+
+
+class Checkpoints:
+    """The checkpoints of one run. Always closed (`with`), or a save in flight would be lost."""
+
+    def __init__(self, folder: Path, keep: int = 2, best_mode: str | None = None):
+        import orbax.checkpoint as ocp
+        from orbax.checkpoint import checkpoint_managers as managers
+
+        logging.getLogger('absl').setLevel(logging.ERROR)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder.resolve()
+        self._args = ocp.args
+        policies: list[Any] = [managers.LatestN(n=keep)]
+        if best_mode is not None:
+            best = managers.BestN(
+                n=1,
+                get_metric_fn=lambda metrics: metrics[SCORE],
+                reverse=best_mode == 'min',
+                keep_checkpoints_without_metrics=False,
+            )
+            policies.append(best)
+        options = ocp.CheckpointManagerOptions(
+            preservation_policy=managers.AnyPreservationPolicy(policies),
+            cleanup_tmp_directories=True,
+            enable_async_checkpointing=True,
+        )
+        self._manager = ocp.CheckpointManager(self.folder, options=options, item_names=('state', 'meta'))
+
+    def __enter__(self) -> 'Checkpoints':
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._manager.wait_until_finished()
+        self._manager.close()
+
+    @property
+    def steps(self) -> list[int]:
+        """Steps of all checkpoints, oldest first."""
+        return sorted(self._manager.all_steps())
+
+    def save(self, step: int, state: Any, meta: Mapping[str, Any], score: float | None = None) -> None:
+        """Starts to save host arrays; a checkpoint of the same step is left as it is."""
+        if step in self.steps:
+            return
+        tree = jax.tree.map(np.asarray, serialization.to_state_dict(state))
+        facts = json.loads(json.dumps({**meta, 'step': step, 'digest': digest(tree), 'score': score}))
+        saved = self._manager.save(
+            step,
+            args=self._args.Composite(state=self._args.StandardSave(tree), meta=self._args.JsonSave(facts)),
+            metrics=None if score is None else {SCORE: float(score)},
+            force=True,
+        )
+        if not saved:
+            raise RuntimeError(f'the checkpoint of step {step} was not saved')
+
+    def wait(self) -> None:
+        """Until a save in flight is on disk."""
+        self._manager.wait_until_finished()
+
+    def meta(self) -> Mapping[str, Any] | None:
+        """The JSON part of the newest readable checkpoint, without its arrays."""
+        for step in reversed(self.steps):
+            try:
+                return self._manager.restore(step, args=self._args.Composite(meta=self._args.JsonRestore())).meta
+            except Exception:  # noqa: BLE001  (damage shows as any of a dozen types; `read` names it)
+                continue
+        return None
+
+    def read(self, step: int, template: Any) -> Saved:
+        """One checkpoint, checked. Raises ValueError if it is damaged or does not fit the template."""
+        expected = serialization.to_state_dict(template)
+        like = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), expected)
+        try:
+            items = self._args.Composite(state=self._args.StandardRestore(like), meta=self._args.JsonRestore())
+            restored = self._manager.restore(step, args=items)
+            tree, meta = jax.tree.map(np.asarray, restored.state), restored.meta
+        except Exception as error:
+            raise ValueError(f'{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else "unreadable"}') from error
+        if digest(tree) != meta['digest']:
+            raise ValueError('its bytes do not match its digest')
+        _check_fit(expected, tree)
+        return Saved(step, serialization.from_state_dict(template, tree), meta)
+
+    def latest(self, template: Any, say: Any = print) -> Saved | None:
+        """The newest sound checkpoint; damaged ones are set aside (kept in `damaged/`) and named. None if there is none.
+
+        Raises UserError if there are checkpoints and none is sound.
+        """
+        damaged = []
+        for step in reversed(self.steps):
+            try:
+                return self.read(step, template)
+            except ValueError as error:
+                damaged.append(step)
+                say(f'checkpoint of step {step} in {self.folder} is damaged ({error}); falling back to the one before')
+                self.set_aside(step)
+        if damaged:
+            raise UserError(
+                f'every checkpoint in {self.folder} is damaged (steps {", ".join(map(str, damaged))}, kept in damaged/); '
+                'valid: --fresh to start again beside it'
+            )
+        return None
+
+    def set_aside(self, step: int) -> None:
+        """Moves a damaged checkpoint out of the way; saving its step again would otherwise silently do nothing."""
+        target = self.folder.parent / 'damaged' / str(step)
+        target.parent.mkdir(exist_ok=True)
+        if target.exists():
+            shutil.rmtree(target)
+        if jax.process_index() == 0:
+            shutil.move(str(self.folder / str(step)), str(target))
+        self._manager.reload()
+
+    def best(self, mode: str, template: Any) -> Saved | None:
+        """The checkpoint with the best score, or None if none has one."""
+        scored = []
+        for step in self.steps:
+            meta = self._manager.restore(step, args=self._args.Composite(meta=self._args.JsonRestore())).meta
+            if meta.get('score') is not None:
+                scored.append((meta['score'], step))
+        if not scored:
+            return None
+        sign = 1 if mode == 'min' else -1
+        return self.read(min(scored, key=lambda item: (sign * item[0], item[1]))[1], template)
+
+
+def _check_fit(expected: Any, tree: Any) -> None:
+    """Paths, shapes and dtypes must be those of the template: nothing is cast or left out in silence."""
+
+    def described(value: Any) -> dict[str, str]:
+        leaves, _ = jax.tree_util.tree_flatten_with_path(value)
+        return {jax.tree_util.keystr(path): f'{np.dtype(leaf.dtype)}{tuple(leaf.shape)}' for path, leaf in leaves}
+
+    want, have = described(expected), described(tree)
+    for path in sorted(want.keys() | have.keys()):
+        if want.get(path) != have.get(path):
+            raise ValueError(f'{path} is {have.get(path, "missing")}, expected {want.get(path, "nothing")}')

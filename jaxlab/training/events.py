@@ -1,0 +1,45 @@
+"""metrics.jsonl (one line an epoch) and TensorBoard events, written by one process."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxlab.training.files import write_atomically
+
+
+class Events:
+    """The log of a run. On resume it is rewritten from the checkpoint's history, so it never holds a line twice."""
+
+    def __init__(self, workdir: Path, writer: bool):
+        self.path, self.folder, self.writer = workdir / 'metrics.jsonl', workdir / 'events', writer
+        self._board: Any = None
+
+    def start(self, history: Sequence[Mapping[str, Any]]) -> None:
+        """Begins a log that holds exactly this history."""
+        if not self.writer:
+            return
+        with write_atomically(self.path, 'w') as file:
+            for row in history:
+                file.write(json.dumps(row) + '\n')
+        from tensorboardX import SummaryWriter
+
+        purge = history[-1]['step'] + 1 if history else 0
+        self._board = SummaryWriter(str(self.folder), purge_step=purge)
+
+    def write(self, row: Mapping[str, Any]) -> None:
+        """Adds an epoch."""
+        if not self.writer:
+            return
+        with open(self.path, 'a', encoding='utf-8') as file:
+            file.write(json.dumps(row) + '\n')
+        for name, values in row.items():
+            if isinstance(values, list):
+                for replica, value in enumerate(values):
+                    tag = name if len(values) == 1 else f'{name}/replica_{replica}'
+                    self._board.add_scalar(tag, value, row['step'])
+
+    def close(self) -> None:
+        """Flushes what is left."""
+        if self._board is not None:
+            self._board.close()

@@ -1,0 +1,62 @@
+"""Which examples an update sees: blocks of indices, a pure function of (seed, epoch). -1 marks a row of padding."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from jaxlab.data.dataset import Split
+from jaxlab.data.splits import epoch_order
+
+
+@dataclasses.dataclass(frozen=True)
+class Feed:
+    """How a training split is cut into updates."""
+
+    size: int  # examples
+    batch_size: int
+    drop_remainder: bool
+    shuffle: bool
+    seeds: tuple[int, ...]  # one a replica
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Updates an epoch; a short last batch counts unless it is dropped."""
+        return self.size // self.batch_size if self.drop_remainder else -(-self.size // self.batch_size)
+
+    def epoch(self, epoch: int) -> np.ndarray:
+        """Indices of one epoch: [replicas, steps, batch] int32, -1 where a short last batch is padded."""
+        rows = []
+        for seed in self.seeds:
+            order = epoch_order(seed, epoch, self.size) if self.shuffle else np.arange(self.size, dtype=np.int32)
+            rows.append(blocks(order, self.batch_size, self.steps_per_epoch))
+        return np.stack(rows)
+
+
+def blocks(order: np.ndarray, batch_size: int, steps: int | None = None) -> np.ndarray:
+    """An order cut into [steps, batch] int32, the last block padded with -1 (or the rest left out if `steps` says so)."""
+    steps = -(-len(order) // batch_size) if steps is None else steps
+    padded = np.full(steps * batch_size, -1, np.int32)
+    kept = order[: steps * batch_size]
+    padded[: len(kept)] = kept
+    return padded.reshape(steps, batch_size)
+
+
+def gather(split: Split, indices: np.ndarray) -> dict[str, np.ndarray]:
+    """Examples for an index block of any shape [..., batch]; padding rows repeat example 0 (their weight is 0)."""
+    flat = np.maximum(indices.reshape(-1), 0)
+    return {name: array.reshape(*indices.shape, *array.shape[1:]) for name, array in split.read(flat).items()}
+
+
+def prefetched(split: Split, chunks: Sequence[np.ndarray]) -> Iterator[Mapping[str, np.ndarray]]:
+    """The examples of each chunk of indices, read by a thread while the one before is being computed."""
+    with ThreadPoolExecutor(1) as pool:
+        pending = None
+        for chunk in chunks:
+            following = pool.submit(gather, split, chunk)
+            if pending is not None:
+                yield pending.result()
+            pending = following
+        if pending is not None:
+            yield pending.result()

@@ -1,0 +1,36 @@
+"""Files that are whole or not there: written beside their place, then renamed."""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+
+@contextlib.contextmanager
+def write_atomically(path: Path, mode: str = 'wb') -> Iterator[IO]:
+    """Opens a file that takes the place of `path` only when everything was written."""
+    partial = path.with_name(f'.{path.name}.part')
+    try:
+        with open(partial, mode, encoding=None if 'b' in mode else 'utf-8') as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Pretty JSON; NaN is refused, since it is not JSON."""
+    with write_atomically(path, 'w') as file:
+        json.dump(value, file, indent=2, allow_nan=False, default=_plain)
+        file.write('\n')
+
+
+def _plain(value: Any) -> Any:
+    """numpy scalars and arrays as Python's own."""
+    if hasattr(value, 'tolist'):
+        return value.tolist()
+    raise TypeError(f'{type(value).__name__} is not JSON')

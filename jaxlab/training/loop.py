@@ -1,0 +1,217 @@
+"""The training loop: epochs of compiled calls, evaluations, checkpoints, and everything that may end it."""
+
+import dataclasses
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import jax
+import numpy as np
+
+from jaxlab.errors import UserError
+from jaxlab.optimizers import Plateau, TrainState, reduce_on_plateau
+from jaxlab.training import control
+from jaxlab.training.checkpoints import Checkpoints
+from jaxlab.training.events import Events
+from jaxlab.training.feeding import prefetched
+from jaxlab.training.machine import Machine
+from jaxlab.training.snapshots import Snapshots
+
+
+
+class Listener(Protocol):
+    """Who watches a training (a progress bar, a test)."""
+
+    def started(self, step: int, total_steps: int, steps_per_epoch: int) -> None: ...
+
+    def progress(self, step: int, values: Mapping[str, float]) -> None: ...
+
+    def epoch(self, row: Mapping[str, Any]) -> None: ...
+
+    def say(self, text: str) -> None: ...
+
+    def stop_requested(self) -> int: ...
+
+
+class Interrupted(Exception):
+    """A signal asked the training to stop; the checkpoint is written."""
+
+    def __init__(self, signal: int, step: int):
+        super().__init__(f'stopped by signal {signal} after step {step}; run the same command again to go on')
+        self.signal = signal
+
+
+@dataclasses.dataclass
+class Progress:
+    """Where a training is. All of it is in every checkpoint."""
+
+    step: int = 0
+    history: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    partial: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)  # logs of an unfinished epoch
+    plateau: Plateau | None = None
+    stopped: dict[str, Any] | None = None
+    seconds: float = 0.0
+
+    def meta(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            'step': self.step,
+            'history': self.history,
+            'partial': {name: log.tolist() for name, log in self.partial.items()},
+            'plateau': self.plateau.as_json() if self.plateau else None,
+            'stopped': self.stopped,
+            'seconds': self.seconds,
+        }
+
+    @classmethod
+    def from_meta(cls, meta: Mapping[str, Any]) -> 'Progress':
+        """Read back from a checkpoint."""
+        return cls(
+            step=meta['step'],
+            history=[dict(row) for row in meta['history']],
+            partial={name: np.asarray(log, np.float32) for name, log in meta['partial'].items()},
+            plateau=Plateau.from_block(meta['plateau']) if meta['plateau'] else None,
+            stopped=meta['stopped'],
+            seconds=meta['seconds'],
+        )
+
+
+@dataclasses.dataclass
+class Loop:
+    """One training: a machine (task, data and compiled programs), where it writes to, and how far it is."""
+
+    machine: Machine
+    checkpoints: Checkpoints
+    events: Events
+    snapshots: Snapshots
+    listener: Listener
+    identity: Mapping[str, Any]
+    workdir: Path
+
+    def run(self, state: Any, progress: Progress) -> tuple[Any, Progress]:
+        """Trains until the last step or a reason to stop; returns the device state and what happened."""
+        machine, training = self.machine, self.machine.config.training
+        per_epoch, total = machine.feed.steps_per_epoch, machine.total_steps
+        self.listener.started(progress.step, total, per_epoch)
+        while progress.step < total and not progress.stopped:
+            epoch = progress.step // per_epoch + 1
+            state = self._epoch(state, progress, epoch, min(total, epoch * per_epoch))
+            row = self._row(state, progress, epoch)
+            progress.history.append(row)
+            progress.partial = {}
+            state = self._between_epochs(state, progress, row)
+            if machine.config.training.snapshot_every and epoch % training.snapshot_every == 0:
+                self.snapshots.take(epoch, machine.snapshot(state))
+            every = training.checkpoint_every
+            if (every and epoch % every == 0) or progress.step >= total or progress.stopped:
+                self._save(state, progress, row)
+        return state, progress
+
+    def _epoch(self, state: Any, progress: Progress, epoch: int, end: int) -> Any:
+        """The rest of one epoch, call by call; logs go to `progress.partial` [replicas, steps, 2]."""
+        machine = self.machine
+        first = (epoch - 1) * machine.feed.steps_per_epoch
+        indices = machine.feed.epoch(epoch - 1)
+        blocks = self._blocks(indices, progress.step - first, end - first)
+        for start, stop, examples, rows, offset in blocks:
+            begun = time.perf_counter()
+            call = (start - offset, stop - offset, first + offset)
+            state, logs = machine.train(state, examples, rows, *call)
+            spent = time.perf_counter() - begun
+            machine.pace(stop - start, spent)
+            self._keep_logs(progress, indices.shape[1], start, stop, logs, offset)
+            self._check_finite(progress, first, start, stop)
+            progress.step, progress.seconds = first + stop, progress.seconds + spent
+            self.listener.progress(progress.step, control.means(progress.partial, start, stop))
+            signal = self.listener.stop_requested()
+            if signal:
+                self._save(state, progress, None)
+                self.checkpoints.wait()
+                raise Interrupted(signal, progress.step)
+        return state
+
+    def _blocks(self, indices: np.ndarray, start: int, end: int):
+        """Calls of one epoch: (start, stop, examples, rows, offset). Streamed examples come a block at a time."""
+        machine = self.machine
+        if not machine.streamed:
+            rows = machine.placement.split(indices, axis=2)
+            while start < end:
+                stop = min(end, start + machine.steps_per_call)
+                yield start, stop, machine.resident, rows, 0
+                start = stop
+            return
+        size = machine.stream_block
+        chunks = [indices[:, at : at + size] for at in range(start, end, size)]
+        chunks = [control.padded_steps(chunk, size) for chunk in chunks]
+        for chunk, examples in zip(chunks, prefetched(machine.data.splits['train'], chunks), strict=True):
+            stop = min(end, start + size)
+            rows = machine.placement.split(chunk, axis=2)
+            yield start, stop, machine.placement.split(dict(examples), axis=2), rows, start
+            start = stop
+
+    @staticmethod
+    def _keep_logs(progress: Progress, steps: int, start: int, stop: int, logs: Mapping[str, np.ndarray], offset: int) -> None:
+        for name, log in logs.items():
+            kept = progress.partial.setdefault(name, np.zeros((log.shape[0], steps, 2), np.float32))
+            kept[:, start:stop] = log[:, start - offset : stop - offset]
+
+    def _check_finite(self, progress: Progress, first: int, start: int, stop: int) -> None:
+        found = control.first_not_finite(progress.partial, start, stop)
+        if found is None:
+            return
+        metric, replica, step = found
+        good = self.checkpoints.steps
+        self.checkpoints.wait()
+        kept = f'the checkpoint of step {good[-1]} is sound' if good else 'there is no checkpoint yet'
+        raise control.Diverged(
+            f'{metric} is not finite at step {first + step + 1} (seed {self.machine.seeds[replica]}); {kept} in '
+            f'{self.workdir}; try a smaller learning_rate or optimizer.clip_norm=1.0'
+        )
+
+    def _row(self, state: Any, progress: Progress, epoch: int) -> dict[str, Any]:
+        """One line of metrics.jsonl: training means over the epoch, and the evaluation where it is due."""
+        machine, every = self.machine, self.machine.config.training.eval_every
+        row: dict[str, Any] = {'epoch': epoch, 'step': progress.step, 'seconds': round(progress.seconds, 3)}
+        row |= {f'train_{name}': values for name, values in control.epoch_means(progress.partial).items()}
+        if every and (epoch % every == 0 or progress.step >= machine.total_steps):
+            for split in machine.watched:
+                row |= {f'{split}_{name}': values for name, values in machine.evaluate(state, split).metrics.items()}
+        self.events.write(row)
+        self.listener.epoch(row)
+        return row
+
+    def _between_epochs(self, state: Any, progress: Progress, row: Mapping[str, Any]) -> Any:
+        """Reduce on plateau, early stopping, a reached aim: decided from the history alone."""
+        if progress.plateau is not None and progress.plateau.metric in row:
+            scale = progress.plateau.scale
+            progress.plateau = reduce_on_plateau(progress.plateau, float(np.mean(row[progress.plateau.metric])))
+            if progress.plateau.scale != scale:
+                self.listener.say(f'epoch {row["epoch"]}: learning rate scaled to {progress.plateau.scale:g}')
+                state = scaled(self.machine, state, progress.plateau.scale)
+        progress.stopped = control.reason_to_stop(self.machine.config.training, progress.history)
+        if progress.stopped:
+            self.listener.say(progress.stopped['reason'])
+        return state
+
+    def _save(self, state: Any, progress: Progress, row: Mapping[str, Any] | None) -> None:
+        metric = self.machine.config.training.best_metric
+        if metric and row is not None and metric not in row and progress.history:
+            missing = metric not in {name for past in progress.history for name in past}
+            if missing and self.machine.config.training.eval_every:
+                names = ', '.join(name for name in row if isinstance(row[name], Sequence))
+                raise UserError(f'config.training.best_metric = {metric!r} is not measured; valid: {names}')
+        score = float(np.mean(row[metric])) if metric and row is not None and metric in row else None
+        self.checkpoints.save(progress.step, self.machine.host_state(state), {**self.identity, **progress.meta()}, score)
+
+
+def scaled(machine: Machine, state: Any, scale: float) -> Any:
+    """The state with every network's learning rate scaled; goes by way of the host, once in many epochs."""
+
+    def one(leaf: Any) -> Any:
+        if isinstance(leaf, TrainState):
+            return leaf.replace(learning_rate_scale=np.full_like(leaf.learning_rate_scale, scale))
+        return leaf
+
+    host = machine.host_state(state)
+    return machine.placement.state(jax.tree.map(one, host, is_leaf=lambda leaf: isinstance(leaf, TrainState)))

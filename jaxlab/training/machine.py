@@ -1,0 +1,188 @@
+"""A task, its data and its compiled programs on the devices at hand: what the loop drives."""
+
+import dataclasses
+import functools
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxlab.data.dataset import Dataset
+from jaxlab.errors import UserError
+from jaxlab.tasks.protocol import Task
+from jaxlab.training import control
+from jaxlab.training.feeding import Feed, blocks, gather
+from jaxlab.training.placement import Placement, placement
+from jaxlab.training.programs import SNAPSHOT, Programs, key_for
+
+CALL_SECONDS = 0.5  # what a call of several updates should take: progress is seen, Ctrl-C is heard
+STREAM_BYTES = 64 << 20  # of a block of streamed examples
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """metrics: name -> one value a replica; outputs: one dict a replica, name -> [N, ...] in the split's order."""
+
+    metrics: dict[str, list[float]]
+    outputs: list[dict[str, np.ndarray]]
+
+
+class Machine:
+    """Compiles on first use, counts compile time apart, adapts the length of a call."""
+
+    def __init__(self, config: Any, task: Task, data: Dataset):
+        self.config, self.task, self.data = config, task, data
+        train = data.splits['train']
+        self.seeds = tuple(config.training.seed + replica for replica in range(config.replicas))
+        self.feed = Feed(train.size, config.data.batch_size, config.data.drop_remainder, config.data.shuffle, self.seeds)
+        check_sizes(config, train.size)
+        self.placement: Placement = placement(config)
+        if config.data.batch_size % self.placement.devices:
+            raise UserError(
+                f'config.data.batch_size = {config.data.batch_size} cannot be shared out over {self.placement.devices} '
+                'devices; valid: a multiple of it, or --config.parallel.devices=N'
+            )
+        self.streamed = train.arrays is None
+        self.form = replica_form(config)
+        self.programs = Programs(task, data.prepare, data.augment, config.replicas, self.form, self.streamed)
+        self.watched = tuple(name for name in ('validation',) if name in data.splits)
+        self.compile_seconds = 0.0
+        self.steps_per_call = config.training.steps_per_call or 1
+        self._train: Any = None
+        self._evaluate: dict[Any, Any] = {}
+
+    @property
+    def total_steps(self) -> int:
+        """Updates of the whole run."""
+        return self.config.training.steps or self.config.training.epochs * self.feed.steps_per_epoch
+
+    @functools.cached_property
+    def resident(self) -> Any:
+        """The training split on every device (in-memory data)."""
+        return self.placement.whole(dict(self.data.splits['train'].arrays))
+
+    @functools.cached_property
+    def stream_block(self) -> int:
+        """Updates whose examples are read at a time (streamed data)."""
+        example = gather(self.data.splits['train'], np.zeros((1, 1, 1), np.int32))
+        size = sum(array.nbytes for array in example.values()) * self.feed.batch_size * len(self.seeds)
+        return int(np.clip(STREAM_BYTES // max(size, 1), 1, self.feed.steps_per_epoch))
+
+    @functools.cached_property
+    def example(self) -> dict[str, np.ndarray]:
+        """One batch of the training split with its weight, not prepared: shapes and dtypes for `init`."""
+        rows = np.arange(self.feed.batch_size, dtype=np.int32) % self.feed.size
+        return {**gather(self.data.splits['train'], rows), 'weight': np.ones(self.feed.batch_size, np.float32)}
+
+    @functools.cached_property
+    def _seeds(self) -> Any:
+        return self.placement.whole(np.asarray(self.seeds, np.uint32))
+
+    def init(self) -> Any:
+        """The state before the first step, as host arrays."""
+        begun = time.perf_counter()
+        state = jax.jit(self.programs.init)(np.asarray(self.seeds, np.uint32), self.example)
+        state = jax.tree.map(np.asarray, state)
+        self.compile_seconds += time.perf_counter() - begun
+        return state
+
+    def train(self, state: Any, examples: Any, rows: Any, start: int, stop: int, first_step: int) -> tuple[Any, Any]:
+        """One call; the state given is consumed. Logs as numpy arrays [replicas, steps, 2]."""
+        arguments = (state, examples, rows, self._seeds, *(np.int32(number) for number in (start, stop, first_step)))
+        if self._train is None:
+            begun = time.perf_counter()
+            self._train = self.placement.compile(self.programs.train, arguments, donate=True)
+            self.compile_seconds += time.perf_counter() - begun
+        state, logs = self._train(*arguments)
+        return state, self.placement.host(logs)
+
+    def pace(self, steps: int, seconds: float) -> None:
+        """Adapts the number of updates a call to the time that the last one took."""
+        if self.config.training.steps_per_call or self.streamed:
+            return
+        fitting = int(CALL_SECONDS * steps / max(seconds, 1e-6))
+        self.steps_per_call = max(1, min(fitting, 8 * self.steps_per_call))
+
+    def evaluate(self, state: Any, split: str, keep: bool = False) -> Evaluation:
+        """Exact means over a split, and per-example outputs if `keep`."""
+        source = self.data.splits[split]
+        devices = self.placement.devices
+        size = min(self.config.data.eval_batch_size, source.size)
+        size = -(-size // devices) * devices
+        order = blocks(np.arange(source.size, dtype=np.int32), size)
+        step = len(order) if source.arrays is not None else 1
+        logs, outputs = [], []
+        for at in range(0, len(order), step):
+            part = order[at : at + step]
+            log, output = self._evaluate_blocks(state, split, part, keep)
+            logs.append(log)
+            outputs.append(output)
+        joined = {name: np.concatenate([log[name] for log in logs], axis=1) for name in logs[0]}
+        return Evaluation(control.epoch_means(joined), _unpadded(outputs, source.size, len(self.seeds)))
+
+    def _evaluate_blocks(self, state: Any, split: str, part: np.ndarray, keep: bool) -> tuple[Any, Any]:
+        place, source = self.placement, self.data.splits[split]
+        if self.streamed:
+            examples = place.split({n: a[None] for n, a in gather(source, part).items()}, axis=2)
+        else:
+            examples = self._resident_split(split)
+        arguments = (state, examples, place.split(part, axis=1), self._seeds)
+        program = (split if not self.streamed else part.shape, keep)
+        if program not in self._evaluate:
+            begun = time.perf_counter()
+            function = functools.partial(self.programs.evaluate, keep=keep)
+            self._evaluate[program] = place.compile(function, arguments, donate=False)
+            self.compile_seconds += time.perf_counter() - begun
+        log, output = self._evaluate[program](*arguments)
+        return place.host(log), place.host_split(output, axis=2)
+
+    @functools.lru_cache(maxsize=None)  # noqa: B019  (a machine lives as long as its run)
+    def _resident_split(self, split: str) -> Any:
+        return self.placement.whole(dict(self.data.splits[split].arrays))
+
+    def host_state(self, state: Any) -> Any:
+        """The state as host arrays, independent of devices."""
+        return self.placement.host(state)
+
+    def replica(self, host_state: Any, number: int) -> Any:
+        """One replica of a host state."""
+        return self.programs.replica(host_state, number)
+
+    def snapshot(self, state: Any) -> Any:
+        """What the task wants to be seen of the first replica, as host arrays (the same key every time), or None."""
+        one = self.replica(self.host_state(state), 0)
+        return jax.tree.map(np.asarray, self._snapshot(one, jnp.uint32(self.seeds[0])))
+
+    @functools.cached_property
+    def _snapshot(self) -> Any:
+        return jax.jit(lambda state, seed: self.task.snapshot(state, key_for(seed, SNAPSHOT)))
+
+
+def _unpadded(outputs: list[Mapping[str, np.ndarray]], size: int, replicas: int) -> list[dict[str, np.ndarray]]:
+    """Outputs [replicas, steps, batch, ...] of consecutive blocks as one dict a replica, name -> [size, ...]."""
+    result: list[dict[str, np.ndarray]] = []
+    for replica in range(replicas):
+        flat = {
+            name: np.concatenate([part[name][replica].reshape(-1, *part[name].shape[3:]) for part in outputs])[:size]
+            for name in outputs[0]
+        }
+        result.append(flat)
+    return result
+
+
+def replica_form(config: Any) -> str:
+    """'vmap' or 'unrolled'. On a CPU vmap turns convolutions into slow grouped ones; elsewhere it fills the device."""
+    if config.replica_form != 'auto':
+        return config.replica_form
+    return 'vmap' if config.replicas > 1 and jax.default_backend() != 'cpu' else 'unrolled'
+
+
+def check_sizes(config: Any, size: int) -> None:
+    """A batch cannot be larger than the data."""
+    if config.data.batch_size > size:
+        raise UserError(
+            f'config.data.batch_size = {config.data.batch_size} is larger than the {size} training examples; valid: 1 to {size}'
+        )

@@ -1,0 +1,175 @@
+"""Where arrays live and how a program is compiled: one device, a mesh under `jit`, or `pmap`.
+
+All three give the same results (float64 to 1e-10 over 100 steps; tested with 8 simulated devices): under `jit` arrays
+are global and the compiler inserts the sums; under `pmap` the losses, gradients and statistics sum over the bound axis.
+"""
+
+import dataclasses
+import functools
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from jaxlab.errors import UserError
+from jaxlab.layers.batch_axis import BATCH_AXIS
+
+MODEL_AXIS = 'model'
+
+
+class Placement(Protocol):
+    """How arrays are put on devices, programs compiled, results brought back."""
+
+    devices: int
+
+    def state(self, tree: Any) -> Any:
+        """A state, the same (or split by rule) on all devices."""
+
+    def whole(self, tree: Any) -> Any:
+        """Arrays that every device needs whole (the data set, seeds)."""
+
+    def split(self, tree: Any, axis: int) -> Any:
+        """Arrays whose batch axis is shared out over the devices."""
+
+    def compile(self, function: Callable, arguments: Sequence[Any], donate: bool) -> Callable:
+        """The compiled program for these arguments; `donate` gives the first one's memory away."""
+
+    def host(self, tree: Any) -> Any:
+        """A state or logs as numpy arrays."""
+
+    def host_split(self, tree: Any, axis: int) -> Any:
+        """Outputs with a shared-out batch axis, whole again, as numpy arrays."""
+
+
+@dataclasses.dataclass(frozen=True)
+class MeshPlacement:
+    """`jit` over a mesh (batch, model); one device is a mesh of one."""
+
+    mesh: Mesh
+    rules: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def devices(self) -> int:
+        return self.mesh.shape[BATCH_AXIS]
+
+    def _put(self, tree: Any, spec: PartitionSpec) -> Any:
+        return jax.tree.map(lambda leaf: _global(leaf, NamedSharding(self.mesh, spec)), tree)
+
+    def _spec(self, path: str, leaf: Any) -> PartitionSpec:
+        for pattern, axis in self.rules:
+            if re.search(pattern, path) and leaf.ndim > axis and leaf.shape[axis] % self.mesh.shape[MODEL_AXIS] == 0:
+                return PartitionSpec(*([None] * axis), MODEL_AXIS)
+        return PartitionSpec()
+
+    def state(self, tree: Any) -> Any:
+        def put(path: Any, leaf: Any) -> Any:
+            return _global(leaf, NamedSharding(self.mesh, self._spec(path_text(path), leaf)))
+
+        return jax.tree_util.tree_map_with_path(put, tree)
+
+    def whole(self, tree: Any) -> Any:
+        return self._put(tree, PartitionSpec())
+
+    def split(self, tree: Any, axis: int) -> Any:
+        return self._put(tree, PartitionSpec(*([None] * axis), BATCH_AXIS))
+
+    def compile(self, function: Callable, arguments: Sequence[Any], donate: bool) -> Callable:
+        out = None
+        if donate:  # the state keeps its place; the compiler may choose for everything else
+            out = (jax.tree.map(lambda leaf: leaf.sharding, arguments[0]), None)
+        return jax.jit(function, donate_argnums=(0,) if donate else (), out_shardings=out).lower(*arguments).compile()
+
+    def host(self, tree: Any) -> Any:
+        return jax.tree.map(_fetch, tree)
+
+    def host_split(self, tree: Any, axis: int) -> Any:
+        del axis
+        return jax.tree.map(_fetch, tree)
+
+
+@dataclasses.dataclass(frozen=True)
+class PmapPlacement:
+    """One copy of the program a device, over a bound axis. Kept because the field's examples use it."""
+
+    local: tuple[Any, ...]
+
+    @property
+    def devices(self) -> int:
+        return len(self.local)
+
+    def whole(self, tree: Any) -> Any:
+        copy = jax.pmap(lambda leaf: leaf, in_axes=None, out_axes=0, axis_size=self.devices, devices=self.local)
+        return jax.tree.map(copy, tree)
+
+    state = whole
+
+    def split(self, tree: Any, axis: int) -> Any:
+        def shared(leaf: Any) -> Any:
+            parts = np.split(np.asarray(leaf), self.devices, axis)
+            return np.stack(parts)
+
+        return jax.tree.map(shared, tree)
+
+    def compile(self, function: Callable, arguments: Sequence[Any], donate: bool) -> Callable:
+        axes = tuple(None if np.ndim(argument) == 0 and not isinstance(argument, dict | tuple) else 0 for argument in arguments)
+        program = jax.pmap(
+            function, BATCH_AXIS, in_axes=axes, devices=self.local, donate_argnums=(0,) if donate else ()
+        )
+        return program.lower(*arguments).compile()
+
+    def host(self, tree: Any) -> Any:
+        return jax.tree.map(lambda leaf: np.asarray(leaf[0]), tree)
+
+    def host_split(self, tree: Any, axis: int) -> Any:
+        def whole(leaf: Any) -> np.ndarray:
+            return np.concatenate(list(np.asarray(leaf)), axis=axis)
+
+        return jax.tree.map(whole, tree)
+
+
+def placement(config: Any) -> Placement:
+    """The placement that `config.parallel` asks for."""
+    available = jax.devices()
+    wanted = config.parallel.devices or len(available)
+    if wanted > len(available):
+        raise UserError(f'config.parallel.devices = {wanted}, but there are {len(available)}; valid: 0 (all) to {len(available)}')
+    devices = available[:wanted]
+    if config.parallel.mode == 'pmap':
+        if jax.process_count() > 1:
+            raise UserError("config.parallel.mode = 'pmap' runs in one process; with several use 'jit'")
+        return PmapPlacement(tuple(devices))
+    model = config.parallel.model_axis
+    if wanted % model:
+        raise UserError(f'config.parallel.model_axis = {model} does not divide the {wanted} devices')
+    mesh = jax.make_mesh(
+        (wanted // model, model), (BATCH_AXIS, MODEL_AXIS), axis_types=(AxisType.Auto, AxisType.Auto), devices=devices
+    )
+    return MeshPlacement(mesh, tuple((str(p), int(a)) for p, a in config.parallel.shard))
+
+
+def path_text(path: Any) -> str:
+    """A pytree path as text: `model/params/conv1/kernel`."""
+    return '/'.join(str(getattr(part, 'key', getattr(part, 'name', getattr(part, 'idx', part)))) for part in path)
+
+
+def _global(leaf: Any, sharding: NamedSharding) -> jax.Array:
+    """A host array (the same in every process) as a global one; each process hands over only its own part."""
+    if jax.process_count() == 1:
+        # A copy: the array is donated later, and the caller may want to keep its own.
+        return jax.device_put(np.array(leaf), sharding)
+    array = np.asarray(leaf)
+    return jax.make_array_from_callback(array.shape, sharding, lambda index: array[index])
+
+
+@functools.cache
+def _gather_program(mesh: Mesh) -> Callable:
+    return jax.jit(lambda leaf: leaf, out_shardings=NamedSharding(mesh, PartitionSpec()))
+
+
+def _fetch(leaf: jax.Array) -> np.ndarray:
+    if not leaf.is_fully_addressable and not leaf.is_fully_replicated:
+        leaf = _gather_program(leaf.sharding.mesh)(leaf)
+    return np.asarray(leaf.addressable_data(0)) if not leaf.is_fully_addressable else np.asarray(leaf)
