@@ -83,7 +83,8 @@ def draw_bars(data: figures.Bars) -> Any:
             axes.bar_label(bars, fmt='{:.4g}', fontsize=7.5, padding=2)
     axes.margins(**{'x' if lying else 'y': 0.1})
     _bar_axes(axes, data, places, lying)
-    style.legend(axes, len(data.heights))
+    if len(data.heights) > 1:
+        axes.legend(loc='lower right', bbox_to_anchor=(1, 1), ncols=min(4, len(data.heights)))
     return canvas
 
 
@@ -143,7 +144,7 @@ def draw_regions(data: figures.Regions) -> Any:
     if not data.value_label and 0 < len(classes) <= len(style.PALETTE) and np.all(classes == np.round(classes)):
         _class_map(axes, data, values, classes)
     elif len(finite):
-        mesh = axes.pcolormesh(data.x, data.y, values, shading='nearest', zorder=0, **_range_of(data, finite))
+        mesh = axes.pcolormesh(data.x, data.y, values, shading='gouraud' if min(values.shape) > 1 else 'nearest', zorder=0, **_range_of(data, finite))
         canvas.colorbar(mesh, ax=axes, label=style.text(data.value_label), shrink=0.9, pad=0.02)
     if len(data.levels) and values.size and finite.min() < finite.max():
         axes.contour(data.x, data.y, values, levels=sorted(data.levels), colors=style.INK, linewidths=1.6, zorder=1.5)
@@ -166,7 +167,7 @@ def _range_of(data: figures.Regions, finite: np.ndarray) -> dict[str, Any]:
     if len(data.levels) == 1 and low < data.levels[0] < high:
         centre = float(data.levels[0])
         half = max(high - centre, centre - low)
-        return {'cmap': style.two_sided(), 'vmin': centre - half, 'vmax': centre + half}
+        return {'cmap': style.two_sided(0.55), 'vmin': centre - half, 'vmax': centre + half}
     return {'cmap': 'cividis', 'vmin': low, 'vmax': high}
 
 
@@ -216,6 +217,8 @@ def _plane(axes: Any, data: figures.Points) -> None:
         )
         axes.update_datalim(np.concatenate([arrows[:, :2], arrows[:, :2] + arrows[:, 2:]]))
         axes.autoscale_view()
+    if data.words:
+        axes.margins(0.12)
     _name_axes(axes, data)
     if data.equal_axes:
         axes.set_aspect('equal', adjustable='datalim' if data.x_range is None and data.y_range is None else 'box')

@@ -20,7 +20,7 @@ def draw_images(data: figures.Images) -> Any:
     lines = [textwrap.wrap(str(caption), max(6, int(cell * 12.5))) or [''] for caption in data.captions]
     deepest = max((len(each) for each in lines), default=0)
     gap = (0.06 + 0.125 * deepest) / cell if deepest else 0.05  # in cells
-    canvas = style.canvas(data.title, data.note, height=rows * cell * (aspect + gap) + 0.15)
+    canvas = style.canvas(data.title, data.note, height=rows * cell * (aspect + gap) + 0.35)
     axes = canvas.add_subplot()
     for index, image in enumerate(images):
         column, top = index % columns, (index // columns) * (aspect + gap)

@@ -1,0 +1,99 @@
+"""LaTeX as MathML for pages, and as plain text for terminals."""
+
+import html
+import re
+
+GREEK = dict(
+    zip(
+        'alpha beta gamma delta epsilon varepsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi varphi chi psi '
+        'omega Gamma Delta Theta Lambda Pi Sigma Phi Psi Omega'.split(),
+        'αβγδεεζηθκλμνξπρστφφχψωΓΔΘΛΠΣΦΨΩ',
+        strict=True,
+    )
+)
+SYMBOLS = {
+    **GREEK, 'cdot': '·', 'times': '×', 'odot': '⊙', 'partial': '∂', 'nabla': '∇', 'sum': 'Σ', 'prod': 'Π', 'le': '≤',
+    'leq': '≤', 'ge': '≥', 'geq': '≥', 'ne': '≠', 'neq': '≠', 'approx': '≈', 'sim': '~', 'to': '→', 'rightarrow': '→',
+    'leftarrow': '←', 'gets': '←', 'infty': '∞', 'in': '∈', 'mid': '|', 'Vert': '‖', 'lVert': '‖', 'rVert': '‖', 'top': 'T',
+    'quad': '  ', 'qquad': '    ', 'ldots': '…', 'dots': '…', 'cdots': '…', 'int': '∫', 'pm': '±', 'propto': '∝', 'ast': '*',
+    'langle': '⟨', 'rangle': '⟩', 'oplus': '⊕', 'Rightarrow': '⇒', 'mapsto': '↦', 'wedge': '∧', 'vee': '∨', 'neg': '¬',
+    'ell': 'ℓ', 'star': '*', 'circ': '∘', 'lfloor': '⌊', 'rfloor': '⌋', 'lceil': '⌈', 'rceil': '⌉', 'll': '≪', 'gg': '≫',
+}  # fmt: skip
+ACCENTS = {'hat': '\u0302', 'bar': '\u0304', 'tilde': '\u0303', 'vec': '\u20d7', 'dot': '\u0307', 'mathring': '\u030a'}
+RAISED = str.maketrans('0123456789+-n', '⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ')
+LOWERED = str.maketrans('0123456789+-aeijklmnoprstuvx', '₀₁₂₃₄₅₆₇₈₉₊₋ₐₑᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ')
+MATH = re.compile(r'(?<!\\)\$([^$]+?)(?<!\\)\$')
+
+
+def mathml(latex: str, block: bool = False) -> str:
+    """One formula as MathML; what cannot be parsed appears as its source, so nothing is lost and nothing breaks."""
+    from latex2mathml.converter import convert
+
+    try:
+        code = convert(_for_converter(latex), display='block' if block else 'inline')
+    except Exception:  # the parser's errors are of many kinds, and a report must not fail on a typing error in a formula
+        return f'<code>{html.escape(latex)}</code>'
+    return re.sub(r'<mi>&</mi>|<mi>&amp;</mi>', '', code)
+
+
+def with_math(text: str) -> str:
+    """Escaped text whose `$...$` parts are typeset."""
+    parts, position = [], 0
+    for match in MATH.finditer(text):
+        parts += [html.escape(text[position : match.start()]), mathml(match.group(1))]
+        position = match.end()
+    parts.append(html.escape(text[position:]))
+    return ''.join(parts).replace(r'\$', '$')
+
+
+def result_html(result: str) -> str:
+    """The result of a worked step: typeset where it is mathematics, a sentence where it is words."""
+    if '$' in result or ('\\' not in result and re.search(r'[A-Za-zÀ-ÿ]{2,}', result)):
+        return with_math(result)
+    return mathml(result, block=True)
+
+
+def _for_converter(latex: str) -> str:
+    """Replaces what the converter does not know by what it does."""
+    latex = latex.replace(r'\arg', r'\operatorname{arg}').replace(r'\begin{aligned}', r'\begin{align*}')
+    latex = latex.replace(r'\end{aligned}', r'\end{align*}').replace(r'\top', r'\mathsf{T}')
+    return re.sub(r'(?<!\\)<', r'\\lt ', latex)
+
+
+def plain(text: str) -> str:
+    """Text with LaTeX as readable characters: `$\\hat{y} = \\sigma(w^\\top x)$` -> `ŷ = σ(wᵀx)`, or nearly so."""
+    return MATH.sub(lambda match: plain_formula(match.group(1)), text).replace(r'\$', '$')
+
+
+def plain_formula(latex: str) -> str:
+    """One formula as readable characters."""
+    out = re.sub(r'\\(?:left|right|big|Big|bigl|bigr|displaystyle|limits|!)(?![A-Za-z])', '', latex)
+    out = re.sub(r'\\begin\{[a-z]*matrix\}(.*?)\\end\{[a-z]*matrix\}', _matrix, out, flags=re.DOTALL)
+    out = re.sub(r'\\(?:begin|end)\{[a-z*]+\}', '', out).replace('\\\\', '; ').replace('&', ' ')
+    out = re.sub(r'\\[,;: ]', ' ', out).replace(r'\%', '%').replace(r'\{', '{​').replace(r'\}', '​}').replace(r'\|', '‖')
+    for _ in range(4):  # innermost braces first
+        out = re.sub(r'\\[td]?frac\{([^{}]*)\}\{([^{}]*)\}', lambda m: f'{_wrapped(m[1])}/{_wrapped(m[2])}', out)
+        out = re.sub(r'\\sqrt\{([^{}]*)\}', r'√(\1)', out)
+        out = re.sub(r'\\(hat|bar|tilde|vec|dot)\{?([A-Za-z])\}?', lambda m: m[2] + ACCENTS[m[1]], out)
+        out = re.sub(r'\\(?:text|mathrm|mathbf|mathbb|mathcal|mathsf|operatorname|boldsymbol|underbrace)\{([^{}]*)\}', r'\1', out)
+        out = re.sub(r'\^\{([^{}]*)\}', lambda m: _script(m[1], RAISED, '^'), out)
+        out = re.sub(r'_\{([^{}]*)\}', lambda m: _script(m[1], LOWERED, '_'), out)
+    out = re.sub(r'\\([A-Za-z]+)', lambda m: SYMBOLS.get(m[1], m[1]), out)
+    out = re.sub(r'\^([0-9n])', lambda m: m[1].translate(RAISED), out).replace('^T', 'ᵀ')
+    out = re.sub(r'_([0-9a-z])(?![A-Za-z])', lambda m: _script(m[1], LOWERED, '_'), out)
+    return re.sub(r' {2,}', ' ', out.replace('{', '').replace('}', '').replace('\u200b', '')).strip()
+
+
+def _matrix(match: re.Match[str]) -> str:
+    rows = [re.sub(r'\s*&\s*', ' ', row).strip() for row in match.group(1).split('\\\\')]
+    return '[' + '; '.join(rows) + ']'
+
+
+def _wrapped(part: str) -> str:
+    return part if re.fullmatch(r'\\?[\w.∂]+', part) else f'({part})'
+
+
+def _script(part: str, table: dict[int, int], sign: str) -> str:
+    if part and all(ord(character) in table for character in part):
+        return part.translate(table)
+    return f'{sign}{part}' if len(part) == 1 else f'{sign}({part})'

@@ -1,0 +1,140 @@
+"""Metrics, numbers and times in words: what a name such as `test_accuracy` means to a reader."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+SPLITS = ('train', 'validation', 'test')
+SPLIT_WORDS = {'train': 'training', 'validation': 'validation', 'test': 'test', '': 'other'}
+BOUNDED = (
+    'accuracy', 'precision', 'recall', 'f1', 'f1_macro', 'f1_micro', 'iou', 'mean_iou', 'dice', 'auc', 'roc_auc',
+    'average_precision', 'map', 'top5', 'top_5', 'top5_accuracy', 'specificity', 'sensitivity', 'balanced_accuracy',
+)  # fmt: skip
+SMALLER_IS_BETTER = (
+    'loss', 'error', 'mse', 'rmse', 'mae', 'mape', 'smape', 'perplexity', 'fid', 'kl', 'nll', 'cross_entropy', 'distance',
+)  # fmt: skip
+LARGER_IS_BETTER = (*BOUNDED, 'r2', 'bleu', 'inception_score', 'psnr', 'ssim', 'explained_variance')
+UNITS = {'loss': 'nats', 'cross_entropy': 'nats', 'nll': 'nats', 'kl': 'nats', 'learning_rate': 'per step'}
+
+
+def split_of(name: str) -> tuple[str, str]:
+    """`test_accuracy` -> ('test', 'accuracy'); a name without a split -> ('', name)."""
+    for split in SPLITS:
+        if name.startswith(split + '_'):
+            return split, name[len(split) + 1 :]
+    return '', name
+
+
+def words(name: str) -> str:
+    """`learning_rate` -> 'learning rate'."""
+    return name.replace('_', ' ').strip()
+
+
+def is_bounded(name: str) -> bool:
+    """Whether the metric lies in [0, 1] by its definition."""
+    metric = split_of(name)[1]
+    return metric in BOUNDED or metric.endswith(tuple('_' + each for each in BOUNDED))
+
+
+def direction(name: str) -> int:
+    """+1 where larger is better, -1 where smaller is, 0 where the name does not say."""
+    metric = split_of(name)[1]
+    if metric in SMALLER_IS_BETTER or metric.endswith(tuple('_' + each for each in SMALLER_IS_BETTER)):
+        return -1
+    larger = metric in LARGER_IS_BETTER or metric.endswith(tuple('_' + each for each in LARGER_IS_BETTER))
+    return 1 if larger else 0
+
+
+def main_metric(results: Mapping[str, Any]) -> str | None:
+    """The metric that answers the question: the first published one, else the test split's score, else the first."""
+    metrics = results.get('metrics') or {}
+    named = results.get('main_metric')
+    published = [name for name in results.get('published') or {} if name in metrics]
+    rank = {'test': 0, 'validation': 1, 'train': 2, '': 3}
+    scores = sorted((name for name in metrics), key=lambda name: (rank[split_of(name)[0]], direction(name) < 1))
+    return next((name for name in (named, *published, *scores) if name and name in metrics), None)
+
+
+def values_of(metric: Any) -> list[float]:
+    """The replicas' values of one entry of `results['metrics']`, however little of it is there."""
+    if isinstance(metric, Mapping):
+        raw = metric.get('values') or [metric.get('mean')]
+    else:
+        raw = metric if isinstance(metric, Sequence) else [metric]
+    return [float(value) for value in raw if value is not None]
+
+
+def number(value: Any, digits: int = 4) -> str:
+    """A number as a reader wants it: thousands separated, `digits` significant places, no exponent where avoidable."""
+    if value is None:
+        return '–'
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, int):
+        return f'{value:,}'
+    if not math.isfinite(value):
+        return 'not a number' if math.isnan(value) else ('infinite' if value > 0 else '-infinite')
+    if value == 0:
+        return '0'
+    if 1e-4 <= abs(value) < 1e6:
+        places = max(0, min(6, digits - 1 - math.floor(math.log10(abs(value)))))
+        return f'{value:,.{places}f}'
+    return f'{value:.{digits - 1}e}'
+
+
+def aligned(value: float | None, like: float | None) -> str:
+    """The number with the decimals that suit the spread `like`: two significant digits of it, at most six places."""
+    if value is None or not math.isfinite(value):
+        return number(value)
+    if not like or not math.isfinite(like):
+        return number(value)
+    places = max(0, min(6, 1 - math.floor(math.log10(abs(like)))))
+    return f'{value:,.{places}f}'
+
+
+def plus_minus(mean: float, spread: float) -> str:
+    """`0.9880 ± 0.0016`, both rounded to the spread's second digit; the bare mean without a spread."""
+    if not math.isfinite(spread):
+        return number(mean)
+    return f'{aligned(mean, spread)} ± {aligned(spread, spread) if spread else "0"}'
+
+
+def seconds(value: float | None) -> str:
+    """`0.4 s`, `2 min 05 s`, `1 h 07 min`."""
+    if value is None:
+        return '–'
+    if value < 60:
+        return f'{value:.2g} s' if value < 1 else f'{value:.1f} s'
+    minutes, rest = divmod(round(value), 60)
+    if minutes < 60:
+        return f'{minutes} min {rest:02d} s'
+    hours, minutes = divmod(minutes, 60)
+    return f'{hours} h {minutes:02d} min'
+
+
+def gap(mean: float, published: float, name: str) -> str:
+    """The signed gap to the published number, and whether that is better where the name says so."""
+    difference = mean - published
+    if difference == 0 or not math.isfinite(difference):
+        return 'equal' if difference == 0 else 'not comparable'
+    sign = direction(name) * (1 if difference > 0 else -1)
+    verdict = {1: ', better', -1: ', worse', 0: ''}[sign]
+    return f'{"+" if difference > 0 else "−"}{number(abs(difference), 3)}{verdict}'
+
+
+def data_badge(data: Mapping[str, Any]) -> str:
+    """What a reader must know first about the data, empty for the published data set itself."""
+    if data.get('synthetic') or data.get('source') == 'synthetic' or 'synthetic' in str(data.get('name', '')).lower():
+        return 'synthetic data'
+    return 'stand-in data (embedded)' if data.get('stand_in') else ''
+
+
+def config_value(value: Any) -> str:
+    """A hyper-parameter's value in short."""
+    if value is None:
+        return 'none'
+    if isinstance(value, float):
+        return f'{value:g}'
+    if isinstance(value, list | tuple) and not value:
+        return 'none'
+    return str(value)
