@@ -6,7 +6,7 @@ ARGS ?=
 EXTRAS ?= test
 VENV := .venv
 PY := $(VENV)/bin/python
-PIP = $(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP = $(PY) -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 
 # The newest supported Python that starts and can make a virtual environment.
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
@@ -70,10 +70,13 @@ parity: $(VENV)/.ready-test $(VENV)/.ready-parity
 smoke: $(VENV)/.ready-base
 	@$(PY) -m launch.smoke $(ARGS)
 
+IMPORTS = $(PY) -c 'from importlinter.cli import lint_imports_command as main; main()' --cache-dir .cache/import-linter
 lint: $(VENV)/.ready-lint
-	@$(PY) -m ruff check --quiet .
-	@$(VENV)/bin/lint-imports --no-cache
-	@$(PY) -m mypy
+	@failed=; \
+	echo 'ruff'; $(PY) -m ruff check --quiet --output-format concise . || failed="$$failed ruff"; \
+	echo 'import-linter'; $(IMPORTS) || failed="$$failed import-linter"; \
+	echo 'mypy'; $(PY) -m mypy || failed="$$failed mypy"; \
+	test -z "$$failed" || { echo "lint failed:$$failed" >&2; exit 1; }
 
 bench: $(VENV)/.ready-parity
 	@$(PY) -m benchmarks.train_step $(ARGS)

@@ -63,7 +63,8 @@ def main() -> int:
             workdir = pathlib.Path(folder) / name
             wrong, seconds = run(name, workdir, options.limit)
             total += seconds
-            print(f'{"FAILED" if wrong else "passed"} {seconds:6.1f} s  {name}: {wrong or summary(workdir)}', flush=True)
+            verdict = 'FAILED' if wrong else 'passed'
+            print(f'{verdict} {seconds:6.1f} s  {name}: {wrong or summary(workdir)}', flush=True)
             failed += [name] if wrong else []
     print(f'{len(wanted) - len(failed)} of {len(wanted)} passed in {total:.0f} s')
     return 1 if failed else 0
