@@ -5,19 +5,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxlab.errors import UserError, closest, lookup
+from jaxlab.errors import UserError, closest
 from jaxlab.layers import BatchNorm, Dense, Dropout, initializers
+from jaxlab.layers.activations import activation
 
-ACTIVATIONS = {
-    'relu': nn.relu,
-    'tanh': jnp.tanh,
-    'sigmoid': nn.sigmoid,
-    'leaky_relu': nn.leaky_relu,
-    'elu': nn.elu,
-    'gelu': nn.gelu,
-    'silu': nn.silu,
-    'identity': lambda x: x,
-}
 STARTS = ('torch', 'keras', 'lecun', 'xavier', 'sklearn')
 
 
@@ -40,7 +31,7 @@ class MLP(nn.Module):
     def __call__(
         self, x: Float[Array, 'N ...'], train: bool, weight: Float[Array, 'N'] | None = None
     ) -> Float[Array, 'N classes']:
-        activate = lookup(ACTIVATIONS, self.activation, 'model.activation')
+        activate = activation(self.activation).function
         x = x.reshape(x.shape[0], -1)
         for i, width in enumerate(self.features):
             x = self._dense(width, x.shape[-1], f'Dense_{i}')(x)
