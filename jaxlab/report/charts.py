@@ -144,7 +144,14 @@ def draw_regions(data: figures.Regions) -> Any:
     if not data.value_label and 0 < len(classes) <= len(style.PALETTE) and np.all(classes == np.round(classes)):
         _class_map(axes, data, values, classes)
     elif len(finite):
-        mesh = axes.pcolormesh(data.x, data.y, values, shading='gouraud' if min(values.shape) > 1 else 'nearest', zorder=0, **_range_of(data, finite))
+        mesh = axes.pcolormesh(
+            data.x,
+            data.y,
+            values,
+            shading='gouraud' if min(values.shape) > 1 else 'nearest',
+            zorder=0,
+            **_range_of(data, finite),
+        )
         canvas.colorbar(mesh, ax=axes, label=style.text(data.value_label), shrink=0.9, pad=0.02)
     if len(data.levels) and values.size and finite.min() < finite.max():
         axes.contour(data.x, data.y, values, levels=sorted(data.levels), colors=style.INK, linewidths=1.6, zorder=1.5)

@@ -20,11 +20,15 @@ def history_figures(history: Sequence[Mapping[str, Any]], published: Mapping[str
     """One plot a metric, with its splits together, every replica, and the published value as a line."""
     names = list(dict.fromkeys(name for row in history for name in row if _is_metric(row, name)))
     metrics = list(dict.fromkeys(wording.split_of(name)[1] for name in names))
-    order = sorted(metrics, key=lambda metric: (metric != 'loss', wording.direction(metric) == 0, metrics.index(metric)))
+    order = sorted(
+        metrics, key=lambda metric: (metric != 'loss', wording.direction(metric) == 0, metrics.index(metric))
+    )
     return [_figure(metric, history, names, published or {}) for metric in order]
 
 
-def _figure(metric: str, history: Sequence[Mapping[str, Any]], names: Sequence[str], published: Mapping[str, Any]) -> Lines:
+def _figure(
+    metric: str, history: Sequence[Mapping[str, Any]], names: Sequence[str], published: Mapping[str, Any]
+) -> Lines:
     ours = [name for name in names if wording.split_of(name)[1] == metric]
     ours.sort(key=lambda name: ('train', 'validation', 'test', '').index(wording.split_of(name)[0]))
     series = {wording.SPLIT_WORDS[wording.split_of(n)[0]] if wording.split_of(n)[0] else wording.words(n): curve(history, n)

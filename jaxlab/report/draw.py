@@ -1,7 +1,6 @@
 """Draws one figure of plain data as a file that can be read without the code."""
 
 import io
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 from jaxlab import figures
 from jaxlab.report import charts, grids, style
+from jaxlab.report.files import write_file
 
 PAINTERS = {  # the first kind that fits: special kinds stand before the kinds they extend
     figures.Regions: charts.draw_regions,
@@ -37,8 +37,8 @@ def draw(figure: figures.Figure, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     with style.settings():
         if isinstance(figure, figures.Animation):
-            return _write(folder / f'{file_stem(figure.name)}.gif', _gif(figure))
-        return _write(folder / f'{file_stem(figure.name)}.png', _png(_paint(figure)))
+            return write_file(folder / f'{file_stem(figure.name)}.gif', _gif(figure))
+        return write_file(folder / f'{file_stem(figure.name)}.png', _png(_paint(figure)))
 
 
 def file_stem(name: str) -> str:
@@ -57,14 +57,6 @@ def _png(canvas: Any) -> bytes:
     buffer = io.BytesIO()
     canvas.savefig(buffer, format='png', dpi=style.DPI, metadata={'Software': None})
     return buffer.getvalue()
-
-
-def _write(path: Path, content: bytes) -> Path:
-    """Writes beside the target and renames, so that an interruption never leaves half a file."""
-    temporary = path.with_name(path.name + '.tmp')
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
-    return path
 
 
 def _gif(animation: figures.Animation) -> bytes:

@@ -31,7 +31,9 @@ def mathml(latex: str, block: bool = False) -> str:
 
     try:
         code = convert(_for_converter(latex), display='block' if block else 'inline')
-    except Exception:  # the parser's errors are of many kinds, and a report must not fail on a typing error in a formula
+    except (
+        Exception
+    ):  # the parser's errors are of many kinds, and a report must not fail on a typing error in a formula
         return f'<code>{html.escape(latex)}</code>'
     return re.sub(r'<mi>&</mi>|<mi>&amp;</mi>', '', code)
 
@@ -56,7 +58,7 @@ def result_html(result: str) -> str:
 def _for_converter(latex: str) -> str:
     """Replaces what the converter does not know by what it does."""
     latex = latex.replace(r'\arg', r'\operatorname{arg}').replace(r'\begin{aligned}', r'\begin{align*}')
-    latex = latex.replace(r'\end{aligned}', r'\end{align*}').replace(r'\top', r'\mathsf{T}')
+    latex = latex.replace(r'\end{aligned}', r'\end{align*}')
     return re.sub(r'(?<!\\)<', r'\\lt ', latex)
 
 
@@ -72,15 +74,18 @@ def plain_formula(latex: str) -> str:
     out = re.sub(r'\\(?:begin|end)\{[a-z*]+\}', '', out).replace('\\\\', '; ').replace('&', ' ')
     out = re.sub(r'\\[,;: ]', ' ', out).replace(r'\%', '%').replace(r'\{', '{​').replace(r'\}', '​}').replace(r'\|', '‖')
     for _ in range(4):  # innermost braces first
-        out = re.sub(r'\\[td]?frac\{([^{}]*)\}\{([^{}]*)\}', lambda m: f'{_wrapped(m[1])}/{_wrapped(m[2])}', out)
+        out = re.sub(r'\\[td]?frac\{([^{}]*)\}\{([^{}]*)\}', lambda m: f'{_wrapped(m[1])}/{_wrapped(m[2])} ', out)
         out = re.sub(r'\\sqrt\{([^{}]*)\}', r'√(\1)', out)
         out = re.sub(r'\\(hat|bar|tilde|vec|dot)\{?([A-Za-z])\}?', lambda m: m[2] + ACCENTS[m[1]], out)
-        out = re.sub(r'\\(?:text|mathrm|mathbf|mathbb|mathcal|mathsf|operatorname|boldsymbol|underbrace)\{([^{}]*)\}', r'\1', out)
+        out = re.sub(
+            r'\\(?:text|mathrm|mathbf|mathbb|mathcal|mathsf|operatorname|boldsymbol|underbrace)\{([^{}]*)\}', r'\1', out
+        )
         out = re.sub(r'\^\{([^{}]*)\}', lambda m: _script(m[1], RAISED, '^'), out)
         out = re.sub(r'_\{([^{}]*)\}', lambda m: _script(m[1], LOWERED, '_'), out)
     out = re.sub(r'\\([A-Za-z]+)', lambda m: SYMBOLS.get(m[1], m[1]), out)
     out = re.sub(r'\^([0-9n])', lambda m: m[1].translate(RAISED), out).replace('^T', 'ᵀ')
     out = re.sub(r'_([0-9a-z])(?![A-Za-z])', lambda m: _script(m[1], LOWERED, '_'), out)
+    out = re.sub(r'([∂∇‖Δ√⟨]) (?=\w)', r'\1', out)
     return re.sub(r' {2,}', ' ', out.replace('{', '').replace('}', '').replace('\u200b', '')).strip()
 
 

@@ -1,6 +1,7 @@
 """Metrics, numbers and times in words: what a name such as `test_accuracy` means to a reader."""
 
 import math
+import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -138,3 +139,33 @@ def config_value(value: Any) -> str:
     if isinstance(value, list | tuple) and not value:
         return 'none'
     return str(value)
+
+
+def table_cells(table: Any) -> tuple[list[list[str]], str]:
+    """The rows of a `figures.Table` as text, and one of '<' or '>' a column: numbers stand at the right."""
+    rows = [[_cell(value, table.decimals) for value in row] for row in table.rows]
+    width = max([len(table.columns), *map(len, rows)])
+    align = ''
+    for column in range(width):
+        column_values = [row[column] for row in table.rows if column < len(row)]
+        numeric = all(_is_number(value) or value in (None, '', '–') for value in column_values) and column_values
+        align += table.align[column] if column < len(table.align) else ('>' if numeric else '<')
+    return rows, align
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def _cell(value: Any, decimals: int) -> str:
+    if value is None:
+        return '–'
+    if not _is_number(value):
+        return str(value)
+    if isinstance(value, numbers.Integral):
+        return f'{int(value):,}'
+    value = float(value)
+    if not math.isfinite(value):
+        return number(value)
+    small = value != 0 and abs(value) < 0.5 * 10.0**-decimals
+    return f'{value:.2e}' if small or abs(value) >= 1e12 else f'{value:,.{decimals}f}'

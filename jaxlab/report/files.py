@@ -1,0 +1,38 @@
+"""Writing without ever leaving half a file, and filling the page templates."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+TEMPLATES = Path(__file__).parent / 'templates'
+
+
+def write_file(path: Path, content: bytes | str) -> Path:
+    """Writes beside the target and renames; returns the path."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f'{path.name}.{os.getpid()}.tmp')
+    temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+    os.replace(temporary, path)
+    return path
+
+
+def fill(template: str, **context: Any) -> str:
+    """The page made from a template; everything is escaped, except what a filter has typeset."""
+    import jinja2
+    from markupsafe import Markup
+
+    from jaxlab.report import formula, wording
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(
+        with_math=lambda text: Markup(formula.with_math(str(text))),
+        formula=lambda latex: Markup(formula.mathml(latex, block=True)),
+        result=lambda text: Markup(formula.result_html(text)),
+        number=wording.number,
+        words=wording.words,
+        seconds=wording.seconds,
+    )
+    return environment.get_template(template).render(**context)

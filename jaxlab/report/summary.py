@@ -1,0 +1,251 @@
+"""What the page, the terminal and the index say about one run, worked out once from its `results.json` dict.
+
+Every function takes whatever is there: a missing key leaves a gap, never an error.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jaxlab.report import statistics, wording
+from jaxlab.report.curves import published_value
+
+SPREAD = 'mean ± standard deviation over replicas'
+
+
+@dataclasses.dataclass(frozen=True)
+class MetricRow:
+    """One metric of one split, ready to print."""
+
+    name: str
+    split: str
+    metric: str
+    value: str
+    n: int
+    interval: str
+    method: str
+    values: str
+
+
+@dataclasses.dataclass(frozen=True)
+class PublishedRow:
+    """A published number beside the measured one."""
+
+    name: str
+    measured: str
+    n: int
+    published: str
+    gap: str
+    inside: str
+    where: str
+    note: str
+
+
+def metric_rows(results: Mapping[str, Any]) -> list[MetricRow]:
+    """All metrics, the test split first, the trainings' last; each with n and an interval that says what it is."""
+    order = ('test', 'validation', 'train', '')
+    names = sorted(results.get('metrics') or {}, key=lambda name: order.index(wording.split_of(name)[0]))
+    return [_metric_row(name, results) for name in names]
+
+
+def _metric_row(name: str, results: Mapping[str, Any]) -> MetricRow:
+    values = wording.values_of(results['metrics'][name])
+    split, metric = wording.split_of(name)
+    interval = interval_of(name, results)
+    spread = statistics.std(values)
+    shown = values if len(values) > 1 else []
+    return MetricRow(
+        name, wording.SPLIT_WORDS[split], wording.words(metric), wording.plus_minus(statistics.mean(values), spread),
+        len(values), interval_text(interval, spread), interval.method if interval else '',
+        ', '.join(wording.aligned(value, spread) for value in shown),
+    )  # fmt: skip
+
+
+def interval_of(name: str, results: Mapping[str, Any]) -> statistics.Interval | None:
+    """Student's interval over replicas; for one replica's accuracy Wilson's over the examples of the split."""
+    values = wording.values_of((results.get('metrics') or {}).get(name) or [])
+    split, metric = wording.split_of(name)
+    total = ((results.get('data') or {}).get('examples') or {}).get(split)
+    if (
+        len(values) == 1
+        and metric == 'accuracy'
+        and isinstance(total, int)
+        and 0 <= values[0] <= 1
+        and split != 'train'
+    ):
+        return statistics.wilson(values[0] * total, total)
+    return statistics.metric_interval(values, wording.is_bounded(name))
+
+
+def interval_text(interval: statistics.Interval | None, spread: float = math.nan) -> str:
+    """`0.9834 to 0.9912`, empty without an interval."""
+    if interval is None:
+        return ''
+    width = interval.high - interval.low
+    return f'{wording.aligned(interval.low, width)} to {wording.aligned(interval.high, width)}'
+
+
+def published_rows(results: Mapping[str, Any]) -> list[PublishedRow]:
+    """Every published number with what was measured for it, if anything."""
+    rows = []
+    for name, entry in (results.get('published') or {}).items():
+        target = published_value(entry)
+        where, note = (str(entry.get(key) or '') if isinstance(entry, Mapping) else '' for key in ('where', 'note'))
+        label = ' '.join(part for part in map(wording.words, wording.split_of(name)) if part)
+        values = wording.values_of((results.get('metrics') or {}).get(name) or [])
+        if not values or target is None:
+            shown = str(entry.get('value', '–') if isinstance(entry, Mapping) else entry)
+            measured = wording.plus_minus(statistics.mean(values), statistics.std(values)) if values else 'not measured'
+            rows.append(PublishedRow(label, measured, len(values), shown, '–', '', where, note))
+            continue
+        average, interval = statistics.mean(values), interval_of(name, results)
+        inside = '' if interval is None else ('inside' if interval.low <= target <= interval.high else 'outside')
+        rows.append(PublishedRow(
+            label, wording.plus_minus(average, statistics.std(values)), len(values), wording.number(target),
+            wording.gap(average, target, name), inside, where, note,
+        ))  # fmt: skip
+    return rows
+
+
+def answer(results: Mapping[str, Any]) -> str:
+    """The answer to the experiment's question in a sentence or two, made from the main metric."""
+    name = wording.main_metric(results)
+    if name is None:
+        return ''
+    split, metric = wording.split_of(name)
+    values = wording.values_of(results['metrics'][name])
+    label = f'{wording.SPLIT_WORDS[split]} {wording.words(metric)}' if split else wording.words(metric)
+    text = f'{label[:1].upper()}{label[1:]}: {wording.plus_minus(statistics.mean(values), statistics.std(values))}'
+    interval = interval_of(name, results)
+    if len(values) > 1:
+        bounds = interval_text(interval)
+        text += f' ({SPREAD}, n = {len(values)}' + (f'; 95 % interval of the mean {bounds}' if bounds else '') + ').'
+    else:
+        text += (
+            ' (one replica, n = 1'
+            + (f'; 95 % {interval.method} interval {interval_text(interval)}' if interval else '')
+            + ').'
+        )
+    target = published_value((results.get('published') or {}).get(name))
+    if target is None:
+        return text
+    difference = wording.gap(statistics.mean(values), target, name)
+    text += f' Published: {wording.number(target)}' + (
+        ' (equal).' if difference == 'equal' else f' (gap {difference}).'
+    )
+    reason = incomparable(results)
+    return text + (f' {reason}' if reason else '')
+
+
+def incomparable(results: Mapping[str, Any]) -> str:
+    """Why measured and published numbers of this run do not answer the same question; empty if they may."""
+    kind = wording.data_badge(results.get('data') or {})
+    if kind:
+        return f'Measured on {kind}: not comparable with the published value.'
+    if results.get('profile') not in (None, 'full'):
+        return f'Measured with the {results["profile"]} profile: not comparable with the published value.'
+    return ''
+
+
+def badges(results: Mapping[str, Any]) -> list[str]:
+    """What a reader must know before any number."""
+    found = [wording.data_badge(results.get('data') or {})]
+    if results.get('profile') not in (None, 'full'):
+        found.append(f'{results["profile"]} profile: sizes are cut down')
+    stopped = results.get('stopped')
+    if stopped:
+        reason = stopped.get('reason', '') if isinstance(stopped, Mapping) else stopped
+        epoch = stopped.get('epoch') if isinstance(stopped, Mapping) else None
+        found.append(f'stopped{f" at epoch {epoch}" if epoch is not None else ""}: {reason}')
+    if results.get('adapted'):
+        found.append('settings adapted to the data')
+    return [badge for badge in found if badge]
+
+
+def config_rows(results: Mapping[str, Any]) -> tuple[list[tuple[str, str, str]], list[tuple[str, str, str]]]:
+    """(field, value, chosen by): those that somebody chose, and those left at their default."""
+    rows = []
+    for row in results.get('config_rows') or []:
+        values = [row.get(key) for key in ('field', 'value', 'chosen_by')] if isinstance(row, Mapping) else list(row)
+        field, value, chosen = [*values, '', '', ''][:3]
+        rows.append((str(field), wording.config_value(value), str(chosen or 'default')))
+    return [row for row in rows if row[2] != 'default'], [row for row in rows if row[2] == 'default']
+
+
+def network_rows(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str, int]]:
+    """(layer, type, output shape, parameters) of one network's table."""
+    return [
+        (
+            str(row.get('path') or ''),
+            str(row.get('type') or ''),
+            shape_text(row.get('output_shape')),
+            int(row.get('parameters') or 0),
+        )
+        for row in rows
+    ]
+
+
+def shape_text(shape: Any) -> str:
+    """`64 × 28 × 28 × 6`, or the text that is there."""
+    if isinstance(shape, list | tuple):
+        if any(isinstance(part, list | tuple) for part in shape):
+            return ', '.join(shape_text(part) for part in shape)
+        return ' × '.join(map(str, shape)) if shape else 'scalar'
+    return '' if shape is None else str(shape)
+
+
+def facts(results: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is needed to repeat the run: command, seeds, sizes, machine, versions."""
+    device, versions = results.get('device') or {}, results.get('versions') or {}
+    machine = ', '.join(str(part) for part in (
+        f'{device["count"]} × {device.get("kind") or device.get("platform")}' if device.get('count') else device.get('kind'),
+        f'platform {device["platform"]}' if device.get('platform') else None,
+        f'{device["processors"]} processors' if device.get('processors') else None,
+    ) if part)  # fmt: skip
+    speed = results.get('steps_per_second')
+    rows = [
+        ('specification', ', '.join(map(str, results.get('spec') or []))),
+        ('configuration', str(results.get('config_id') or '')), ('profile', str(results.get('profile') or '')),
+        ('seeds', ', '.join(map(str, results.get('seeds') or []))),
+        ('epochs', wording.number(results['epochs']) if results.get('epochs') is not None else ''),
+        ('steps', wording.number(results['steps']) if results.get('steps') is not None else ''),
+        ('steps per epoch', wording.number(results['steps_per_epoch']) if results.get('steps_per_epoch') else ''),
+        ('steps per second', wording.number(speed, 3) if speed else ''),
+        ('device', machine), ('digest of the parameters', str(results.get('params_digest') or '')),
+        ('commit', str(results.get('commit') or '')),
+        ('versions', ', '.join(f'{name} {version}' for name, version in versions.items())),
+    ]  # fmt: skip
+    return [(name, text) for name, text in rows if text]
+
+
+def phases(results: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """(phase, time, share) and the total."""
+    parts = {str(name): float(value) for name, value in (results.get('phases') or {}).items() if value is not None}
+    total = results.get('seconds') or sum(parts.values())
+    if not total:
+        return []
+    rows = [
+        (wording.words(name), wording.seconds(value), f'{100 * value / total:.0f} %') for name, value in parts.items()
+    ]
+    return [*rows, ('whole run', wording.seconds(total), '')]
+
+
+def data_rows(results: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Provenance of the data: source, licence, checksum, sizes of the splits."""
+    data = results.get('data') or {}
+    sizes = [
+        f'{wording.SPLIT_WORDS.get(split, split)} {wording.number(size)}'
+        for split, size in (data.get('examples') or {}).items()
+    ]
+    source = {
+        'tfds': 'TensorFlow Datasets format',
+        'files': "the distribution's own files",
+        'embedded': 'ships with the packages',
+    }
+    rows = [
+        ('name', data.get('name')), ('what it is', data.get('description')),
+        ('source', source.get(str(data.get('source')), data.get('source'))), ('licence', data.get('licence')),
+        ('checksum', data.get('checksum')), ('examples', ', '.join(sizes)),
+    ]  # fmt: skip
+    return [(name, str(text)) for name, text in rows if text]
