@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxlab.layers.activations import Activation, activation
+from jaxlab.neurons.cases.forward import ForwardCase
+from jaxlab.neurons.network import LayerForward, forward
 
 
 class WrongFormula(NamedTuple):
@@ -62,3 +64,13 @@ MUSEUM: dict[str, WrongFormula] = {
         'bipolar_sigmoid', ('C33',), '1 + f^2 for 1 - f^2', '0.6068 at 1 (right: 0.3932); right at 0 only'),
 }
 SIGMOID_PRIME_SLIP = ("f'' = f'(1 - f)", "f' = f(1 - f)", 'C33', 'primes one too many on both sides')
+
+
+def forward_as_published(case: ForwardCase) -> tuple[LayerForward, ...]:
+    """Replays a forward pass as it was really executed: wrong sigmoid, stale weights, layer 2 fed with X again."""
+    weights = case.wrong_weights or case.weights
+    entries = tuple(MUSEUM[name].wrong if name in MUSEUM else activation(name)
+                    for name in case.wrong_activations or case.activations)
+    if not case.every_layer_reads_inputs:
+        return forward(case.inputs, weights, entries)
+    return tuple(forward(case.inputs, [matrix], [entry])[0] for matrix, entry in zip(weights, entries))

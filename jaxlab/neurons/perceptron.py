@@ -14,10 +14,11 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from jaxlab.neurons import shapes
 from jaxlab.neurons.separability import separability
+from jaxlab.neurons.shapes import Numbers
 
 
 class PerceptronTrace(NamedTuple):
@@ -55,7 +56,7 @@ def threshold(net: Array, fires_at_zero: bool = True, coding: str = 'bipolar', t
     return jnp.where(net >= 0 if fires_at_zero else net > 0, yes, no).astype(net.dtype)
 
 
-def perceptron_epoch(weights: ArrayLike, inputs: ArrayLike, targets: ArrayLike, learning_rate: float = 1.0,
+def perceptron_epoch(weights: Numbers, inputs: Numbers, targets: Numbers, learning_rate: float = 1.0,
                      fires_at_zero: bool = True, coding: str = 'bipolar',
                      tie: float = 0.0) -> tuple[Float[Array, 'W'], PerceptronTrace]:
     """One pass over the samples in their order. weights: bias first, unless there are as many as a sample has numbers.
@@ -86,7 +87,7 @@ def _epochs(weights, inputs, targets, learning_rate, tie, *, epochs, fires_at_ze
     return jax.lax.scan(one_epoch, weights, length=epochs)
 
 
-def train_perceptron(weights: ArrayLike, inputs: ArrayLike, targets: ArrayLike, learning_rate: float = 1.0,
+def train_perceptron(weights: Numbers, inputs: Numbers, targets: Numbers, learning_rate: float = 1.0,
                      max_epochs: int = 20, fires_at_zero: bool = True, coding: str = 'bipolar',
                      tie: float = 0.0) -> PerceptronRun:
     """Epochs until one has no mistake, at most `max_epochs`."""
@@ -120,7 +121,7 @@ def epochs_from_starts(starts: Float[Array, 'S W'], inputs: Float[Array, 'N D'],
     return jax.vmap(one_start)(starts)
 
 
-def verdict(run: PerceptronRun, inputs: ArrayLike, targets: ArrayLike) -> str:
+def verdict(run: PerceptronRun, inputs: Numbers, targets: Numbers) -> str:
     """What came of it, in a sentence; "not separable" is decided by the linear programme, not by giving up."""
     if run.converged:
         return f'converged in {run.epochs} epochs ({int(run.mistakes.sum())} updates)'

@@ -6,10 +6,11 @@ The decision is a linear programme, so "not separable" is a proof and not a run 
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import ArrayLike, Float
+from jaxtyping import Float
 
 from jaxlab.errors import UserError
 from jaxlab.neurons import shapes
+from jaxlab.neurons.shapes import Numbers
 
 
 class Separability(NamedTuple):
@@ -20,7 +21,7 @@ class Separability(NamedTuple):
     margin: float
 
 
-def signs(targets: ArrayLike) -> Float[np.ndarray, 'N']:
+def signs(targets: Numbers) -> Float[np.ndarray, 'N']:
     """+1 for the larger of the two target values, -1 for the other one."""
     targets = np.asarray(targets, np.float64)
     values = np.unique(targets)
@@ -29,7 +30,7 @@ def signs(targets: ArrayLike) -> Float[np.ndarray, 'N']:
     return np.where(targets > 0.5 * (values[0] + values[-1]), 1.0, -1.0) if len(values) == 2 else np.ones(len(targets))
 
 
-def separability(inputs: ArrayLike, targets: ArrayLike) -> Separability:
+def separability(inputs: Numbers, targets: Numbers) -> Separability:
     r"""Decides by a linear programme whether a line (plane, ...) separates the two classes.
 
     $$\max_{w, b, m} m \quad\text{with}\quad s_i (b + w\cdot x_i) \ge m,\; -1 \le w_j \le 1,\qquad s_i = \pm 1$$
@@ -56,7 +57,7 @@ def separability(inputs: ArrayLike, targets: ArrayLike) -> Separability:
     return Separability(True, weights, distance_to_line(weights, points, targets))
 
 
-def distance_to_line(weights: ArrayLike, inputs: ArrayLike, targets: ArrayLike) -> float:
+def distance_to_line(weights: Numbers, inputs: Numbers, targets: Numbers) -> float:
     """Least signed distance of a sample to the line w0 + w.x = 0, negative where one lies on the wrong side."""
     weights, points = np.asarray(weights, np.float64), np.asarray(inputs, np.float64)
     norm = np.linalg.norm(weights[1:])
@@ -65,13 +66,13 @@ def distance_to_line(weights: ArrayLike, inputs: ArrayLike, targets: ArrayLike) 
     return float(np.min(signs(targets) * (weights[0] + points @ weights[1:])) / norm)
 
 
-def _augmented(inputs: ArrayLike, width: int) -> Float[np.ndarray, 'N W']:
+def _augmented(inputs: Numbers, width: int) -> Float[np.ndarray, 'N W']:
     """Samples with their leading 1 where there is a bias weight; always float64."""
     points = np.asarray(inputs, np.float64)
     return points if points.shape[1] == width else np.concatenate([np.ones((len(points), 1)), points], axis=1)
 
 
-def margin(weights: ArrayLike, inputs: ArrayLike) -> float:
+def margin(weights: Numbers, inputs: Numbers) -> float:
     r"""$\gamma = \min_i |w\cdot x_i| / \lVert w\rVert$ in the augmented space (x with its 1, w with its bias)."""
     weights = np.asarray(weights, np.float64)
     rows = _augmented(inputs, len(weights))
@@ -79,7 +80,7 @@ def margin(weights: ArrayLike, inputs: ArrayLike) -> float:
     return float(np.min(np.abs(rows @ weights)) / norm) if norm else float('nan')
 
 
-def mistake_bound(weights: ArrayLike, inputs: ArrayLike) -> float:
+def mistake_bound(weights: Numbers, inputs: Numbers) -> float:
     r"""Novikoff: weights that separate with margin $\gamma$ allow a zero start at most $(R/\gamma)^2$ updates."""
     rows = _augmented(inputs, len(np.asarray(weights)))
     gamma = margin(weights, inputs)

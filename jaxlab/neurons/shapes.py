@@ -1,12 +1,15 @@
 """Shapes and codings of the worked computations; one clear line where a user's numbers do not fit."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from jaxlab.errors import UserError, lookup
+
+Numbers = ArrayLike | Sequence[Any]  # arrays, or numbers as a person writes them: nested tuples and lists
 
 
 class Coding(NamedTuple):
@@ -24,7 +27,7 @@ def coding_of(name: str) -> Coding:
     return lookup(CODINGS, name, 'coding')
 
 
-def as_floats(values: ArrayLike, what: str, ndim: int) -> Float[Array, '...']:
+def as_floats(values: Numbers, what: str, ndim: int) -> Float[Array, '...']:
     """A floating-point array of `ndim` axes in JAX's present precision, or an error that says what is wrong."""
     try:
         array = jnp.asarray(values)
@@ -53,14 +56,14 @@ def pad_rows(inputs: Float[Array, 'N D'], width: int) -> Float[Array, 'N W']:
                     f'give {features} weights, or {features + 1} with the bias first')
 
 
-def samples_and_targets(inputs: ArrayLike, targets: ArrayLike, width: int) -> tuple[Array, Array]:
+def samples_and_targets(inputs: Numbers, targets: Numbers, width: int) -> tuple[Array, Array]:
     """Checked samples with their bias [N, width] and targets [N] of one unit."""
     inputs, targets = as_floats(inputs, 'inputs', 2), as_floats(targets, 'targets', 1)
     same_count(inputs.shape[0], targets.shape[0])
     return pad_rows(inputs, width), targets
 
 
-def check_coding(targets: ArrayLike, coding: str) -> None:
+def check_coding(targets: Numbers, coding: str) -> None:
     """Every target must be one of the two values of the coding (on the host: it reads the values)."""
     valid = coding_of(coding)
     strange = sorted(set(np.unique(np.asarray(targets))) - {valid.no, valid.yes})
