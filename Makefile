@@ -19,7 +19,7 @@ BROKEN := $(shell $(PY) -c '$(SUPPORTED)' 2>/dev/null || echo broken)
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup run list test parity smoke lint bench notebooks clean distclean always
+.PHONY: help setup run named list test parity smoke lint bench notebooks clean distclean always
 
 help:
 	@echo 'make run CONFIG=configs/gan_mnist.py [ARGS="--config.replicas=5 --data_dir=DIR"]   one experiment'
@@ -52,10 +52,12 @@ setup: $(VENV)/.ready-base $(EXTRAS:%=$(VENV)/.ready-%)
 	@$(PY) --version
 
 # ---- use -------------------------------------------------------------------------------------------------------------
-run: $(VENV)/.ready-base
+run: named $(VENV)/.ready-base
+	@$(PY) -m launch --config=$(CONFIG) $(ARGS)
+
+named:
 	@test -n '$(CONFIG)' || { echo 'make: which experiment? make run CONFIG=configs/gan_mnist.py;' \
 		'make list shows them all' >&2; exit 2; }
-	@$(PY) -m launch --config=$(CONFIG) $(ARGS)
 
 list: $(VENV)/.ready-base
 	@$(PY) -m launch --list $(ARGS)
