@@ -7,18 +7,23 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from jaxlab.data import cifar10, gates, mnist, pipeline, tfds_source
+from jaxlab.data import cifar10, folders, gates, mnist, pipeline
 from jaxlab.data.dataset import Dataset, Raw, Split
 from jaxlab.data.sources import Request, cache_dir_or_none, named_dir
+from jaxlab.data.prepare import prepare_tfds
 from jaxlab.data.splits import epoch_order
 from jaxlab.errors import UserError, lookup
 
-__all__ = ['DATASETS', 'DEFAULTS', 'Dataset', 'Raw', 'Split', 'epoch_order', 'load']
+__all__ = ['DATASETS', 'DEFAULTS', 'Dataset', 'Raw', 'Split', 'epoch_order', 'load', 'prepare_tfds']
 
 DATASETS = {
     'mnist': mnist.read,
     'fashion_mnist': mnist.read,
     'cifar10': cifar10.read,
+    'cats_dogs': folders.read,
+    'flowers17': folders.read,
+    'hymenoptera': folders.read,
+    'folder': folders.read_folder,
     'gates': gates.read,
 }
 DEFAULTS = {

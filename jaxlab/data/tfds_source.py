@@ -76,7 +76,7 @@ def _decode(folder: Path, tfds_name: str, shape: tuple[int, int, int] | None, co
     except UserError:
         raise
     except Exception as error:  # the library raises whatever its readers meet, down to protobuf and C++ errors
-        raise UserError(f'{tfds_name} in {str(folder)!r} cannot be read as array_record ({_first_line(error)}); prepare '
+        raise UserError(f'{tfds_name} in {str(folder)!r} cannot be read as array_record ({first_line(error)}); prepare '
                         'it anew with file_format array_record') from error
     wrong = {part: arrays[f'{part}-image'].shape[1:] for part in sizes
              if shape is not None and arrays[f'{part}-image'].shape[1:] != shape}
@@ -85,22 +85,6 @@ def _decode(folder: Path, tfds_name: str, shape: tuple[int, int, int] | None, co
     return arrays, sizes
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return f'{type(error).__name__}: {lines[0][:160]}' if lines else type(error).__name__
-
-
-def prepare(tfds_name: str, data_dir: Path) -> None:
-    """Downloads and prepares a set as array_record; needs a network and TensorFlow (extra `tfds-prepare`)."""
-    try:
-        import tensorflow  # noqa: F401
-    except ImportError as error:
-        raise UserError(f"preparing {tfds_name} needs TensorFlow: install the extra 'tfds-prepare', or put the set's own "
-                        'files into the data directory') from error
-    import tensorflow_datasets as tfds
-
-    try:
-        builder = tfds.builder(tfds_name, data_dir=str(data_dir), file_format='array_record')
-        builder.download_and_prepare()
-    except Exception as error:  # network, disk, checksums, unknown names: each in the library's own words
-        raise UserError(f'preparing {tfds_name} in {str(data_dir)!r} failed ({_first_line(error)})') from error

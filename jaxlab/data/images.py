@@ -1,0 +1,158 @@
+"""Finding, labelling and decoding image files. Pillow is imported only when a file is decoded."""
+
+import dataclasses
+import os
+import re
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from jaxlab.errors import UserError
+
+ENDINGS = ('.jpg', '.jpeg', '.png', '.bmp', '.gif', '.webp')
+FORMATS = ('JPEG', 'PNG', 'BMP', 'GIF', 'WEBP')  # Pillow tries no other decoder on untrusted files
+ROLES = {'train': ('train', 'training'), 'validation': ('val', 'valid', 'validation'), 'test': ('test', 'testing')}
+PREFIX = re.compile(r'^([A-Za-z][A-Za-z_-]*?)[._ -]*\d+$')  # cat.12, dog-7, image_0001: class name, then a number
+
+
+@dataclasses.dataclass(frozen=True)
+class Decoding:
+    """How a file becomes an array: image_size (height, width); shorter_side: 0 squashes the image to that size,
+    otherwise its shorter side is brought to so many pixels and the centre cut out; grey: one channel, not three."""
+
+    image_size: tuple[int, int]
+    resample: str = 'bilinear'
+    shorter_side: int = 0
+    grey: bool = False
+    max_pixels: int = 50_000_000
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(H, W, C) of every decoded image."""
+        return (*self.image_size, 1 if self.grey else 3)
+
+
+@dataclasses.dataclass(frozen=True)
+class Listing:
+    """Image files by part. files: part -> paths in fixed order; labels: part -> class number of each."""
+
+    files: dict[str, tuple[Path, ...]]
+    labels: dict[str, tuple[int, ...]]
+    class_names: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def is_image(path: Path) -> bool:
+    """By its name only."""
+    return path.suffix.lower() in ENDINGS and not path.name.startswith('.')
+
+
+def classified(folder: Path) -> dict[str, list[Path]]:
+    """Class -> its image files, from class folders or from the files' name prefixes; {} where there are no images."""
+    if not folder.is_dir():
+        return {}
+    entries = sorted(folder.iterdir())
+    by_folder = {entry.name: sorted(path for path in entry.rglob('*') if is_image(path) and path.is_file())
+                 for entry in entries if entry.is_dir() and not entry.name.startswith('.')}
+    by_folder = {name: paths for name, paths in by_folder.items() if paths}
+    if by_folder:
+        return by_folder
+    by_prefix: dict[str, list[Path]] = {}
+    for path in entries:
+        match = PREFIX.match(path.stem) if is_image(path) and path.is_file() else None
+        if match:
+            by_prefix.setdefault(match[1].lower(), []).append(path)
+    return {name: sorted(paths, key=_natural) for name, paths in sorted(by_prefix.items())}
+
+
+def _natural(path: Path) -> tuple[int, str]:
+    """cat.2 before cat.10."""
+    number = re.search(r'(\d+)$', path.stem)
+    return (int(number[1]) if number else 0, path.name)
+
+
+def scan(root: Path, classify: Callable[[Path], dict[str, list[Path]]] = classified) -> Listing | None:
+    """The images below `root` with their classes; parts 'train' and 'test' (and 'validation') or 'all'. None: no images.
+
+    A folder 'val' without a 'test' beside it is the test part (and a note says so).
+    """
+    folders = {role: root / name for role, names in ROLES.items() for name in names if (root / name).is_dir()}
+    found = {role: classify(folder) for role, folder in folders.items()}
+    found = {role: classes for role, classes in found.items() if classes}
+    notes: tuple[str, ...] = ()
+    if 'train' not in found:
+        found = {'all': classify(root)}
+    elif set(found) == {'train'}:
+        found = {'all': found['train']}
+    elif 'test' not in found:
+        notes = (f"the folder {folders['validation'].name!r} serves as the test part.",)
+        found = {'train': found['train'], 'test': found['validation']}
+    first = found.get('train') or found['all']
+    if not first:
+        return None
+    names = sorted(first)
+    for part, classes in found.items():
+        unknown = sorted(set(classes) - set(names))
+        if unknown:
+            raise UserError(f'{str(root)!r}: the {part} part has class {unknown[0]!r} that the training part lacks; '
+                            f'valid: {", ".join(names)}')
+    order = [part for part in ('train', 'validation', 'test', 'all') if part in found]
+    pairs = {part: [(path, names.index(name)) for name in sorted(found[part]) for path in found[part][name]]
+             for part in order}
+    return Listing(
+        files={part: tuple(path for path, _ in rows) for part, rows in pairs.items()},
+        labels={part: tuple(label for _, label in rows) for part, rows in pairs.items()},
+        class_names=tuple(re.sub(r'^\d+[_-]', '', name) for name in names),
+        notes=notes,
+    )
+
+
+def decode(path: Path, how: Decoding) -> np.ndarray:
+    """[H, W, C] uint8. Raises ValueError in plain words for a file that cannot be decoded or is too large."""
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            if image.width * image.height > how.max_pixels:
+                raise ValueError(f'{image.width}x{image.height} pixels are more than {how.max_pixels:,}')
+            return resized(image.convert('L' if how.grey else 'RGB'), how)
+    except ValueError:
+        raise
+    except Exception as error:  # decoders raise OSError, SyntaxError, struct.error, DecompressionBombError ...
+        raise ValueError(str(error).split(' <')[0].split(" '")[0] or type(error).__name__) from error
+
+
+def resized(image, how: Decoding) -> np.ndarray:
+    """A Pillow image brought to `how.image_size`: [H, W, C] uint8."""
+    from PIL import Image
+
+    resample = {'nearest': Image.Resampling.NEAREST, 'bilinear': Image.Resampling.BILINEAR}[how.resample]
+    height, width = how.image_size
+    if how.shorter_side:
+        scale = how.shorter_side / min(image.size)
+        size = tuple(max(how.shorter_side, int(side * scale)) for side in image.size)
+        image = image.resize(size, resample)
+        left, top = round((image.width - width) / 2), round((image.height - height) / 2)
+        image = image.crop((left, top, left + width, top + height))
+    elif image.size != (width, height):
+        image = image.resize((width, height), resample)
+    return np.asarray(image, np.uint8).reshape(how.shape)
+
+
+def decode_all(paths: Sequence[Path], how: Decoding) -> tuple[np.ndarray, dict[int, str]]:
+    """(images [N, H, W, C] uint8, position -> why it could not be decoded; such rows are zero). Threads: Pillow frees
+    the interpreter while it decodes."""
+    images = np.zeros((len(paths), *how.shape), np.uint8)
+    reasons: dict[int, str] = {}
+
+    def fill(row: int) -> None:
+        try:
+            images[row] = decode(paths[row], how)
+        except ValueError as error:
+            reasons[row] = str(error)
+
+    with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
+        list(pool.map(fill, range(len(paths))))
+    return images, dict(sorted(reasons.items()))
