@@ -1,0 +1,112 @@
+"""Residual networks, version 1 (He et al. 2015, arXiv 1512.03385), as torchvision builds and starts them.
+
+A block computes `relu(x' + F(x))`, where F is two 3x3 convolutions (`basic`) or 1x1, 3x3, 1x1 with a waist a quarter as
+wide (`bottleneck`, its stride on the 3x3), and x' is x or its projection by a strided 1x1 convolution. Convolutions have
+no bias; each is followed by BatchNorm (epsilon 1e-5, keeping 0.9 of its running statistics, which use n / (n - 1)).
+Kernels start at N(0, 2 / fan_out), the last layer at U(+-1/sqrt(512)).
+
+| depth | blocks | parameters, ImageNet stem, 1000 classes |
+|---|---|---|
+| 18 | basic 2, 2, 2, 2 | 11,689,512 (2 classes: 11,177,538, E3a; 10 classes: 11,181,642, B10c) |
+| 34 | basic 3, 4, 6, 3 | 21,797,672 |
+| 50 | bottleneck 3, 4, 6, 3 | 25,557,032 |
+"""
+
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxlab.errors import UserError, closest
+from jaxlab.layers import BatchNorm, Conv, Dense, initializers, max_pool
+
+DEPTHS = {18: ('basic', (2, 2, 2, 2)), 34: ('basic', (3, 4, 6, 3)), 50: ('bottleneck', (3, 4, 6, 3))}
+STEMS = ('imagenet', 'cifar')
+
+
+class _Residual(nn.Module):
+    """What stem and blocks share: a convolution with its batch norm."""
+
+    train: bool
+    weight: Any
+    dtype: Any
+
+    def conv(self, x: Array, features: int, size: int, stride: int, name: str) -> Array:
+        """Convolution `name`, padded as PyTorch does (size // 2 on both sides), then its norm `name`_norm."""
+        around = [(size // 2, size // 2)] * 2
+        start = initializers.he_normal_fan_out()
+        y = Conv(features, (size, size), (stride, stride), around, use_bias=False, kernel_init=start, dtype=self.dtype, name=name)(x)
+        norm = BatchNorm(momentum=0.9, epsilon=1e-5, unbiased_variance=True, dtype=self.dtype, name=f'{name}_norm')
+        return norm(y, self.train, self.weight)
+
+
+class Block(_Residual):
+    """One residual block, `basic` or `bottleneck`; [N, H, W, C] -> [N, H / stride, W / stride, features (x 4)]."""
+
+    kind: str
+    features: int
+    stride: int
+
+    @nn.compact
+    def __call__(self, x: Float[Array, 'N H W C']) -> Float[Array, 'N P Q D']:
+        if self.kind == 'basic':
+            y = nn.relu(self.conv(x, self.features, 3, self.stride, 'conv_1'))
+            y = self.conv(y, self.features, 3, 1, 'conv_2')
+        else:
+            y = nn.relu(self.conv(x, self.features, 1, 1, 'conv_1'))
+            y = nn.relu(self.conv(y, self.features, 3, self.stride, 'conv_2'))
+            y = self.conv(y, 4 * self.features, 1, 1, 'conv_3')
+        if x.shape != y.shape:
+            x = self.conv(x, y.shape[-1], 1, self.stride, 'projection')
+        return nn.relu(x + y)
+
+
+class Stem(_Residual):
+    """The entry: 7x7 stride 2 and 3x3 max pooling stride 2 (`imagenet`), or one 3x3 convolution (`cifar`)."""
+
+    kind: str
+    features: int
+
+    @nn.compact
+    def __call__(self, x: Float[Array, 'N H W C']) -> Float[Array, 'N P Q D']:
+        if self.kind == 'cifar':
+            return nn.relu(self.conv(x, self.features, 3, 1, 'conv'))
+        x = nn.relu(self.conv(x, self.features, 7, 2, 'conv'))
+        return max_pool(x, (3, 3), (2, 2), [(1, 1), (1, 1)])
+
+
+class ResNet(nn.Module):
+    """Images [N, H, W, C] -> logits [N, classes].
+
+    Args:
+      depth: 18, 34 or 50.
+      stem: `'imagenet'`, or `'cifar'` for images of about 32 pixels (3x3 stride 1, no pooling; a quarter of the shrinking).
+      width: channels of the first stage; 64 as published.
+    """
+
+    classes: int
+    depth: int = 18
+    stem: str = 'imagenet'
+    width: int = 64
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, 'N H W C'], train: bool = False, weight: Float[Array, 'N'] | None = None
+    ) -> Float[Array, 'N classes']:
+        if self.depth not in DEPTHS:
+            raise UserError(f'model.depth: {self.depth} is not one of {", ".join(map(str, DEPTHS))}')
+        if self.stem not in STEMS:
+            raise UserError(f'unknown model.stem {self.stem!r}; {closest(self.stem, STEMS)}')
+        shared = (train, weight, self.dtype)
+        x = Stem(*shared, kind=self.stem, features=self.width, name='stem')(x)
+        kind, blocks = DEPTHS[self.depth]
+        for stage, count in enumerate(blocks):
+            for k in range(count):
+                stride = 2 if stage and not k else 1
+                name = f'stage_{stage + 1}_block_{k + 1}'
+                x = Block(*shared, kind=kind, features=self.width * 2**stage, stride=stride, name=name)(x)
+        x = x.mean((1, 2))
+        logits = Dense(self.classes, dtype=self.dtype, init_scheme='torch', name='head')(x)
+        return logits.astype(jnp.float32)

@@ -1,0 +1,67 @@
+"""The encoder: counts, PyTorch's encoder layer with copied weights, padding."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxlab.errors import UserError
+from jaxlab.models.transformer import EncoderLayer, TransformerClassifier, sinusoids
+
+
+def test_parameter_count():
+    model = TransformerClassifier(10, vocabulary=1000, max_length=64)
+    shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), jnp.zeros((1, 64), jnp.int32)))
+    layer = 4 * 128 * 129 + 128 * 512 + 512 + 512 * 128 + 128 + 4 * 128
+    assert sum(leaf.size for leaf in jax.tree.leaves(shapes)) == 1064 * 128 + 2 * layer + 1290
+
+
+def test_sinusoids():
+    table = sinusoids(3, 4)
+    np.testing.assert_allclose(table[2], [np.sin(2), np.cos(2), np.sin(0.02), np.cos(0.02)], atol=1e-6)
+
+
+@pytest.mark.parametrize('norm_first', [False, True])
+@pytest.mark.parametrize('positions', ['learned', 'sinusoidal', 'none'])
+def test_padding_changes_nothing(norm_first, positions):
+    model = TransformerClassifier(
+        3, 2, 16, 2, 32, vocabulary=20, padding=0, norm_first=norm_first, positions=positions, max_length=8
+    )
+    tokens = jax.random.randint(jax.random.key(0), (4, 5), 1, 20)
+    variables = model.init(jax.random.key(1), tokens)
+    logits = model.apply(variables, tokens)
+    padded = jnp.pad(tokens, ((0, 0), (0, 3)))
+    np.testing.assert_allclose(model.apply(variables, padded), logits, atol=1e-5)
+
+
+def test_features_first_token_and_wrong_arguments():
+    x = jax.random.normal(jax.random.key(0), (2, 5, 7))
+    model = TransformerClassifier(3, 1, 16, 2, 32, pool='first', activation='gelu')
+    assert model.init_with_output(jax.random.key(1), x)[0].shape == (2, 3)
+    with pytest.raises(UserError, match="did you mean 'first'"):
+        model.clone(pool='frist').init(jax.random.key(1), x)
+    with pytest.raises(UserError, match='max_length is 4'):
+        model.clone(max_length=4).init(jax.random.key(1), x)
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize('norm_first', [False, True])
+def test_equal_to_torch(norm_first):
+    torch = pytest.importorskip('torch')
+    torch.manual_seed(0)
+    theirs = torch.nn.TransformerEncoderLayer(16, 2, 32, 0.0, batch_first=True, norm_first=norm_first)
+    linear = lambda m: {'kernel': jnp.asarray(m.weight.detach().numpy().T), 'bias': jnp.asarray(m.bias.detach().numpy())}
+    norm = lambda m: {'scale': jnp.asarray(m.weight.detach().numpy()), 'bias': jnp.asarray(m.bias.detach().numpy())}
+    attention = theirs.self_attn
+    kernels = np.split(attention.in_proj_weight.detach().numpy(), 3)
+    params = {name: {'kernel': jnp.asarray(k.T), 'bias': jnp.zeros(16)} for name, k in zip(('query', 'key', 'value'), kernels, strict=True)}
+    params = {
+        'attention': params | {'out': linear(attention.out_proj)},
+        'dense_1': linear(theirs.linear1),
+        'dense_2': linear(theirs.linear2),
+        'norm_1': norm(theirs.norm1),
+        'norm_2': norm(theirs.norm2),
+    }
+    x = jax.random.normal(jax.random.key(0), (3, 5, 16))
+    ours = EncoderLayer(2, 32, 0.0, norm_first).apply({'params': params}, x, True)
+    np.testing.assert_allclose(ours, theirs(torch.tensor(np.asarray(x))).detach().numpy(), atol=1e-5)
