@@ -1,9 +1,10 @@
-"""Classification metrics on the host, through scikit-learn: labels [N] int, probabilities [N, C] float in, numbers out.
+"""Classification metrics on the host, through scikit-learn: labels [N] int and probabilities [N, C] float in.
 
-Import this module where a report is made, not at start-up: scikit-learn takes a second. Class c's column is c, also where
-a class never occurs; what is undefined then (a recall of no examples, the area under no curve) is NaN, never silently 0.
+Import this module where a report is made, not at start-up: scikit-learn takes a second. Class c's column is c, also
+where a class never occurs; what is then undefined (the recall of no examples) is NaN, never silently 0.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ import sklearn.metrics
 
 
 class Scores(NamedTuple):
-    """Per class, [C] each. precision: of what was called c, what share is c; recall: of all c, what share was called c."""
+    """Per class, [C] each. precision: what share of the called c is c; recall: what share of c was called c."""
 
     precision: np.ndarray
     recall: np.ndarray
@@ -62,26 +63,22 @@ def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, classes: int) 
 
 def class_scores(labels: np.ndarray, predictions: np.ndarray, classes: int) -> Scores:
     """Precision, recall, F1 and support of each class."""
-    return Scores(*_prf(labels, predictions, classes, None))
+    return Scores(
+        *sklearn.metrics.precision_recall_fscore_support(
+            _labels(labels), _labels(predictions), labels=range(classes), zero_division=np.nan
+        )
+    )
 
 
-def average_scores(
-    labels: np.ndarray, predictions: np.ndarray, classes: int, average: str = 'macro'
-) -> dict[str, float]:
+def average_scores(labels: np.ndarray, predictions: np.ndarray, average: str = 'macro') -> dict[str, float]:
     """`{'precision', 'recall', 'f1'}`: 'macro' the mean over classes, 'weighted' by support, 'micro' from all counts.
 
     Classes that occur neither as label nor as prediction are left out of the mean, as scikit-learn does by default.
     """
     present = np.union1d(_labels(labels), _labels(predictions))
-    if average == 'weighted':
-        # A class without examples has weight 0; its undefined recall must not make the mean undefined.
-        scores = sklearn.metrics.precision_recall_fscore_support(
-            labels, predictions, labels=range(classes), average='weighted', zero_division=0.0
-        )
-    else:
-        scores = sklearn.metrics.precision_recall_fscore_support(
-            labels, predictions, labels=present, average=average, zero_division=0.0
-        )
+    scores = sklearn.metrics.precision_recall_fscore_support(
+        labels, predictions, labels=present, average=average, zero_division=0.0
+    )
     return dict(zip(('precision', 'recall', 'f1'), map(float, scores[:3]), strict=True))
 
 
@@ -134,9 +131,8 @@ def calibration(labels: np.ndarray, probabilities: np.ndarray, bins: int = 15) -
 def classification_metrics(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
     """What every classifier's report shows, by name; classes are the columns of `probabilities`."""
     probabilities = np.asarray(probabilities)
-    classes = probabilities.shape[1]
     predictions = probabilities.argmax(axis=1)
-    macro = average_scores(labels, predictions, classes, 'macro')
+    macro = average_scores(labels, predictions, 'macro')
     return {
         'accuracy': accuracy(labels, predictions),
         **{f'macro_{name}': value for name, value in macro.items()},
@@ -147,7 +143,7 @@ def classification_metrics(labels: np.ndarray, probabilities: np.ndarray) -> dic
     }
 
 
-def _over_classes(labels: np.ndarray, probabilities: np.ndarray, score) -> float:
+def _over_classes(labels: np.ndarray, probabilities: np.ndarray, score: Callable) -> float:
     """Mean of `score` over classes that have both positives and negatives; NaN where there is none."""
     labels, probabilities = _labels(labels), np.asarray(probabilities)
     if probabilities.ndim == 2 and probabilities.shape[1] == 2:
@@ -159,12 +155,6 @@ def _over_classes(labels: np.ndarray, probabilities: np.ndarray, score) -> float
         if 0 < (labels == number).sum() < len(labels)
     ]
     return float(np.mean(values)) if values else float('nan')
-
-
-def _prf(labels, predictions, classes, average):
-    return sklearn.metrics.precision_recall_fscore_support(
-        _labels(labels), _labels(predictions), labels=range(classes), average=average, zero_division=np.nan
-    )
 
 
 def _labels(labels: np.ndarray) -> np.ndarray:

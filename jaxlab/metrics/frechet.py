@@ -49,7 +49,7 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def frechet_floor(features: np.ndarray, seed: int = 0) -> float:
-    """Real against real: `d^2` of two disjoint random halves of `features` [N, D]. No generator can be asked for less."""
+    """Real against real: `d^2` of two disjoint random halves of `features` [N, D]; a perfect generator reaches it."""
     order = np.random.default_rng(seed).permutation(len(features))
     half = len(features) // 2
     features = np.asarray(features)

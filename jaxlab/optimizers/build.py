@@ -75,21 +75,21 @@ def build_optimizer(block: Mapping, steps_per_epoch: int, total_steps: int) -> o
     """
     block = as_dict(block)
     patterns = _patterns(block.get('groups') or ())
-    frozen = tuple(pattern for pattern, overrides in patterns if overrides is None)
-    parts = [_clip(block)]
-    one = _one_group(_without_whole(block), steps_per_epoch, total_steps)
+    clip = _clip(block)
+    rest = _one_group(_without_whole(block), steps_per_epoch, total_steps)
     if not patterns:
-        return optax.chain(*parts[0], one)
+        return optax.chain(*clip, rest)
     labels = grouping.labeller(tuple(pattern for pattern, _ in patterns))
-    each = {grouping.REST: one}
+    each = {grouping.REST: rest}
     for pattern, overrides in patterns:
-        merged = None if overrides is None else _merge(block, overrides)
-        each[pattern] = rules.frozen() if merged is None else _one_group(merged, steps_per_epoch, total_steps)
-    first = []
-    if frozen and parts[0]:
-        # Frozen gradients must not count in the norm that is clipped.
-        first = [optax.masked(optax.set_to_zero(), lambda p: jax.tree.map(lambda label: label in frozen, labels(p)))]
-    return optax.chain(*first, *parts[0], optax.multi_transform(each, labels))
+        frozen = overrides is None
+        each[pattern] = rules.frozen() if frozen else _one_group(_merge(block, overrides), steps_per_epoch, total_steps)
+    if clip:
+        # Frozen parts must not count in the norm that is clipped.
+        ignored = {pattern for pattern, overrides in patterns if overrides is None}
+        mask = lambda params: jax.tree.map(lambda label: label in ignored, labels(params))
+        clip = [optax.masked(optax.set_to_zero(), mask), *clip]
+    return optax.chain(*clip, optax.multi_transform(each, labels))
 
 
 def as_dict(block: Mapping) -> dict[str, Any]:

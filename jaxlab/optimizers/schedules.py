@@ -1,9 +1,10 @@
-"""Learning rate over time: `factor(step)`, which multiplies `learning_rate`. step counts from 0, int32 on the device.
+"""Learning rate over time: `factor(step)`, which multiplies `learning_rate`. step counts from 0.
 
-Each entry of `SCHEDULES` takes its options (already in steps) and returns a function; `build_schedule` reads the block,
-turns epochs into steps and multiplies the warm-up on top.
+Each entry of `SCHEDULES` takes its options (already in steps) and returns a function of the step (as a float array);
+`build_schedule` reads the block, turns epochs into steps and multiplies the warm-up on top.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,12 +18,12 @@ Schedule = Callable[[jax.Array], jax.Array]
 
 def constant() -> Schedule:
     """1."""
-    return lambda step: jnp.ones_like(step, float)
+    return jnp.ones_like
 
 
 def step(decay_rate: float, every: int) -> Schedule:
     """`decay_rate ^ floor(step / every)`."""
-    return lambda step: decay_rate ** (step // every).astype(float)
+    return lambda step: decay_rate ** (step // every)
 
 
 def exponential(decay_rate: float, every: int) -> Schedule:
@@ -48,7 +49,7 @@ def rsqrt(timescale: int) -> Schedule:
 def piecewise(boundaries: tuple[int, ...], decay_rate: float | None = None, factors: tuple | None = None) -> Schedule:
     """`decay_rate ^ (boundaries passed)`, or `factors[boundaries passed]`; a boundary is passed at its own step."""
     table = jnp.asarray(factors if factors is not None else [decay_rate**i for i in range(len(boundaries) + 1)], float)
-    edges = jnp.asarray(boundaries, jnp.int32)
+    edges = jnp.asarray(boundaries)
     return lambda step: table[jnp.sum(step >= edges)]
 
 
@@ -91,11 +92,8 @@ def build_schedule(name: str, options: Mapping, warmup: int, steps_per_epoch: in
     found = _resolve(name, dict(options), warmup, steps_per_epoch, total_steps)
     if name == 'constant' and not warmup:
         return None
-    factor = make(**found)
-    if not warmup:
-        return factor
-    rise = warmup_factor(warmup)
-    return lambda step: rise(step) * factor(step)
+    parts = [make(**found), *([warmup_factor(warmup)] if warmup else [])]
+    return lambda step: math.prod(part(jnp.asarray(step, float)) for part in parts)
 
 
 def _resolve(name: str, given: dict, warmup: int, steps_per_epoch: int, total_steps: int) -> dict[str, Any]:

@@ -1,0 +1,187 @@
+"""Clipping, decay, masks, groups and frozen parts; every wrong block is one clear line."""
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import optax
+import pytest
+
+from jaxlab.errors import UserError
+from jaxlab.optimizers import OPTIMIZERS, build_optimizer, optimizer_fields
+
+
+@pytest.fixture
+def params():
+    return {
+        'Dense_0': {'kernel': jnp.array([[1.0, -2.0], [3.0, 0.0]]), 'bias': jnp.array([0.5, -0.5])},
+        'BatchNorm_0': {'scale': jnp.array([1.0, 1.0]), 'bias': jnp.array([0.0, -0.0])},
+        'Dense_1': {'kernel': jnp.array([[4.0], [-1.0]]), 'bias': jnp.array([2.0])},
+    }
+
+
+def change(block, params, grads=None):
+    """The update of the first step."""
+    tx = build_optimizer({'name': 'sgd', 'learning_rate': 1.0} | block, 10, 100)
+    grads = jax.tree.map(jnp.ones_like, params) if grads is None else grads
+    return tx.update(grads, tx.init(params), params)[0]
+
+
+def same(found, expected):
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), found, expected)
+
+
+def test_clip_norm(params):
+    norm = 13**0.5  # 13 entries, gradient 1 each
+    same(change({'clip_norm': 1.0}, params), jax.tree.map(lambda p: jnp.full_like(p, -1 / norm), params))
+    same(change({'clip_norm': 10.0}, params), jax.tree.map(lambda p: -jnp.ones_like(p), params))
+
+
+def test_clip_value_comes_before_clip_norm(params):
+    grads = jax.tree.map(lambda p: jnp.full_like(p, -5.0), params)
+    same(change({'clip_value': 2.0}, params, grads), jax.tree.map(lambda p: jnp.full_like(p, 2.0), params))
+    both = change({'clip_value': 2.0, 'clip_norm': 1.0}, params, grads)
+    same(both, jax.tree.map(lambda p: jnp.full_like(p, 1 / 13**0.5), params))
+
+
+def test_coupled_decay_is_added_after_clipping(params):
+    """PyTorch clips `.grad` and adds the decay in `step()`."""
+    found = change({'clip_norm': 1.0, 'weight_decay': 0.1}, params)
+    same(found, jax.tree.map(lambda p: -1 / 13**0.5 - 0.1 * p, params))
+
+
+@pytest.mark.parametrize('mode', ['coupled', 'decoupled'])
+def test_decay_of_kernels_only(params, mode):
+    found = change({'weight_decay': 0.1, 'weight_decay_mode': mode, 'weight_decay_mask': 'kernels'}, params)
+    assert found['Dense_0']['kernel'][0, 1] == pytest.approx(-1 + 0.2)
+    np.testing.assert_array_equal(found['Dense_0']['bias'], -1.0)
+    np.testing.assert_array_equal(found['BatchNorm_0']['scale'], -1.0)
+
+
+def test_l1_on_kernels_and_on_all(params):
+    found = change({'l1': 0.5}, params)
+    np.testing.assert_array_equal(found['Dense_0']['kernel'], [[-1.5, -0.5], [-1.5, -1.0]])  # sign(0) = 0
+    np.testing.assert_array_equal(found['Dense_0']['bias'], [-1.0, -1.0])
+    np.testing.assert_array_equal(change({'l1': 0.5, 'l1_mask': 'all'}, params)['Dense_0']['bias'], [-1.5, -0.5])
+
+
+def test_l1_is_the_gradient_of_the_penalty(params):
+    loss = lambda p: 0.01 * sum(jnp.abs(layer['kernel']).sum() for layer in (p['Dense_0'], p['Dense_1']))
+    params['Dense_0']['kernel'] += 0.25
+    zeros = jax.tree.map(jnp.zeros_like, params)
+    same(change({'l1': 0.01}, params, zeros), jax.tree.map(jnp.negative, jax.grad(loss)(params)))
+
+
+def test_groups_override_and_first_match_wins(params):
+    block = {'groups': (('Dense_1/bias', {'learning_rate': 3.0}), ('Dense_1', {'learning_rate': 2.0}))}
+    found = change(block, params)
+    np.testing.assert_array_equal(found['Dense_1']['bias'], -3.0)
+    np.testing.assert_array_equal(found['Dense_1']['kernel'], -2.0)
+    np.testing.assert_array_equal(found['Dense_0']['kernel'], -1.0)
+
+
+def test_groups_with_masks_and_another_rule(params):
+    block = {
+        'name': 'adam',
+        'b1': 0.5,
+        'weight_decay': 0.1,
+        'weight_decay_mask': 'kernels',
+        'groups': (('^Dense_1/', {'name': 'sgd', 'learning_rate': 2.0}),),
+    }
+    found = change(block, params)
+    np.testing.assert_allclose(found['Dense_0']['bias'], -1.0, rtol=1e-5)
+    np.testing.assert_allclose(found['Dense_1']['kernel'][:, 0], [-2 * 1.4, -2 * 0.9], rtol=1e-6)
+    np.testing.assert_allclose(found['Dense_1']['bias'], -2.0)
+
+
+@pytest.mark.parametrize('name', OPTIMIZERS)
+def test_frozen_leaves_are_identical_to_the_bit(params, name):
+    block = {'name': name, 'learning_rate': 0.1, 'weight_decay': 0.1, 'l1': 0.1, 'clip_norm': 1.0}
+    block['groups'] = (('BatchNorm|Dense_0', 'freeze'),)
+    tx = build_optimizer(block, 10, 100)
+    state, now = tx.init(params), params
+    grads = jax.tree.map(jnp.ones_like, params)
+    grads['Dense_0']['kernel'] = jnp.full((2, 2), jnp.nan)  # not even read
+    for _ in range(3):
+        updates, state = jax.jit(tx.update)(grads, state, now)
+        now = optax.apply_updates(now, updates)
+    for layer in ('BatchNorm_0', 'Dense_0'):
+        for leaf in params[layer]:
+            assert np.asarray(now[layer][leaf]).tobytes() == np.asarray(params[layer][leaf]).tobytes()
+    assert np.isfinite(now['Dense_1']['kernel']).all()
+    assert (now['Dense_1']['kernel'] != params['Dense_1']['kernel']).all()
+
+
+def test_frozen_gradients_do_not_count_in_the_norm(params):
+    found = change({'clip_norm': 1.0, 'groups': (('BatchNorm|Dense_0', 'freeze'),)}, params)
+    np.testing.assert_allclose(found['Dense_1']['bias'], -1 / 3**0.5, rtol=1e-6)
+
+
+def test_groups_share_one_clipped_norm(params):
+    found = change({'clip_norm': 1.0, 'groups': (('Dense_1', {'learning_rate': 2.0}),)}, params)
+    np.testing.assert_allclose(found['Dense_1']['bias'], -2 / 13**0.5, rtol=1e-6)
+
+
+def test_schedule_multiplies_the_rate(params):
+    block = {'name': 'sgd', 'learning_rate': 2.0, 'schedule': 'linear', 'warmup': 4}
+    tx = build_optimizer(block, 10, 100)
+    state, sizes = tx.init(params), []
+    for _ in range(100):
+        updates, state = tx.update(jax.tree.map(jnp.ones_like, params), state, params)
+        sizes.append(-float(updates['Dense_1']['bias'][0]))
+    assert sizes[:4] == pytest.approx([0.5, 1.0, 1.5, 2.0])
+    assert sizes[4] == pytest.approx(2.0)
+    assert sizes[-1] == pytest.approx(2.0 / 96, rel=1e-4)
+
+
+def test_takes_a_config_dict_and_leaves_none_out(params):
+    block = ml_collections.ConfigDict({
+        'name': 'sgd', 'learning_rate': 1.0, 'momentum': None, 'b1': None, 'schedule_options': {}, 'plateau': None,
+        'clip_norm': None, 'groups': (('Dense_1', {'learning_rate': 2.0}),),
+    })  # fmt: skip
+    np.testing.assert_array_equal(change(block.to_dict(), params)['Dense_1']['bias'], -2.0)
+    build_optimizer(block, 10, 100).init(params)
+
+
+def test_fields_cover_every_option():
+    fields = optimizer_fields()
+    assert len(set(fields)) == len(fields)
+    assert {'momentum', 'eps_mode', 'groups', 'plateau', 'clip_norm', 'schedule_options', 'decay'} <= set(fields)
+
+
+WRONG = [
+    ({'name': 'adamm'}, "did you mean 'adam'"),
+    ({'name': 'sgd', 'learning_rat': 1}, "did you mean 'learning_rate'"),
+    ({'name': 'sgd', 'b1': 0.9}, "unknown to 'sgd'"),
+    ({'name': 'adam', 'eps_mode': 'out'}, "did you mean 'outside'"),
+    ({'name': 'rmsprop', 'eps_mode': 'keras'}, 'valid: outside, inside'),
+    ({'name': 'adam', 'b1': 1.0}, 'below 1'),
+    ({'name': 'adam', 'learning_rate': -1.0}, 'a number from 0'),
+    ({'name': 'adam', 'learning_rate': '1e-3'}, 'a number from 0'),
+    ({'name': 'adam', 'learning_rate': None}, 'learning_rate is missing'),
+    ({'name': None}, 'name is missing'),
+    ({'name': 'sgd', 'nesterov': True}, 'momentum above 0'),
+    ({'name': 'adamw', 'weight_decay_mode': 'coupled'}, 'contradicts'),
+    ({'name': 'sgd', 'weight_decay_mask': 'kernel'}, "did you mean 'kernels'"),
+    ({'name': 'sgd', 'clip_norm': -1}, 'above 0'),
+    ({'name': 'sgd', 'groups': (('Dense_2', 'freeze'),)}, 'Dense_0/kernel'),
+    ({'name': 'sgd', 'groups': (('Dense', 'freeze'), ('Dense_1', {}))}, 'earlier pattern'),
+    ({'name': 'sgd', 'groups': (('Dense(', 'freeze'),)}, 'regular expression'),
+    ({'name': 'sgd', 'groups': (('Dense_0', 'frozen'),)}, "or 'freeze'"),
+    ({'name': 'sgd', 'groups': ('Dense_0',)}, 'not a pair'),
+    ({'name': 'sgd', 'groups': (('Dense_0', {'clip_norm': 1.0}),)}, 'whole network'),
+    ({'name': 'sgd', 'groups': (('Dense_0', {'b1': 0.5}),)}, "unknown to 'sgd'"),
+    ({'name': 'sgd', 'schedule': 'cosin'}, "did you mean 'cosine'"),
+    ({'name': 'sgd', 'schedule': 'step'}, "'every' is missing"),
+    ({'name': 'sgd', 'schedule': 'cosine', 'schedule_options': {'flor': 0.1}}, "did you mean 'floor'"),
+    ({'name': 'sgd', 'schedule': 'rsqrt'}, "'timescale' is missing"),
+    ({'name': 'sgd', 'schedule': 'step', 'schedule_options': {'every': 2, 'unit': 'epoch'}}, "did you mean 'epochs'"),
+]
+
+
+@pytest.mark.parametrize(('block', 'words'), WRONG, ids=lambda value: str(value)[:50])
+def test_wrong_blocks_are_one_clear_line(params, block, words):
+    with pytest.raises(UserError) as error:
+        build_optimizer({'learning_rate': 0.1} | block, 10, 100).init(params)
+    assert words in str(error.value)
+    assert '\n' not in str(error.value)

@@ -1,0 +1,111 @@
+"""The train state: one compilation, exact shares over devices, the host's learning rate scale."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxlab.layers.batch_axis import BATCH_AXIS
+from jaxlab.metrics import squared_error, sums, weighted_mean
+from jaxlab.optimizers import TrainState, build_optimizer
+
+
+class Net(nn.Module):
+    """One dense layer; with `norm` a BatchNorm behind it."""
+
+    norm: bool = False
+
+    @nn.compact
+    def __call__(self, x, train=True):
+        x = nn.Dense(2)(x)
+        return nn.BatchNorm(use_running_average=not train)(x) if self.norm else x
+
+
+def create(norm=False, **block):
+    module = Net(norm)
+    variables = module.init(jax.random.key(0), jnp.ones((1, 3)))
+    tx = build_optimizer({'name': 'adam', 'learning_rate': 0.1} | block, 10, 100)
+    return TrainState.from_variables(module, variables, tx)
+
+
+def test_starts_with_arrays_and_compiles_once():
+    state = create(schedule='cosine', warmup=3, clip_norm=1.0)
+    assert state.step.dtype == jnp.int32
+    assert state.learning_rate_scale.dtype == jnp.float32
+
+    @jax.jit
+    def step(state):
+        return state.apply_gradients(jax.tree.map(jnp.ones_like, state.params))
+
+    before = jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), state)
+    for _ in range(3):
+        state = step(state)
+    assert step._cache_size() == 1
+    assert jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), state) == before
+    assert int(state.step) == 3
+
+
+def test_variables():
+    plain, norm = create(), create(norm=True)
+    assert set(plain.variables()) == {'params'}
+    assert set(norm.variables()) == {'params', 'batch_stats'}
+    assert norm.variables(params={'other': 1})['params'] == {'other': 1}
+    x = jnp.ones((4, 3))
+    logits, updates = norm.apply_fn(norm.variables(), x, mutable=['batch_stats'])
+    grads = jax.tree.map(jnp.zeros_like, norm.params)
+    after = norm.apply_gradients(grads, updates)
+    np.testing.assert_array_equal(
+        after.batch_stats['BatchNorm_0']['mean'], updates['batch_stats']['BatchNorm_0']['mean']
+    )
+    assert norm.apply_gradients(grads).batch_stats is norm.batch_stats
+    assert plain.apply_gradients(jax.tree.map(jnp.zeros_like, plain.params), {}).batch_stats == {}
+
+
+def test_learning_rate_scale_multiplies_the_update():
+    state = create(name='adamw', weight_decay=0.1)
+    grads = jax.tree.map(jnp.ones_like, state.params)
+    half = state.replace(learning_rate_scale=jnp.float32(0.5))
+    whole_step = jax.tree.map(jnp.subtract, state.apply_gradients(grads).params, state.params)
+    half_step = jax.tree.map(jnp.subtract, half.apply_gradients(grads).params, state.params)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, 2 * b, rtol=1e-5, atol=1e-7), whole_step, half_step)
+
+
+@pytest.mark.usefixtures('float64')
+def test_shares_over_devices_add_up_with_padding():
+    """Ten examples over eight devices of two: the last three hold nothing but padding. Equal to one device."""
+    rng = np.random.default_rng(0)
+    x, y = jnp.asarray(rng.normal(size=(16, 3))), jnp.asarray(rng.normal(size=(16, 2)))
+    weight = jnp.asarray([1.0] * 9 + [0.0] + [1.0] + [0.0] * 5)
+    state = create(clip_norm=0.5)
+    state = state.replace(params=jax.tree.map(lambda p: p.astype(jnp.float64), state.params))
+    state = state.replace(opt_state=state.tx.init(state.params))
+
+    def step(state, x, y, weight):
+        def loss_fn(params):
+            losses = squared_error(state.apply_fn({'params': params}, x), y)
+            return weighted_mean(losses, weight), losses
+
+        grads, losses = jax.grad(loss_fn, has_aux=True)(state.params)
+        return state.apply_gradients(grads), sums(weight, loss=losses)
+
+    one, (total, count) = step(state, x, y, weight)[0], step(state, x, y, weight)[1]['loss']
+    split = jax.tree.map(lambda a: a.reshape(8, 2, *a.shape[1:]), (x, y, weight))
+    many, found = jax.pmap(step, axis_name=BATCH_AXIS, in_axes=(None, 0, 0, 0))(state, *split)
+    for device in range(8):
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b[device], rtol=1e-12), one.params, many.params)
+    np.testing.assert_allclose(found['loss'][0].sum(), total, rtol=1e-12)
+    assert float(found['loss'][1].sum()) == float(count) == 20.0  # 10 examples, 2 outputs each
+
+
+def test_replicas_by_vmap():
+    module = Net()
+    tx = build_optimizer({'name': 'adam', 'learning_rate': 0.1, 'groups': (('bias', 'freeze'),)}, 10, 100)
+
+    def make(key):
+        return TrainState.from_variables(module, module.init(key, jnp.ones((1, 3))), tx)
+
+    states = jax.vmap(make)(jax.random.split(jax.random.key(0), 3))
+    after = jax.vmap(lambda s: s.apply_gradients(jax.tree.map(jnp.ones_like, s.params)))(states)
+    assert after.params['Dense_0']['kernel'].shape == (3, 3, 2)
+    assert after.step.tolist() == [1, 1, 1]
