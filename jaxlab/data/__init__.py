@@ -7,8 +7,10 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from jaxlab.data import cifar10, folders, gates, mnist, pipeline
-from jaxlab.data.dataset import Dataset, Raw, Split
+import jax
+
+from jaxlab.data import cifar10, folders, gates, mnist, pipeline, transforms
+from jaxlab.data.dataset import Dataset, Raw, Split, identity
 from jaxlab.data.sources import Request, cache_dir_or_none, named_dir
 from jaxlab.data.prepare import prepare_tfds
 from jaxlab.data.splits import epoch_order
@@ -56,6 +58,14 @@ def load(config: Mapping[str, Any], data_dir: str | os.PathLike | None = None,
                       settings['options'], settings['split_seed'])
     raw = read(request)
     splits = pipeline.make_splits(raw, settings)
+    example = splits['train'].read([0, 0])
+    scale, mean, std = settings['scale'], settings['mean'], settings['std']
+    if 'image' not in example and (mean or std):
+        raise UserError(f'data.options mean and std scale images; {name} has none')
+    prepare = pipeline.scaler(scale, mean, std) if 'image' in example else identity
+    low, high = pipeline.value_range(scale, mean, std)
+    augment = transforms.compose(settings['transforms'], transforms.Context(low, high, len(raw.class_names)),
+                                 jax.eval_shape(prepare, example))
     note = pipeline.disjointness_note(splits)
     return Dataset(
         name=name,
@@ -65,7 +75,8 @@ def load(config: Mapping[str, Any], data_dir: str | os.PathLike | None = None,
         description=raw.description,
         licence=raw.licence,
         checksum=raw.checksum,
-        prepare=pipeline.scaler(settings['scale']),
+        prepare=prepare,
+        augment=augment,
         notes=(*raw.notes, note) if note else raw.notes,
         stand_in=raw.stand_in,
     )
@@ -84,4 +95,9 @@ def check_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     if len(scale) != 2 or not scale[0] < scale[1]:
         raise UserError(f'data.scale={scale}; valid: (low, high) with low < high, e.g. (0.0, 1.0)')
     options = settings['options']
-    return settings | {'scale': scale, 'options': dict(options.items() if hasattr(options, 'items') else options)}
+    options = dict(options.items() if hasattr(options, 'items') else options)
+    # mean and std are options of every image set: they belong to `prepare`, not to the family that reads the files.
+    mean, std = (tuple(options.pop(field, ())) for field in ('mean', 'std'))
+    if any(value <= 0 for value in std):
+        raise UserError(f'data.options.std={std}; valid: one positive number a channel')
+    return settings | {'scale': scale, 'mean': mean, 'std': std, 'options': options}

@@ -10,7 +10,8 @@ Arrays = dict[str, np.ndarray]
 Batch = dict[str, jax.Array]
 
 
-def _identity(batch: Batch) -> Batch:
+def identity(batch: Batch) -> Batch:
+    """The batch as it is."""
     return batch
 
 
@@ -99,7 +100,7 @@ class Dataset:
     description: str
     licence: str
     checksum: str
-    prepare: Callable[[Batch], Batch] = _identity
+    prepare: Callable[[Batch], Batch] = identity
     augment: Callable[[Batch, jax.Array], Batch] = _no_augmentation
     notes: tuple[str, ...] = ()
     stand_in: bool = False

@@ -21,18 +21,16 @@ def make_splits(raw: Raw, settings: Mapping[str, Any]) -> dict[str, Split]:
     rule, seed = settings['split'], settings['split_seed']
     if rule not in SPLIT_RULES:
         raise UserError(f'unknown data.split {rule!r}; {closest(rule, SPLIT_RULES)}')
-    if set(raw.parts) == {'train'}:
-        parts = dict(raw.parts)
-    elif 'all' in raw.parts or rule == 'pooled':
+    # A source without an official split is always divided class by class.
+    stratify = settings['stratify'] or 'all' in raw.parts
+    if 'all' in raw.parts or (rule == 'pooled' and len(raw.parts) > 1):
         whole = pool(list(raw.parts.values()))
-        # A source without an official split is always divided class by class.
-        stratify = settings['stratify'] or 'all' in raw.parts
         rest, test = _divide(whole, settings['test_fraction'], seed, stratify, 'test_fraction')
         parts = {'train': rest, 'test': test}
     else:
         parts = dict(raw.parts)
     if settings['validation_fraction'] and 'validation' not in parts:
-        train, validation = _divide(parts['train'], settings['validation_fraction'], seed, settings['stratify'],
+        train, validation = _divide(parts['train'], settings['validation_fraction'], seed, stratify,
                                     'validation_fraction')
         parts |= {'train': train, 'validation': validation}
     parts = {name: parts[name] for name in ('train', 'validation', 'test') if name in parts}
@@ -129,6 +127,17 @@ def scaler(scale: tuple[float, float], mean: tuple[float, ...] = (), std: tuple[
         return {**batch, 'image': image}
 
     return prepare
+
+
+def value_range(scale: tuple[float, float], mean: tuple[float, ...] = (), std: tuple[float, ...] = ()
+                ) -> tuple[float | tuple[float, ...], float | tuple[float, ...]]:
+    """The prepared values of black and white: two numbers, or one a channel."""
+    if not mean and not std:
+        return scale
+    channels = max(len(mean), len(std))
+    mean, std = mean or (0.0,) * channels, std or (1.0,) * channels
+    black, white = (tuple((end - m) / s for m, s in zip(mean, std, strict=True)) for end in scale)
+    return black, white
 
 
 def check_number(field: str, value: Any, low: float, high: float = math.inf, whole: bool = False,
