@@ -39,7 +39,11 @@ def _figure(
         value = published_value(published.get(name))
         if value is not None:
             lines[f'published, {wording.SPLIT_WORDS[wording.split_of(name)[0]]} ({wording.number(value)})'] = value
-    note = f'n = {replicas} replicas (thin) and their mean (thick).' if replicas > 1 else 'One replica, n = 1.'
+    note = (
+        f'n = {replicas} replicas (thin) and their mean (thick).'
+        if replicas > 1
+        else 'One curve: one replica, or the same in all.'
+    )
     if any(name.startswith('train_') for name in ours):
         note += '\n' + CHANGING_MODEL
     unit = wording.UNITS.get(metric) or ('share' if wording.is_bounded(metric) else '')
@@ -60,6 +64,8 @@ def curve(history: Sequence[Mapping[str, Any]], name: str) -> tuple[np.ndarray, 
     for column, (_, row) in enumerate(rows):
         values = _values(row[name])
         y[: len(values), column] = values
+    if (y == y[:1]).all():  # the same in every replica (a schedule): one line says it
+        y = y[:1]
     return np.array([row.get(place, i + 1) for i, row in rows]), y
 
 

@@ -30,7 +30,8 @@ def fill(template: str, **context: Any) -> str:
     environment.filters.update(
         with_math=lambda text: Markup(formula.with_math(str(text))),
         formula=lambda latex: Markup(formula.mathml(latex, block=True)),
-        result=lambda text: Markup(formula.result_html(text)),
+        result=lambda text, after='': Markup(formula.result_html(text, after)),
+        continued=formula.continued,
         number=wording.number,
         words=wording.words,
         seconds=wording.seconds,

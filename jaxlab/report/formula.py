@@ -48,11 +48,20 @@ def with_math(text: str) -> str:
     return ''.join(parts).replace(r'\$', '$')
 
 
-def result_html(result: str) -> str:
+def result_html(result: str, after: str = '') -> str:
     """The result of a worked step: typeset where it is mathematics, a sentence where it is words."""
-    if '$' in result or ('\\' not in result and re.search(r'[A-Za-zÀ-ÿ]{2,}', result)):
-        return with_math(result)
-    return mathml(result, block=True)
+    return with_math(result) if is_words(result) else mathml(continued(result, after), block=True)
+
+
+def is_words(result: str) -> bool:
+    """Whether a result is a sentence and no mathematics."""
+    return '$' in result or ('\\' not in result and re.search(r'[A-Za-zÀ-ÿ]{2,}', result) is not None)
+
+
+def continued(latex: str, after: str) -> str:
+    """The next line of a chain of equations: `= ...`, unless it has its own sign or nothing stands before it."""
+    own = re.search(r'=|\\(approx|le|leq|ge|geq|to|rightarrow|Rightarrow|gets|leftarrow|neq?|in)\b|[<>]', latex)
+    return latex if not after or own else f'= {latex}'
 
 
 def _for_converter(latex: str) -> str:

@@ -54,11 +54,13 @@ def _metric_row(name: str, results: Mapping[str, Any]) -> MetricRow:
     split, metric = wording.split_of(name)
     interval = interval_of(name, results)
     spread = statistics.std(values)
-    shown = values if len(values) > 1 else []
+    bounds, method = interval_text(interval), interval.method if interval else ''
+    if spread == 0:
+        bounds, method = '', 'equal in every replica'
     return MetricRow(
         name, wording.SPLIT_WORDS[split], wording.words(metric), wording.plus_minus(statistics.mean(values), spread),
-        len(values), interval_text(interval, spread), interval.method if interval else '',
-        ', '.join(wording.aligned(value, spread) for value in shown),
+        len(values), bounds, method,
+        ', '.join(wording.aligned(value, spread) for value in values) if len(values) > 1 else '',
     )  # fmt: skip
 
 
@@ -78,7 +80,7 @@ def interval_of(name: str, results: Mapping[str, Any]) -> statistics.Interval | 
     return statistics.metric_interval(values, wording.is_bounded(name))
 
 
-def interval_text(interval: statistics.Interval | None, spread: float = math.nan) -> str:
+def interval_text(interval: statistics.Interval | None) -> str:
     """`0.9834 to 0.9912`, empty without an interval."""
     if interval is None:
         return ''
@@ -100,10 +102,11 @@ def published_rows(results: Mapping[str, Any]) -> list[PublishedRow]:
             rows.append(PublishedRow(label, measured, len(values), shown, '–', '', where, note))
             continue
         average, interval = statistics.mean(values), interval_of(name, results)
-        inside = '' if interval is None else ('inside' if interval.low <= target <= interval.high else 'outside')
+        quiet = interval is None or bool(incomparable(results))
+        inside = '' if quiet else ('inside' if interval.low <= target <= interval.high else 'outside')
         rows.append(PublishedRow(
             label, wording.plus_minus(average, statistics.std(values)), len(values), wording.number(target),
-            wording.gap(average, target, name), inside, where, note,
+            wording.gap(average, target, name, statistics.std(values), not incomparable(results)), inside, where, note,
         ))  # fmt: skip
     return rows
 
@@ -130,11 +133,11 @@ def answer(results: Mapping[str, Any]) -> str:
     target = published_value((results.get('published') or {}).get(name))
     if target is None:
         return text
-    difference = wording.gap(statistics.mean(values), target, name)
+    reason = incomparable(results)
+    difference = wording.gap(statistics.mean(values), target, name, statistics.std(values), not reason)
     text += f' Published: {wording.number(target)}' + (
         ' (equal).' if difference == 'equal' else f' (gap {difference}).'
     )
-    reason = incomparable(results)
     return text + (f' {reason}' if reason else '')
 
 

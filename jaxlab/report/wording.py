@@ -15,7 +15,7 @@ SMALLER_IS_BETTER = (
     'loss', 'error', 'mse', 'rmse', 'mae', 'mape', 'smape', 'perplexity', 'fid', 'kl', 'nll', 'cross_entropy', 'distance',
 )  # fmt: skip
 LARGER_IS_BETTER = (*BOUNDED, 'r2', 'bleu', 'inception_score', 'psnr', 'ssim', 'explained_variance')
-UNITS = {'loss': 'nats', 'cross_entropy': 'nats', 'nll': 'nats', 'kl': 'nats', 'learning_rate': 'per step'}
+UNITS = {'cross_entropy': 'nats', 'nll': 'nats', 'kl': 'nats'}
 
 
 def split_of(name: str) -> tuple[str, str]:
@@ -113,14 +113,17 @@ def seconds(value: float | None) -> str:
     return f'{hours} h {minutes:02d} min'
 
 
-def gap(mean: float, published: float, name: str) -> str:
-    """The signed gap to the published number, and whether that is better where the name says so."""
+def gap(mean: float, published: float, name: str, spread: float = math.nan, judged: bool = True) -> str:
+    """The signed gap to the published number and, if it is to be judged, whether that is better."""
     difference = mean - published
     if difference == 0 or not math.isfinite(difference):
         return 'equal' if difference == 0 else 'not comparable'
-    sign = direction(name) * (1 if difference > 0 else -1)
+    sign = direction(name) * (1 if difference > 0 else -1) if judged else 0
     verdict = {1: ', better', -1: ', worse', 0: ''}[sign]
-    return f'{"+" if difference > 0 else "−"}{number(abs(difference), 3)}{verdict}'
+    size = aligned(abs(difference), spread) if spread else number(abs(difference), 3)
+    if float(size.replace(',', '')) == 0:
+        size = number(abs(difference), 1)
+    return f'{"+" if difference > 0 else "−"}{size}{verdict}'
 
 
 def data_badge(data: Mapping[str, Any]) -> str:

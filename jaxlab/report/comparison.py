@@ -1,0 +1,274 @@
+"""`comparison.html`: variants of one experiment side by side, differences with interval and test."""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxlab.figures import Figure, Lines, Table
+from jaxlab.report import curves, statistics, summary, wording
+from jaxlab.report.files import fill, write_file
+from jaxlab.report.page import item
+
+Runs = Mapping[str, Mapping[str, Any]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """What `write_comparison` made: the page, and its content for the terminal."""
+
+    path: Path
+    answers: Sequence[str]
+    statements: Sequence[str]
+    tables: Sequence[Table]
+    figures: Sequence[Figure]
+
+
+def write_comparison(
+    workdir: Path,
+    runs: Runs,
+    reference: str,
+    histories: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+) -> Comparison:
+    """Compares the runs (variant's name -> its results) with the reference; writes `comparison.html` into the folder."""
+    if reference not in runs:
+        raise ValueError(f'reference {reference!r} is none of the runs: {", ".join(runs)}')
+    names = shared_metrics(runs)
+    tables = [table for table in (differing_fields(runs), metric_table(runs, names)) if table.rows]
+    tables += [table for table in (difference_table(runs, reference, names), cost_table(runs)) if table.rows]
+    figures: list[Figure] = [*(points(runs, name) for name in names[:4]), *_curves(histories or {}, names)]
+    made = Comparison(
+        Path(workdir) / 'comparison.html', answers(runs, reference, names), statements(runs), tables, figures
+    )
+    first = runs[reference]
+    page = fill(
+        'comparison.html.j2',
+        title=f'{first.get("name") or "runs"}: {len(runs)} variants compared',
+        aim=first.get('aim'),
+        answers=made.answers,
+        statements=made.statements,
+        badges=list(dict.fromkeys(badge for run in runs.values() for badge in summary.badges(run))),
+        tables=[item(table, Path(workdir)) for table in tables],
+        figures=[item(figure, Path(workdir) / 'figures') for figure in figures],
+        commands=list(dict.fromkeys(str(run['command']) for run in runs.values() if run.get('command'))),
+    )
+    write_file(made.path, page)
+    return made
+
+
+def shared_metrics(runs: Runs) -> list[str]:
+    """The metrics that all runs have, no training metrics, the main one first."""
+    first = next(iter(runs.values()))
+    main = wording.main_metric(first)
+    names = [n for n in first.get('metrics') or {} if all(n in (run.get('metrics') or {}) for run in runs.values())]
+    judged = [name for name in names if wording.split_of(name)[0] != 'train'] or names
+    return sorted(judged, key=lambda name: (name != main, wording.split_of(name)[0] != 'test'))
+
+
+def differing_fields(runs: Runs) -> Table:
+    """Only the config fields whose values are not the same in all runs."""
+    fields: dict[str, dict[str, str]] = {}
+    for variant, run in runs.items():
+        for field, value, _ in [row for part in summary.config_rows(run) for row in part]:
+            fields.setdefault(field, {})[variant] = value
+    rows = [
+        (field, *(values.get(variant, '–') for variant in runs))
+        for field, values in fields.items()
+        if len({values.get(variant, '–') for variant in runs}) > 1 and field not in ('name', 'variant', 'variants')
+    ]
+    note = 'Every other field is the same in all variants.'
+    return Table('differing_fields', 'What differs: configuration fields', note, ('field', *runs), rows)
+
+
+def metric_table(runs: Runs, names: Sequence[str]) -> Table:
+    """Every shared metric of every variant with its interval."""
+    rows = []
+    for name in names:
+        for variant, run in runs.items():
+            row = next(row for row in summary.metric_rows(run) if row.name == name)
+            rows.append((_label(name), variant, row.value, row.n, row.interval or '–', row.method or '–'))
+    note = f'{summary.SPREAD[:1].upper()}{summary.SPREAD[1:]}; n: replicas.'
+    columns = ('metric', 'variant', 'mean ± std', 'n', '95 % interval', 'method')
+    return Table('variant_metrics', 'Each variant by itself', note, columns, rows, align='<<>>')
+
+
+def difference_table(runs: Runs, reference: str, names: Sequence[str]) -> Table:
+    """Differences to the reference with interval and test; Holm's correction over the variants of one metric."""
+    rows = []
+    others = [variant for variant in runs if variant != reference]
+    for name in names:
+        differences = {variant: difference(runs, variant, reference, name) for variant in others}
+        holm = statistics.holm([each.test.p for each in differences.values()])
+        for (variant, each), corrected in zip(differences.items(), holm, strict=True):
+            spread = each.interval.high - each.interval.low if each.interval else math.nan
+            shown = wording.aligned(each.mean, spread)
+            interval = summary.interval_text(each.interval) or '–'
+            cells = [_label(name), variant, shown if each.mean <= 0 else f'+{shown}', interval, _p(each.test.p)]
+            rows.append((*cells, *([_p(corrected)] if len(others) > 1 else []), _remark(each)))
+    columns = ['metric', 'variant', f'difference to {reference}', '95 % interval', 'p']
+    columns += [*(['p (Holm)'] if len(others) > 1 else []), 'test']
+    note = 'Difference: variant minus reference. Pairs share the seed and the order of the data. p is two-sided'
+    note += f"; Holm's correction counts the {len(others)} comparisons of one metric." if len(others) > 1 else '.'
+    return Table(
+        'differences', f'Differences to {reference}', note, columns, rows, align='<<><>' + '>' * (len(others) > 1)
+    )
+
+
+def difference(runs: Runs, variant: str, reference: str, name: str) -> statistics.Difference:
+    """Paired where the seeds are the same, Welch's comparison where they are not."""
+    values, base = (wording.values_of(runs[each]['metrics'][name]) for each in (variant, reference))
+    if paired(runs, variant, reference) and len(values) == len(base):
+        if len(values) > 1:
+            return statistics.paired(values, base)
+        nothing = statistics.Test(math.nan, 1, math.nan, 'no test', 'one replica: no spread, no test')
+        return statistics.Difference(values[0] - base[0], None, nothing)
+    return statistics.welch(values, base)
+
+
+def paired(runs: Runs, variant: str, reference: str) -> bool:
+    """Whether replica k of both runs has the same seed."""
+    seeds = runs[variant].get('seeds')
+    return seeds == runs[reference].get('seeds')
+
+
+def cost_table(runs: Runs) -> Table:
+    """What each variant costs: parameters, steps, time."""
+    rows = [
+        (variant, run.get('parameters'), run.get('epochs'), run.get('steps'), wording.seconds(run.get('seconds')))
+        for variant, run in runs.items()
+        if run.get('seconds') is not None or run.get('parameters') is not None
+    ]
+    columns = ('variant', 'parameters', 'epochs', 'steps', 'time')
+    return Table('variant_costs', 'What each variant costs', 'Time of the whole run.', columns, rows, align='<>>>>')
+
+
+def points(runs: Runs, name: str) -> Lines:
+    """All replicas of all variants; a thin line joins the points of one seed."""
+    values = [wording.values_of(run['metrics'][name]) for run in runs.values()]
+    replicas = max(map(len, values))
+    y = np.full((replicas, len(runs)), math.nan)
+    for column, each in enumerate(values):
+        y[: len(each), column] = each
+    same = all(run.get('seeds') == next(iter(runs.values())).get('seeds') for run in runs.values())
+    label = _label(name)
+    joined = (
+        'thin lines join the replicas of one seed' if same else 'seeds differ: the lines join nothing but positions'
+    )
+    note = (
+        f'n = {replicas} replicas of each variant; {joined}; thick: the mean.'
+        if replicas > 1
+        else 'n = 1 replica each.'
+    )
+    return Lines(
+        f'variants_{name}', f'{label[:1].upper()}{label[1:]} of the variants', note,
+        {'replicas': (np.arange(len(runs)), y)}, '', label, markers=True, x_names=tuple(runs),
+    )  # fmt: skip
+
+
+def statements(runs: Runs) -> list[str]:
+    """In words: what all runs share, and what they do not."""
+
+    def same(*keys: str) -> bool:
+        found = [_dig(run, keys) for run in runs.values()]
+        return all(each == found[0] for each in found) and found[0] is not None
+
+    said = []
+    if same('seeds'):
+        said.append(
+            f'Same seeds in every variant ({", ".join(map(str, next(iter(runs.values()))["seeds"]))}): replicas are pairs.'
+        )
+    else:
+        said.append("The seeds differ: replicas are no pairs, and Welch's test is used.")
+    data = same('data', 'examples') and same('data', 'source') and _dig_all_equal(runs, ('data', 'checksum'))
+    batches = len({_field(run, 'data.batch_size') for run in runs.values()}) == 1
+    if data and same('seeds'):
+        said.append(
+            'Same data, same order of the examples' + (', same batches.' if batches else '; the batch size differs.')
+        )
+    else:
+        said.append(
+            'Same data.' if data else 'The data differ: a difference in a metric need not come from the method.'
+        )
+    if same('networks') and same('seeds'):
+        said.append('Same networks and seeds: each pair starts from the same parameters.')
+    elif not same('networks') and any(run.get('networks') for run in runs.values()):
+        said.append('The networks differ, so they cannot start from the same parameters.')
+    if not _dig_all_equal(runs, ('steps',)):
+        said.append('The number of training steps differs.')
+    if not _dig_all_equal(runs, ('device',)) or not _dig_all_equal(runs, ('versions',)):
+        said.append('The machines or the versions differ: compare times with care.')
+    return said
+
+
+def answers(runs: Runs, reference: str, names: Sequence[str]) -> list[str]:
+    """One sentence a variant: how far the main metric lies from the reference's, and what the test can say."""
+    if not names:
+        return []
+    said = []
+    for variant in runs:
+        if variant == reference:
+            continue
+        each = difference(runs, variant, reference, names[0])
+        spread = each.interval.high - each.interval.low if each.interval else math.nan
+        place = 'above' if each.mean > 0 else 'below'
+        text = f'{variant}: {_label(names[0])} {wording.aligned(abs(each.mean), spread)} {place} {reference}'
+        text = f'{variant}: {_label(names[0])} equal to {reference}' if each.mean == 0 else text
+        if each.interval:
+            text += f' (95 % interval {summary.interval_text(each.interval)}; p = {_p(each.test.p)}, {_remark(each)})'
+        else:
+            text += f' ({_remark(each)})'
+        said.append(text + '.')
+    return said
+
+
+def _curves(histories: Mapping[str, Sequence[Mapping[str, Any]]], names: Sequence[str]) -> list[Lines]:
+    """The learning curves of all variants in one plot a metric."""
+    made = []
+    for name in names[:4]:
+        series = {v: curves.curve(h, name) for v, h in histories.items() if any(row.get(name) is not None for row in h)}
+        if len(series) < 2:
+            continue
+        replicas = max(len(y) for _, y in series.values())
+        note = (
+            f'n = {replicas} replicas of each variant (thin) and their mean (thick).'
+            if replicas > 1
+            else 'n = 1 replica each.'
+        )
+        label = _label(name)
+        title = f'{label[:1].upper()}{label[1:]} while training'
+        made.append(Lines(f'variants_curve_{name}', title, note, series, 'epoch', label))
+    return made
+
+
+def _remark(each: statistics.Difference) -> str:
+    return '; '.join(part for part in (each.test.method, each.test.remark) if part and part != 'no test')
+
+
+def _label(name: str) -> str:
+    split, metric = wording.split_of(name)
+    return f'{wording.SPLIT_WORDS[split]} {wording.words(metric)}' if split else wording.words(metric)
+
+
+def _p(value: float) -> str:
+    if math.isnan(value):
+        return '–'
+    return '< 0.0001' if value < 1e-4 else f'{value:.4f}'.rstrip('0').rstrip('.') if value < 1 else '1'
+
+
+def _dig(run: Mapping[str, Any], keys: Sequence[str]) -> Any:
+    found: Any = run
+    for key in keys:
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found
+
+
+def _dig_all_equal(runs: Runs, keys: Sequence[str]) -> bool:
+    found = [_dig(run, keys) for run in runs.values()]
+    return all(each == found[0] for each in found)
+
+
+def _field(run: Mapping[str, Any], field: str) -> str | None:
+    return next((value for part in summary.config_rows(run) for name, value, _ in part if name == field), None)

@@ -1,0 +1,75 @@
+"""`runs/index.html`: all runs of a folder side by side."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jaxlab.report import statistics, summary, wording
+from jaxlab.report.curves import published_value
+from jaxlab.report.files import fill, write_file
+
+DEEPEST = 3  # a run is at most this many folders below the index (experiment / variant / ...)
+
+
+def write_index(runs_dir: Path) -> Path:
+    """Reads every `results.json` below the folder and writes `index.html` into it; damaged ones are named, not fatal."""
+    runs_dir = Path(runs_dir)
+    rows, damaged = [], []
+    for path in find_results(runs_dir):
+        name = path.parent.relative_to(runs_dir).as_posix()
+        try:
+            results = json.loads(path.read_text(encoding='utf-8'))
+            if not isinstance(results, dict):
+                raise ValueError(f'holds a {type(results).__name__}, not an object')
+            rows.append(_row(name, path.parent, runs_dir, results))
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            damaged.append(f'{name}/results.json was skipped: {type(error).__name__}: {error}')
+    page = fill('index.html.j2', title='All runs', rows=rows, damaged=damaged)
+    return write_file(runs_dir / 'index.html', page)
+
+
+def find_results(runs_dir: Path) -> list[Path]:
+    """The `results.json` files below the folder, in order of their names; hidden folders are left out."""
+    found = [path for depth in range(1, DEEPEST + 1) for path in Path(runs_dir).glob('*/' * depth + 'results.json')]
+    visible = [path for path in found if not any(part.startswith('.') for part in path.relative_to(runs_dir).parts)]
+    return sorted(visible, key=lambda path: path.relative_to(runs_dir).as_posix())
+
+
+def _row(name: str, folder: Path, runs_dir: Path, results: Mapping[str, Any]) -> dict[str, Any]:
+    """One run as the table wants it."""
+    main = wording.main_metric(results)
+    values = wording.values_of(results['metrics'][main]) if main else []
+    target = published_value((results.get('published') or {}).get(main)) if main else None
+    spread = statistics.std(values)
+    judged = not summary.incomparable(results)
+    split, metric = wording.split_of(main or '')
+    device = results.get('device') or {}
+    return {
+        'name': name,
+        'links': _links(folder, runs_dir),
+        'aim': results.get('aim') or '',
+        'metric': f'{wording.SPLIT_WORDS[split]} {wording.words(metric)}' if split else wording.words(metric),
+        'measured': wording.plus_minus(statistics.mean(values), spread) if values else '–',
+        'n': len(values) or '–',
+        'published': wording.number(target) if target is not None else '–',
+        'gap': wording.gap(statistics.mean(values), target, main, spread, judged)
+        if values and target is not None
+        else '–',
+        'badges': summary.badges(results),
+        'parameters': wording.number(results.get('parameters')),
+        'time': wording.seconds(results.get('seconds')),
+        'device': str(device.get('kind') or device.get('platform') or '–'),
+        'commit': str(results.get('commit') or '–')[:10],
+    }
+
+
+def _links(folder: Path, runs_dir: Path) -> list[tuple[str, str]]:
+    """(word, address) of the pages that the run has, relative to the index."""
+    pages = (('report', 'report.html'), ('comparison', 'comparison.html'))
+    return [
+        (word, quote((folder / page).relative_to(runs_dir).as_posix()))
+        for word, page in pages
+        if (folder / page).is_file()
+    ]

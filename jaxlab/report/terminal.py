@@ -1,0 +1,177 @@
+"""The report in short, for a terminal of 80 columns. Rich is imported when something is printed."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from jaxlab.figures import Table, Worked
+from jaxlab.report import formula, summary, wording
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def print_results(results: Mapping[str, Any], console: 'Console') -> None:
+    """What came out: the answer, the metrics by split, published beside measured, where the time went."""
+    _head(results, console)
+    answer = summary.answer(results)
+    if answer:
+        console.print(_text(answer, 'bold'))
+    _metrics(results, console)
+    _published(results, console)
+    for line in results.get('remarks') or []:
+        console.print(_text(f'- {formula.plain(str(line))}'))
+    parts = [f'{name} {time}' for name, time, _ in summary.phases(results)]
+    if parts:
+        console.print(_text('time: ' + ', '.join(parts), 'dim'))
+
+
+def _metrics(results: Mapping[str, Any], console: 'Console') -> None:
+    rows = summary.metric_rows(results)
+    if not rows:
+        return
+    table = _table((('split', '<'), ('metric', '<'), ('mean ± std', '>'), ('n', '>'), ('95 % interval', '<')))
+    for row in rows:
+        table.add_row(row.split, row.metric, row.value, str(row.n), row.interval or row.method or '–')
+    console.print(table)
+    methods = list(dict.fromkeys(row.method for row in rows if row.interval))
+    if methods:
+        console.print(_text(f'intervals: {"; ".join(methods)}; n: replicas', 'dim'))
+
+
+def _published(results: Mapping[str, Any], console: 'Console') -> None:
+    rows = summary.published_rows(results)
+    if not rows:
+        return
+    table = _table((('published', '<'), ('value', '>'), ('measured', '>'), ('gap', '<'), ('note', '<')))
+    for row in rows:
+        note = '; '.join(part for part in (row.note, row.where) if part)
+        table.add_row(row.name, row.published, row.measured, row.gap, formula.plain(note))
+    console.print(table)
+
+
+def print_table(table: Table, console: 'Console') -> None:
+    """One table of a report, its title above and its note below."""
+    rows, align = wording.table_cells(table)
+    console.print(_text(formula.plain(table.title), 'bold'))
+    columns = [*table.columns, *[''] * (len(align) - len(table.columns))]
+    printed = _table([(formula.plain(str(name)), side) for name, side in zip(columns, align, strict=True)])
+    for row in rows:
+        printed.add_row(*map(formula.plain, row))
+    console.print(printed)
+    if table.note:
+        console.print(_text(formula.plain(table.note), 'dim'))
+
+
+def print_worked(worked: Worked, console: 'Console') -> None:
+    """A worked computation step by step: formula, numbers, result, as plain characters."""
+    console.print(_text(formula.plain(worked.title), 'bold'))
+    for number, step in enumerate(worked.steps, 1):
+        mark = f'  [{formula.plain(step.mark)}]' if step.mark else ''
+        console.print(_text(f'{number}. {formula.plain(step.what)}{mark}'))
+        for latex, after in ((step.formula, ''), (step.numbers, step.formula)):
+            if latex:
+                console.print(_text(f'     {formula.plain_formula(formula.continued(latex, after))}', 'cyan'))
+        if step.result and formula.is_words(step.result):
+            console.print(_text(f'     {formula.plain(step.result)}', 'green'))
+        elif step.result:
+            result = formula.continued(step.result, step.formula or step.numbers)
+            console.print(_text(f'     {formula.plain_formula(result)}', 'green'))
+    if worked.note:
+        console.print(_text(formula.plain(worked.note), 'dim'))
+
+
+def print_model_table(networks: Mapping[str, Sequence[Mapping[str, Any]]], console: 'Console') -> None:
+    """Keras's summary: layer, output shape, parameters; with totals. networks: as in `results['networks']`."""
+    whole = 0
+    for name, rows in networks.items():
+        layers = summary.network_rows(rows)
+        table = _table((('layer (type)', '<'), ('output shape', '<'), ('parameters', '>')), title=f'Network: {name}')
+        for path, kind, shape, parameters in layers:
+            table.add_row(f'{path} ({kind})' if kind else path, shape, wording.number(parameters))
+        console.print(table)
+        total = sum(row[3] for row in layers)
+        whole += total
+        console.print(_text(f'Parameters: {wording.number(total)} ({_bytes(4 * total)} as float32)'))
+    if len(networks) > 1:
+        console.print(_text(f'All networks: {wording.number(whole)} parameters'))
+
+
+def print_describe(results: Mapping[str, Any], console: 'Console') -> None:
+    """An experiment before or after it ran: aim, data, theory, model, settings and who chose them, published numbers."""
+    _head(results, console)
+    for title, rows in (('Data', summary.data_rows(results)),):
+        _facts(title, rows, console)
+    for note in (results.get('data') or {}).get('notes') or []:
+        console.print(_text(f'- {formula.plain(str(note))}', 'dim'))
+    if results.get('theory'):
+        console.print(_text('Theory', 'bold'))
+        for line in results['theory']:
+            console.print(_text(f'- {formula.plain(str(line))}'))
+    if results.get('networks'):
+        print_model_table(results['networks'], console)
+    chosen, default = summary.config_rows(results)
+    if chosen:
+        table = _table((('setting', '<'), ('value', '<'), ('chosen by', '<')))
+        for row in chosen:
+            table.add_row(*row)
+        console.print(table)
+    if default:
+        console.print(_text(f'{len(default)} further fields at their default', 'dim'))
+    _published(results, console)
+    for line in results.get('limits') or []:
+        console.print(_text(f'- {formula.plain(str(line))}'))
+
+
+def _head(results: Mapping[str, Any], console: 'Console') -> None:
+    """Name, aim, and what a reader must know before any number."""
+    name = str(results.get('name') or 'run')
+    console.rule(_text(f'{name}: {results["variant"]}' if results.get('variant') else name, 'bold'), align='left')
+    if results.get('aim'):
+        console.print(_text(formula.plain(str(results['aim'])), 'italic'))
+    for badge in summary.badges(results):
+        console.print(_text(f'! {badge}', 'yellow'))
+
+
+def _facts(title: str, rows: Sequence[tuple[str, str]], console: 'Console') -> None:
+    if not rows:
+        return
+    console.print(_text(title, 'bold'))
+    width = max(len(name) for name, _ in rows)
+    from rich.table import Table as Grid
+
+    grid = Grid.grid(padding=(0, 2))
+    grid.add_column(width=width)
+    grid.add_column(overflow='fold')
+    for name, text in rows:
+        grid.add_row(_text(name, 'dim'), _text(text))
+    console.print(grid)
+
+
+def _table(columns: Sequence[tuple[str, str]], title: str = '') -> Any:
+    """A light table; cells are plain text (a `[` in a value is no markup), long ones are folded, never cut."""
+    from rich import box
+    from rich.table import Table as RichTable
+
+    class PlainTable(RichTable):
+        def add_row(self, *cells: Any, **options: Any) -> None:
+            super().add_row(*[_text(str(cell)) for cell in cells], **options)
+
+    table = PlainTable(box=box.SIMPLE_HEAD, title=title or None, title_justify='left', pad_edge=False)
+    for name, side in columns:
+        table.add_column(_text(name), justify='right' if side == '>' else 'left', overflow='fold')
+    return table
+
+
+def _text(words: str, style: str = '') -> Any:
+    """Text that is printed as it is: no markup, no highlighting."""
+    from rich.text import Text
+
+    return Text(words, style=style)
+
+
+def _bytes(size: int) -> str:
+    for unit in ('B', 'KiB', 'MiB', 'GiB'):
+        if size < 1024 or unit == 'GiB':
+            return f'{size:.0f} {unit}' if unit == 'B' else f'{size:.1f} {unit}'
+        size /= 1024  # type: ignore[assignment]
+    return ''
