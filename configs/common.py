@@ -116,10 +116,6 @@ FIELDS: Mapping[str, Field] = {
     'report.units': _field({}, BLOCK, 'units of metrics, for axes'),
     'report.options': _field({}, BLOCK, "the task's own wishes for its figures"),
 }
-# Fields that say nothing about the result: a run may be resumed with another value of them.
-FREE = ('aim', 'spec', 'theory', 'limits', 'published', 'report', 'training.checkpoint_every', 'training.keep',
-        'training.steps_per_call', 'parallel', 'variants', 'stand_in', 'profile')  # fmt: skip
-
 
 def _set(config: Config, path: str, value: Any) -> None:
     """Sets a field by its dotted path; the last block may be an open one (`task`, `model`, `optimizer`, ...)."""

@@ -7,7 +7,7 @@ def get_config(profile: str = 'full') -> common.Config:
     """scikit-learn's MLP: its initial weights, Adam 1e-3, batch 200, L2 1e-4 / 200 on the weights, its own 80/20 split."""
     config = common.experiment('mlp_mnist', task='classification', data='mnist', model='mlp', spec=('A04',))
     config.aim = 'What do 128 hidden units reach on handwritten digits in ten epochs?'
-    config.model.update({'features': (128,), 'init': 'sklearn'})
+    config.model.update({'features': (128,), 'init_scheme': 'sklearn'})
     config.data.batch_size = 200
     config.data.split = 'pooled'
     config.data.test_fraction = 0.2

@@ -1,0 +1,53 @@
+"""Networks by name: `config.model.name` is looked up here."""
+
+import dataclasses
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+import jax.numpy as jnp
+
+from jaxlab.errors import UserError, closest, lookup
+
+MODELS = {  # name -> module:class; imported when asked for
+    'mlp': 'jaxlab.models.mlp:MLP',
+    'lenet': 'jaxlab.models.lenet:LeNet',
+    'resnet': 'jaxlab.models.resnet:ResNet',
+    'dcgan_generator': 'jaxlab.models.gan:Generator',
+    'dcgan_discriminator': 'jaxlab.models.gan:Discriminator',
+}
+_DTYPES = {'float32': None, 'bfloat16': jnp.bfloat16}
+
+
+def arguments(kind: type) -> list[str]:
+    """What a module can be told in a config."""
+    return [field.name for field in dataclasses.fields(kind) if field.init and field.name not in ('parent', 'name', 'dtype')]
+
+
+def build_model(block: Mapping[str, Any], precision: str = 'float32', where: str = 'model', **known: Any) -> Any:
+    """The module that a config block names. `known`: arguments that the data decides (`classes`), taken if it has them."""
+    options = {name: value for name, value in dict(block).items() if name != 'name'}
+    if 'name' not in block:
+        raise UserError(f'config.{where}.name is missing; valid: {", ".join(sorted(MODELS))}')
+    path, attribute = lookup(MODELS, block['name'], f'config.{where}.name').split(':')
+    kind = getattr(importlib.import_module(path), attribute)
+    valid = arguments(kind)
+    for name in options:
+        if name not in valid:
+            raise UserError(f'unknown field config.{where}.{name} of {block["name"]}; {closest(name, valid)}')
+    options = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
+    inferred = {name: value for name, value in known.items() if name in valid and name not in options}
+    module = kind(**inferred, **options, dtype=_DTYPES[precision])
+    for field in dataclasses.fields(kind):
+        _check_type(field, getattr(module, field.name, None), where, block['name'])
+    return module
+
+
+def _check_type(field: dataclasses.Field, value: Any, where: str, name: str) -> None:
+    """Simple annotations are checked; anything richer is left to the module."""
+    simple = {int: int, float: (int, float), str: str, bool: bool, 'int': int, 'float': (int, float), 'str': str, 'bool': bool}
+    kinds = simple.get(field.type)  # type: ignore[call-overload]
+    wrong_bool = isinstance(value, bool) and kinds is not bool
+    if kinds is not None and field.name not in ('name', 'parent') and (not isinstance(value, kinds) or wrong_bool):
+        word = field.type if isinstance(field.type, str) else field.type.__name__
+        raise UserError(f'config.{where}.{field.name} of {name} is {value!r}; valid: {word}')

@@ -62,7 +62,7 @@ class Task(Protocol):
         """Arrays to look at while training goes on (a GAN's grid from fixed noise), or None."""
 
     def networks(self) -> Mapping[str, Any]:
-        """Network name -> (Flax module, example inputs) for the model table."""
+        """Network name -> (Flax module, shape of one example) for the model table; the module takes `(x, train=...)`."""
 
     def report(self, record: Record, data: Dataset) -> Report:
         """Figures, tables and further metrics of a finished run (host side)."""

@@ -1,0 +1,119 @@
+"""What every generative task reports: grids over the epochs, nearest training images, a score in a classifier's features.
+
+Images here are [N, H, W, C] float32 in [0, 1].
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxlab.data.dataset import Dataset, Split
+from jaxlab.figures import Animation, Bars, Figure, Images
+from jaxlab.metrics.frechet import frechet_distance
+from jaxlab.tasks.protocol import Needed, Record, Report
+
+BLOCK = 250  # images drawn or scored at a time
+Sampler = Callable[[int, jax.Array], np.ndarray]  # (count, key) -> images
+
+
+def in_blocks(draw: Callable[[jax.Array], jax.Array], key: jax.Array, count: int) -> np.ndarray:
+    """`count` images from a function that draws BLOCK of them for a key."""
+    parts = [np.asarray(draw(jax.random.fold_in(key, block))) for block in range(-(-count // BLOCK))]
+    return np.concatenate(parts)[:count]
+
+
+def unit_images(split: Split, rows: np.ndarray) -> np.ndarray:
+    """Examples of a split as images in [0, 1]."""
+    images = split.read(rows)['image']
+    return images.astype(np.float32) / 255.0 if images.dtype == np.uint8 else images
+
+
+def progress(record: Record, note: str) -> list[Figure]:
+    """The last grid, and an animation of all of them. Snapshots are {'image': [N, H, W, C]} in [0, 1]."""
+    if not record.snapshots:
+        return []
+    columns = int(np.ceil(np.sqrt(len(record.snapshots[0][1]['image']))))
+    frames = [
+        Images(f'samples_epoch_{epoch:04d}', f'Samples after epoch {epoch}', note, arrays['image'], columns=columns)
+        for epoch, arrays in record.snapshots
+    ]
+    animation = Animation('samples_over_epochs', 'Samples over the epochs', note, frames, 0.6)
+    return [frames[0], frames[len(frames) // 2], frames[-1], animation] if len(frames) > 3 else [*frames, animation]
+
+
+def nearest(images: np.ndarray, data: Dataset) -> Images:
+    """Below each made image the training image nearest to it (squared distance of pixels): is one merely a copy?"""
+    train = data.splits['train']
+    real = unit_images(train, np.arange(train.size)).reshape(train.size, -1)
+    made = images.reshape(len(images), -1)
+    squares = (real**2).sum(axis=1)[None] - 2 * made @ real.T + (made**2).sum(axis=1)[:, None]
+    rows = squares.argmin(axis=1)
+    distance = np.sqrt(np.maximum(squares[np.arange(len(rows)), rows], 0) / made.shape[1])
+    captions = ['made'] * len(images) + [f'r.m.s. {value:.2f}' for value in distance]
+    note = f'nearest of {train.size:,} training images by root mean square difference of pixels (0 would be a copy)'
+    both = np.concatenate([images, unit_images(train, rows)])
+    return Images('nearest_training_images', 'Made images (top), nearest training images (bottom)', note, both, captions,
+                  columns=len(images))  # fmt: skip
+
+
+def score(samplers: Sequence[Sampler], scorer: Needed, data: Dataset, key: jax.Array) -> Report:
+    """Fréchet distance in the scorer's features, with real against real as the floor, and what classes are made.
+
+    As many made images as the test split has are compared with it; the floor compares as many training images with it,
+    so both carry the same bias of a finite sample.
+    """
+    test, train = data.splits['test'], data.splits['train']
+    count = min(test.size, train.size)
+    real = unit_images(test, np.arange(count))
+    rows = np.random.default_rng(0).permutation(train.size)[:count]
+    look = _looker(scorer)
+    real_features, real_probabilities = look(real)
+    floor = frechet_distance(look(unit_images(train, rows))[0], real_features)
+    distances, confidences, histograms = [], [], []
+    for replica, sampler in enumerate(samplers):
+        features, probabilities = look(sampler(count, jax.random.fold_in(key, 1000 + replica)))
+        distances.append(frechet_distance(features, real_features))
+        confidences.append(float(probabilities.max(axis=1).mean()))
+        histograms.append(np.bincount(probabilities.argmax(axis=1), minlength=probabilities.shape[1]) / count)
+    metrics = {
+        'frechet_distance': distances,
+        'frechet_floor': [floor] * len(distances),
+        'scorer_confidence': confidences,
+        'classes_entropy': [entropy(histogram) for histogram in histograms],
+    }
+    accuracy = np.mean(scorer.metrics.get('test_accuracy', [np.nan]))
+    note = f'as called by a LeNet with {accuracy:.2%} test accuracy; {count:,} images each'
+    heights = {'made': histograms[0], 'real (test)': np.bincount(real_probabilities.argmax(axis=1), minlength=len(histograms[0])) / count}
+    bars = Bars('classes_of_samples', 'Which classes are made', note, tuple(data.class_names), heights, {}, 'class', 'share')
+    remark = (
+        f'In the features of a LeNet trained here ({accuracy:.2%} on its test split) the Fréchet distance of {count:,} made '
+        f'images to the test split is {np.mean(distances):.2f}; {count:,} real training images score {floor:.2f}.'
+    )
+    return Report((bars,), metrics, (remark,))
+
+
+def entropy(shares: np.ndarray) -> float:
+    """Of a distribution, in nats; ln(classes) where all are made equally often."""
+    present = shares[shares > 0]
+    return float(-(present * np.log(present)).sum())
+
+
+def _looker(scorer: Needed) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """images [N, H, W, C] in [0, 1] -> (features [N, D] float64, probabilities [N, classes]) of the scorer."""
+    low, high = scorer.task.scale
+
+    @jax.jit
+    def look(images: jax.Array) -> tuple[Any, Any]:
+        scaled = images * (high - low) + low
+        return scorer.task.embed(scorer.state, scaled), scorer.task.predict(scorer.state, scaled)
+
+    def all_of(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        padded = np.concatenate([images, np.zeros((-len(images) % BLOCK, *images.shape[1:]), images.dtype)])
+        parts = [look(jnp.asarray(padded[at : at + BLOCK])) for at in range(0, len(padded), BLOCK)]
+        features = np.concatenate([np.asarray(part[0]) for part in parts])[: len(images)]
+        return features.astype(np.float64), np.concatenate([np.asarray(part[1]) for part in parts])[: len(images)]
+
+    return all_of

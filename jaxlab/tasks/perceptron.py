@@ -1,0 +1,85 @@
+"""One threshold neuron and the perceptron rule: an update is one pass over the samples, in their order."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxlab.data.dataset import Dataset
+from jaxlab.errors import UserError
+from jaxlab.figures import Table
+from jaxlab.neurons import perceptron, present
+from jaxlab.tasks.protocol import Batch, Record, Report, Sums
+
+State = dict[str, jax.Array]
+
+
+@dataclasses.dataclass(frozen=True)
+class Perceptron:
+    """`fires_at_zero`: what the neuron says at net = 0; `start`: weights before the first sample, bias first (empty: zeros)."""
+
+    inputs: int
+    coding: str
+    learning_rate: float = 0.1
+    fires_at_zero: bool = True
+    start: tuple = ()
+
+    @classmethod
+    def from_config(
+        cls, config: Any, data: Dataset, steps_per_epoch: int, total_steps: int, **options: Any
+    ) -> 'Perceptron':
+        if config.data.batch_size != data.splits['train'].size:
+            size = data.splits['train'].size
+            raise UserError(f'config.data.batch_size = {config.data.batch_size}; valid: {size}, all samples in their order')
+        inputs = data.splits['train'].arrays['inputs'].shape[1]
+        start = tuple(options.pop('start', ()))
+        if start and len(start) != inputs + 1:
+            raise UserError(f'config.task.start has {len(start)} weights; valid: {inputs + 1} (bias first), or ()')
+        return cls(inputs, config.data.options.get('coding', 'bipolar'), start=start, **options)
+
+    def init(self, key: jax.Array, example: Batch) -> State:
+        """The given weights, or zeros: nothing is random."""
+        return {'weights': jnp.asarray(self.start or (0.0,) * (self.inputs + 1), jnp.float32)}
+
+    def train_step(self, state: State, batch: Batch, key: jax.Array) -> tuple[State, Sums]:
+        """One epoch. batch: {'inputs': [N, D] float32, 'target': [N] float32}. error: sum of |t - y| over the samples."""
+        weights, trace = self._pass(state['weights'], batch)
+        one = jnp.float32(1)
+        mistakes = jnp.sum(trace.error != 0).astype(jnp.float32)
+        return {'weights': weights}, {'error': (jnp.abs(trace.error).sum(), one), 'mistakes': (mistakes, one)}
+
+    def _pass(self, weights: jax.Array, batch: Batch) -> tuple[jax.Array, perceptron.PerceptronTrace]:
+        return perceptron.perceptron_epoch(
+            weights, batch['inputs'], batch['target'], self.learning_rate, self.fires_at_zero, self.coding
+        )
+
+    def eval_step(self, state: State, batch: Batch, key: jax.Array) -> tuple[Sums, dict[str, jax.Array]]:
+        """There is nothing but the truth table."""
+        return {}, {}
+
+    def snapshot(self, state: State, key: jax.Array) -> State:
+        """The weights."""
+        return state
+
+    def networks(self) -> Mapping[str, Any]:
+        """No Flax module."""
+        return {}
+
+    def report(self, record: Record, data: Dataset) -> Report:
+        """The trace of every sample, the errors, the boundary; whether the targets can be separated at all."""
+        batch = data.splits['train'].arrays
+        start = self.start or (0.0,) * (self.inputs + 1)
+        epochs = max(1, len(record.history))
+        run = perceptron.train_perceptron(
+            np.asarray(start, np.float32), batch['inputs'], batch['target'], self.learning_rate, epochs,
+            self.fires_at_zero, self.coding,
+        )  # fmt: skip
+        weights = np.asarray(record.states[0]['weights'])
+        assert np.array_equal(weights, run.weights), 'the trace must end where the training ended'
+        figures = present.perceptron_figures(run, batch['inputs'], batch['target'])
+        metrics = {'bias': [float(weights[0])]} | {f'weight_{i}': [float(w)] for i, w in enumerate(weights[1:], 1)}
+        metrics['epochs'] = [float(run.epochs)]
+        return Report(tuple(figures), metrics, (perceptron.verdict(run, batch['inputs'], batch['target']),))

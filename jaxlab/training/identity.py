@@ -1,0 +1,62 @@
+"""Which config a checkpoint belongs to: the fields that the result depends on, and their hash."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxlab.errors import UserError
+
+# Fields that say nothing about the result: a run may be resumed with another value of them.
+FREE = (
+    'aim', 'spec', 'theory', 'limits', 'published', 'report', 'profile', 'parallel', 'variants', 'stand_in', 'replica_form',
+    'training.checkpoint_every', 'training.keep', 'training.steps_per_call',
+)  # fmt: skip
+
+
+def flat(config: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
+    """Dotted path -> value, as JSON would give it back."""
+    found: dict[str, Any] = {}
+    for name, value in config.items():
+        path = f'{prefix}{name}'
+        if isinstance(value, Mapping) and value:
+            found |= flat(value, f'{path}.')
+        else:
+            found[path] = json.loads(json.dumps(value, default=_plain))
+    return found
+
+
+def identity(config: Any) -> dict[str, Any]:
+    """The fields that the result depends on."""
+    return {path: value for path, value in flat(config.to_dict()).items() if not _is_free(path)}
+
+
+def _is_free(path: str) -> bool:
+    return any(path == free or path.startswith(f'{free}.') for free in FREE)
+
+
+def config_id(config: Any) -> str:
+    """A short hash of the identity."""
+    return hashlib.sha256(json.dumps(identity(config), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def check_same(config: Any, theirs: Mapping[str, Any], workdir: Path) -> None:
+    """Refuses a workdir that holds another config's checkpoints, naming the fields that differ."""
+    mine = identity(config)
+    differing = [
+        f'{path} ({theirs.get(path, "not set")!r} there, {mine.get(path, "not set")!r} here)'
+        for path in sorted(mine.keys() | theirs.keys())
+        if mine.get(path) != theirs.get(path)
+    ]
+    if differing:
+        raise UserError(
+            f'{workdir} holds checkpoints of another config: {"; ".join(differing)}; valid: another --workdir, --fresh to '
+            'start again beside it, or --allow_config_change to go on from there'
+        )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Sequence):
+        return list(value)
+    return str(value)

@@ -1,0 +1,63 @@
+"""The model table: every layer with its output shape and its own parameters, found without computing anything."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import numpy as np
+
+from jaxlab.tasks.protocol import Task
+
+
+def networks(task: Task) -> dict[str, list[dict[str, Any]]]:
+    """Network name -> rows {path, type, output_shape, parameters, statistics}."""
+    return {name: rows(module, example) for name, (module, example) in task.networks().items()}
+
+
+def rows(module: nn.Module, example: jax.ShapeDtypeStruct) -> list[dict[str, Any]]:
+    """One row a layer, in the order in which they are called; parameters include running statistics, as in Keras."""
+    outputs: dict[tuple[str, ...], tuple[str, tuple[int, ...]]] = {}
+
+    def note(call: Any, args: Any, kwargs: Any, context: Any) -> Any:
+        result = call(*args, **kwargs)
+        if context.method_name == '__call__':
+            leaves = jax.tree.leaves(result)
+            outputs.setdefault(context.module.path, (type(context.module).__name__, leaves[0].shape if leaves else ()))
+        return result
+
+    def initialise(batch: Any) -> Any:
+        keys = {'params': jax.random.key(0), 'dropout': jax.random.key(1)}
+        return module.init(keys, batch, train=False)
+
+    with nn.intercept_methods(note):
+        variables = jax.eval_shape(initialise, example)
+    table = []
+    for path, (kind, shape) in outputs.items():
+        own = own_leaves(variables, path)
+        if path and (own or not any(other[: len(path)] == path and other != path for other in outputs)):
+            row = {'path': '/'.join(path), 'type': kind, 'output_shape': list(shape)}
+            statistics = sum(size for collection, size in own if collection != 'params')
+            table.append({**row, 'parameters': sum(size for _, size in own), 'statistics': statistics})
+    missing = total(variables) - sum(row['parameters'] for row in table)
+    if missing or not table:  # parameters of the top module itself
+        shape = list(outputs[()][1]) if () in outputs else []
+        row = {'path': type(module).__name__, 'type': type(module).__name__, 'output_shape': shape}
+        table.append({**row, 'parameters': missing, 'statistics': 0})
+    return table
+
+
+def own_leaves(variables: Mapping[str, Any], path: tuple[str, ...]) -> list[tuple[str, int]]:
+    """(collection, size) of the arrays that a layer holds itself, not those of layers inside it."""
+    found = []
+    for collection, tree in variables.items():
+        for part in path:
+            tree = tree.get(part, {}) if isinstance(tree, Mapping) else {}
+        if isinstance(tree, Mapping):
+            found += [(collection, int(np.prod(leaf.shape))) for leaf in tree.values() if not isinstance(leaf, Mapping)]
+    return found
+
+
+def total(variables: Mapping[str, Any]) -> int:
+    """All numbers in all collections."""
+    return int(sum(np.prod(leaf.shape) for leaf in jax.tree.leaves(variables)))

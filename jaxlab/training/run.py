@@ -1,0 +1,176 @@
+"""One run from its first step (or its last checkpoint) to its record."""
+
+import dataclasses
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxlab.data.dataset import Dataset
+from jaxlab.errors import UserError
+from jaxlab.optimizers import Plateau
+from jaxlab.tasks.protocol import Needed, Record, Report, Task
+from jaxlab.training import model_table
+from jaxlab.training.checkpoints import Checkpoints, digest
+from jaxlab.training.events import Events
+from jaxlab.training.identity import check_same, config_id, identity
+from jaxlab.training.loop import Listener, Loop, Progress
+from jaxlab.training.machine import Machine
+from jaxlab.training.snapshots import Snapshots
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a finished run is: its record, what the task reports of it, and the facts for results.json."""
+
+    record: Record
+    report: Report
+    facts: dict[str, Any]
+
+
+def train(
+    config: Any, task: Task, data: Dataset, workdir: Path, listener: Listener,
+    needs: Mapping[str, Needed] | None = None, allow_change: bool = False,
+) -> Outcome:  # fmt: skip
+    """Trains (or goes on, or only evaluates what is finished) and reports."""
+    begun = time.perf_counter()
+    machine = Machine(config, task, data)
+    writer = jax.process_index() == 0
+    events, snapshots = Events(workdir, writer), Snapshots(workdir / 'snapshots', writer)
+    phases: dict[str, float] = {}
+    try:
+        with _checkpoints(config, workdir) as checkpoints:
+            start = machine.init()
+            phases['init'] = time.perf_counter() - begun
+            state, progress = _resume(config, checkpoints, start, listener, allow_change)
+            if progress.step:
+                snapshots.resume(progress.history[-1]['epoch'] if progress.history else 0)
+            events.start(progress.history)
+            mine = {'identity': identity(config), 'config_id': config_id(config)}
+            loop = Loop(machine, checkpoints, events, snapshots, listener, mine, workdir)
+            if progress.step == 0 and machine.total_steps and config.training.snapshot_every:
+                snapshots.take(0, machine.snapshot(machine.placement.state(state)))
+            device_state, progress = loop.run(machine.placement.state(state), progress)
+            final = machine.host_state(device_state)
+            if config.training.restore_best and config.training.best_metric:
+                best = checkpoints.best(config.training.best_mode, start)
+                final = best.state if best is not None else final
+                device_state = machine.placement.state(final)
+    finally:
+        events.close()
+    phases['train'] = progress.seconds
+    return _finish(machine, progress, device_state, final, snapshots, needs or {}, phases, mine)
+
+
+def evaluate(config: Any, task: Task, data: Dataset, workdir: Path, listener: Listener,
+             needs: Mapping[str, Needed] | None = None, allow_change: bool = False) -> Outcome:  # fmt: skip
+    """Evaluates a run's newest checkpoint; trains nothing."""
+    machine, final, progress, saved = restore(config, task, data, workdir, listener, allow_change)
+    snapshots = Snapshots(workdir / 'snapshots', writer=False)
+    snapshots.resume(progress.history[-1]['epoch'] if progress.history else 0)
+    state = machine.placement.state(final)
+    return _finish(machine, progress, state, final, snapshots, needs or {}, {'train': progress.seconds}, saved)
+
+
+def restore(config: Any, task: Task, data: Dataset, workdir: Path, listener: Listener,
+            allow_change: bool = False) -> tuple[Machine, Any, Progress, Mapping[str, Any]]:  # fmt: skip
+    """(machine, host state, progress, identity) of a run's newest checkpoint. Raises UserError if there is none."""
+    machine = Machine(config, task, data)
+    with _checkpoints(config, workdir) as checkpoints:
+        state, progress = _resume(config, checkpoints, machine.init(), listener, allow_change)
+    if not progress.step and machine.total_steps:
+        raise UserError(f'no checkpoint in {workdir}; train first: --mode=train with the same --workdir')
+    return machine, state, progress, {'identity': identity(config), 'config_id': config_id(config)}
+
+
+def _checkpoints(config: Any, workdir: Path) -> Checkpoints:
+    training = config.training
+    return Checkpoints(workdir / 'checkpoints', training.keep, training.best_mode if training.best_metric else None)
+
+
+def _resume(
+    config: Any, checkpoints: Checkpoints, start: Any, listener: Listener, allow_change: bool
+) -> tuple[Any, Progress]:
+    """The newest sound checkpoint of this config, or the start."""
+    meta = checkpoints.meta()
+    if meta is not None and not allow_change:
+        check_same(config, meta['identity'], checkpoints.folder.parent)
+    saved = checkpoints.latest(start, listener.say)
+    if saved is None:
+        plateau = dict(config.optimizer).get('plateau')
+        return start, Progress(plateau=Plateau.from_block(plateau) if plateau else None)
+    listener.say(f'restored step {saved.step} from {checkpoints.folder}')
+    return saved.state, Progress.from_meta(saved.meta)
+
+
+def _finish(
+    machine: Machine, progress: Progress, state: Any, final: Any, snapshots: Snapshots,
+    needs: Mapping[str, Needed], phases: dict[str, float], mine: Mapping[str, Any],
+) -> Outcome:  # fmt: skip
+    """The last evaluation, the task's own report, and the facts."""
+    begun = time.perf_counter()
+    config, task, data = machine.config, machine.task, machine.data
+    replicas = range(len(machine.seeds))
+    metrics: dict[str, list[float]] = {}
+    if progress.history:
+        metrics |= {name: values for name, values in progress.history[-1].items() if name.startswith('train_')}
+    outputs = {}
+    for split in data.splits:
+        if split == 'train':
+            continue
+        evaluation = machine.evaluate(state, split, keep=True)
+        metrics |= {f'{split}_{name}': values for name, values in evaluation.metrics.items()}
+        outputs[split] = evaluation.outputs
+    phases['evaluate'] = time.perf_counter() - begun
+    begun = time.perf_counter()
+    states = [machine.replica(final, replica) for replica in replicas]
+    key = jax.random.key(machine.seeds[0])
+    record = Record(states, progress.history, outputs, snapshots.all(), metrics, key, needs)
+    report = task.report(record, data)
+    metrics |= {name: list(values) for name, values in report.metrics.items()}
+    phases['report'] = time.perf_counter() - begun
+    phases['compile'] = machine.compile_seconds
+    networks = model_table.networks(task)
+    facts = {
+        'name': config.name,
+        'config_id': mine['config_id'],
+        'profile': config.profile,
+        'metrics': {name: summary(values) for name, values in metrics.items()},
+        'parameters': sum(row['parameters'] for rows in networks.values() for row in rows),
+        'networks': networks,
+        'params_digest': digest(params_of(final)),
+        'seeds': list(machine.seeds),
+        'replicas': len(machine.seeds),
+        'replica_form': machine.form,
+        'epochs': len(progress.history),
+        'steps': progress.step,
+        'steps_per_epoch': machine.feed.steps_per_epoch,
+        'seconds': round(sum(value for name, value in phases.items() if name != 'compile'), 3),
+        'compile_seconds': round(machine.compile_seconds, 3),
+        'steps_per_second': round(progress.step / progress.seconds, 3) if progress.seconds else None,
+        'phases': {name: round(value, 3) for name, value in phases.items()},
+        'stopped': progress.stopped,
+        'remarks': list(report.remarks),
+    }
+    return Outcome(record, report, facts)
+
+
+def summary(values: list[float]) -> dict[str, Any]:
+    """mean, sample standard deviation (None for one value) and the values themselves."""
+    array = np.asarray(values, np.float64)
+    return {
+        'mean': float(array.mean()),
+        'std': float(array.std(ddof=1)) if len(array) > 1 else None,
+        'values': [float(value) for value in array],
+    }
+
+
+def params_of(state: Any) -> Any:
+    """The parameters inside a state: of every network where there are such, else the whole state."""
+    found = jax.tree.map(
+        lambda leaf: leaf.params if hasattr(leaf, 'params') else leaf, state, is_leaf=lambda leaf: hasattr(leaf, 'params')
+    )
+    return found

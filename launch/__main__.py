@@ -1,0 +1,126 @@
+"""python -m launch: one experiment from the command line."""
+
+import errno
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxlab.errors import UserError
+from launch import arguments, catalogue, configfile
+
+USER, INTERRUPTED = 2, 128  # exit codes: the user's mistake; plus the signal's number
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Runs a command line; returns the exit code. Internal bugs keep their traceback."""
+    words = list(sys.argv[1:] if words is None else words)
+    try:
+        asked = arguments.parse(words)
+        if asked.list:
+            rows = catalogue.experiments()
+            _print_json(rows) if asked.json else catalogue.show(rows)
+            return 0
+        return _run(asked, words)
+    except UserError as error:
+        print(f'error: {error}'.replace('\n', ' '), file=sys.stderr)
+        return USER
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT, errno.EPERM):
+            raise
+        print(f'error: {error.strerror}: {error.filename or "the disk"}; free some room or choose another --workdir; '
+              'the last whole checkpoint is kept', file=sys.stderr)  # fmt: skip
+        return USER
+
+
+def _run(asked: arguments.Arguments, words: Sequence[str]) -> int:
+    path, profile = configfile.split_profile(asked.config)
+    changes = configfile.parse_overrides(asked.overrides)
+    config = configfile.apply(configfile.load(path, profile), changes, 'command line')
+    workdir = _workdir(asked, config)
+
+    from jaxlab.training import runtime  # from here on jax is needed
+
+    runtime.start(asked.deterministic)
+    from jaxlab.training.loop import Interrupted
+    from launch import experiment
+    from launch.progress import Watcher
+
+    watcher = Watcher(title=config.name)
+    watcher.catch_signals()
+    if asked.download:
+        from jaxlab.data import prepare_tfds
+
+        prepare_tfds(config.data.name, asked.data_dir)
+    command = 'python -m launch ' + shlex.join(words)
+    prepared = experiment.prepare(config, asked.data_dir, dict.fromkeys(changes, 'command line'), command)
+    try:
+        result = _act(asked, prepared, workdir, watcher)
+    except Interrupted as stop:
+        watcher.close()
+        print(str(stop), file=sys.stderr)
+        return INTERRUPTED + stop.signal
+    finally:
+        watcher.close()
+    _show(asked, result, workdir)
+    return 0
+
+
+def _act(asked: arguments.Arguments, prepared: Any, workdir: Path, watcher: Any) -> dict[str, Any]:
+    from launch import experiment, modes
+
+    change = asked.allow_config_change
+    if asked.mode == 'describe':
+        return modes.describe(prepared)
+    if asked.mode == 'sample':
+        return modes.sample(prepared, workdir, watcher, asked.count, asked.seed, change)
+    if asked.mode == 'predict':
+        return modes.predict(prepared, workdir, watcher, asked.input, change)
+    if asked.mode == 'eval' and not (workdir / 'checkpoints').is_dir():
+        raise UserError(f'no checkpoint in {workdir}; train first: the same command with --mode=train')
+    return experiment.train(prepared, workdir, watcher, asked.mode, change)
+
+
+def _workdir(asked: arguments.Arguments, config: Any) -> Path:
+    """The named folder, or `runs/NAME[-profile]`; with --fresh the first empty sibling `...-2`, `...-3`."""
+    suffix = '' if config.profile == 'full' else f'-{config.profile}'
+    base = Path(asked.workdir) if asked.workdir else Path('runs') / f'{config.name}{suffix}'
+    if not asked.fresh:
+        return base
+    number, folder = 1, base
+    while folder.exists() and any(folder.iterdir()):
+        number += 1
+        folder = base.with_name(f'{base.name}-{number}')
+    return folder
+
+
+def _show(asked: arguments.Arguments, result: dict[str, Any], workdir: Path) -> None:
+    if asked.json:
+        _print_json(result)
+        return
+    from rich.console import Console
+
+    from jaxlab.report import index, terminal
+
+    console = Console(highlight=False)
+    if asked.mode == 'describe':
+        terminal.print_describe(result, console)
+    elif asked.mode in ('train', 'eval'):
+        terminal.print_results(result, console)
+        console.print(f'report: {workdir / "report.html"}', markup=False, soft_wrap=True)
+        index.write_index(workdir.parent)
+    elif asked.mode == 'sample':
+        console.print(f'{result["count"]} samples of step {result["step"]}: {result["picture"]}', markup=False, soft_wrap=True)
+    else:
+        for row in result['predictions']:
+            console.print(f'{row["file"]}: {row["class"]} ({row["probability"]:.1%})', markup=False, soft_wrap=True)
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, default=lambda item: item.tolist() if hasattr(item, 'tolist') else str(item)))
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,165 @@
+"""From `--config=FILE[:profile]` and overrides to a checked config. Imports nothing heavy."""
+
+import ast
+import difflib
+import importlib.util
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from configs import common
+from jaxlab.errors import UserError, closest
+
+OPEN = ('task', 'model', 'optimizer', 'data.options', 'variants', 'stand_in', 'needs', 'published', 'report.units',
+        'report.options', 'training.stop_at')  # fmt: skip
+
+
+def split_profile(argument: str) -> tuple[Path, str]:
+    """`configs/gan_mnist.py:smoke` -> (path, 'smoke')."""
+    path, _, profile = argument.partition(':')
+    profile = profile or 'full'
+    if profile not in common.PROFILES:
+        raise UserError(f'unknown profile {profile!r} in --config={argument}; {closest(profile, common.PROFILES)}')
+    return Path(path), profile
+
+
+def load_module(path: Path) -> Any:
+    """The config file as a module; its own errors are said with file and line."""
+    if not path.is_file():
+        folder = path.parent if path.parent.is_dir() else Path('configs')
+        known = sorted(str(file) for file in folder.glob('*.py') if file.stem not in ('common', '__init__'))
+        near = difflib.get_close_matches(str(path), known, n=1, cutoff=0.4)
+        hint = f'did you mean {near[0]}?' if near else 'python -m launch --list shows all'
+        raise UserError(f'no config file {path}; {hint}')
+    spec = importlib.util.spec_from_file_location(f'configs.{path.stem}', path)
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        raise UserError(f'{path}, line {error.lineno}: {error.msg}') from error
+    except Exception as error:
+        raise UserError(f'{path}, line {_line_in(error, path)}: {type(error).__name__}: {error}') from error
+    if not callable(getattr(module, 'get_config', None)):
+        raise UserError(f'{path} has no function get_config(profile)')
+    return module
+
+
+def _line_in(error: Exception, path: Path) -> int | str:
+    """The deepest line of the traceback that lies in the config file."""
+    trace, line = error.__traceback__, '?'
+    while trace is not None:
+        if Path(trace.tb_frame.f_code.co_filename).resolve() == path.resolve():
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+def load(path: Path, profile: str) -> common.Config:
+    """The config of a file, checked."""
+    module = load_module(path)
+    try:
+        config = module.get_config(profile)
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f'{path}, line {_line_in(error, path)}: {type(error).__name__}: {error}') from error
+    check(config, str(path))
+    return config
+
+
+def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
+    """`--config.a.b=value` -> {'a.b': value}; values are Python literals, anything else is text."""
+    found = {}
+    for argument in arguments:
+        name, equals, text = argument.partition('=')
+        if not equals:
+            raise UserError(f'{argument} has no value; valid: {argument}=VALUE')
+        found[name.removeprefix('--config.')] = literal(text)
+    return found
+
+
+def literal(text: str) -> Any:
+    """A Python literal, `true` / `false` / `none` in any case, or the text itself."""
+    words = {'true': True, 'false': False, 'none': None}
+    if text.lower() in words:
+        return words[text.lower()]
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def apply(config: common.Config, changes: Mapping[str, Any], where: str) -> common.Config:
+    """The config with overrides, checked; `where` they come from is named in the error."""
+    for path in changes:
+        _known(config, path, where)
+    fitted = {path: _fit(config, path, value) for path, value in changes.items()}
+    result = common.override(config, fitted)
+    check(result, where)
+    return result
+
+
+def _known(config: common.Config, path: str, where: str) -> None:
+    if path in common.FIELDS or any(path.startswith(f'{block}.') for block in OPEN):
+        return
+    raise UserError(f'unknown field config.{path} ({where}); {_closest_field(path)}')
+
+
+def _closest_field(path: str) -> str:
+    near = difflib.get_close_matches(path, common.FIELDS, n=1, cutoff=0.5)
+    if near:
+        return f'did you mean config.{near[0]}? ({common.FIELDS[near[0]].meaning})'
+    block = path.split('.')[0]
+    names = sorted(name for name in common.FIELDS if name.startswith(f'{block}.')) or sorted(common.FIELDS)
+    return f'valid: {", ".join(names[:12])}{", ..." if len(names) > 12 else ""}'
+
+
+def _fit(config: common.Config, path: str, value: Any) -> Any:
+    """A whole number where a fraction is meant, one value where a tuple is."""
+    field = common.FIELDS.get(path)
+    default = field.default if field else _current(config, path)
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return value
+
+
+def _current(config: Any, path: str) -> Any:
+    for part in path.split('.'):
+        if not isinstance(config, Mapping) and not hasattr(config, 'get'):
+            return None
+        config = config.get(part, None)
+    return config
+
+
+def check(config: common.Config, where: str) -> None:
+    """Every field known and of the right kind; blocks that are chosen by name are checked where they are built."""
+    for path in _paths(config):
+        if path not in common.FIELDS and not any(path == block or path.startswith(f'{block}.') for block in OPEN):
+            raise UserError(f'unknown field config.{path} ({where}); {_closest_field(path)}')
+    for path, field in common.FIELDS.items():
+        value = _current(config, path)
+        if isinstance(value, float) and not math.isfinite(value) or not field.test(value):
+            raise UserError(f'config.{path} = {value!r} ({where}); valid: {field.valid} ({field.meaning})')
+
+
+def _paths(config: Any, prefix: str = '') -> list[str]:
+    found = []
+    for name, value in config.items():
+        path = f'{prefix}{name}'
+        nested = hasattr(value, 'items') and path not in OPEN
+        found += _paths(value, f'{path}.') if nested else [path]
+    return found
+
+
+def origin(config: Any, default: Any, path: str, chosen: Mapping[str, str]) -> str:
+    """Who chose a field: 'command line', 'stand-in data', 'profile', 'experiment' or 'default'."""
+    if path in chosen:
+        return chosen[path]
+    return 'default' if _current(config, path) == _current(default, path) else 'experiment'
+
+
+def main_folder() -> Path:
+    """The folder of the experiments that ship with the project."""
+    return Path(sys.modules['configs'].__file__).parent

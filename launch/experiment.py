@@ -1,0 +1,194 @@
+"""One experiment from its config to its report: the one place where data, task, engine and report meet."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from configs import common
+from jaxlab import data as data_sets
+from jaxlab.data.dataset import Dataset
+from jaxlab.errors import UserError
+from jaxlab.tasks import build_task
+from jaxlab.tasks.protocol import Needed, Task
+from jaxlab.training import run as engine
+from jaxlab.training import runtime
+from jaxlab.training.feeding import Feed
+from jaxlab.training.files import write_json
+from jaxlab.training.identity import flat
+from jaxlab.training.machine import check_sizes
+from launch import configfile
+from launch.progress import Watcher
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """A checked config with its data and task; `chosen`: who set a field, where it was not the experiment."""
+
+    config: common.Config
+    data: Dataset
+    task: Task
+    chosen: Mapping[str, str]
+    adapted: list[dict[str, Any]]
+    data_dir: str | None
+    command: str = ''
+
+
+def prepare(
+    config: common.Config, data_dir: str | None = None, chosen: Mapping[str, str] | None = None, command: str = ''
+) -> Prepared:
+    """Loads the data, adapts the config to stand-in data, builds the task."""
+    chosen = dict(chosen or {})
+    data, adapted = _load(config, data_dir), []
+    if data.stand_in and config.stand_in:
+        changes = {path: value for path, value in config.stand_in.items() if path not in chosen}
+        adapted = _adaptations(config, changes, data)
+        config = configfile.apply(config, changes, f'stand_in of configs/{config.name}.py')
+        chosen |= dict.fromkeys(changes, 'stand-in data')
+        if any(path.startswith('data.') for path in changes):
+            data = _load(config, data_dir)
+    check_sizes(config, data.splits['train'].size)
+    feed = Feed(data.splits['train'].size, config.data.batch_size, config.data.drop_remainder, False, (0,))
+    total = config.training.steps or config.training.epochs * feed.steps_per_epoch
+    task = build_task(config, data, feed.steps_per_epoch, total)
+    return Prepared(config, data, task, chosen, adapted, data_dir, command)
+
+
+def _load(config: common.Config, data_dir: str | None) -> Dataset:
+    return data_sets.load(config.data, data_dir, runtime.cache_folder() / 'data')
+
+
+def _adaptations(config: common.Config, changes: Mapping[str, Any], data: Dataset) -> list[dict[str, Any]]:
+    why = f'{data.splits["train"].size:,} stand-in examples'
+    flat = config.to_dict()
+    found = []
+    for path, value in changes.items():
+        before: Any = flat
+        for part in path.split('.'):
+            before = before.get(part) if isinstance(before, Mapping) else None
+        found.append({'field': path, 'value': value, 'instead_of': before, 'why': why})
+    return found
+
+
+def train(prepared: Prepared, workdir: Path, watcher: Watcher, mode: str = 'train', allow_change: bool = False) -> dict[str, Any]:
+    """Trains (or evaluates the newest checkpoint) and writes everything that a run leaves; returns results.json."""
+    config = prepared.config
+    if config.variants and mode == 'train':
+        return _train_variants(prepared, workdir, watcher, allow_change)
+    _open_workdir(workdir)
+    for note in (*prepared.data.notes, *(_adapted_words(item) for item in prepared.adapted)):
+        watcher.say(note)
+    needs = _needs(prepared, workdir, watcher)
+    action = engine.train if mode == 'train' else engine.evaluate
+    outcome = action(config, prepared.task, prepared.data, workdir, watcher, needs, allow_change)
+    watcher.close()
+    return finish(prepared, workdir, outcome)
+
+
+def _adapted_words(item: Mapping[str, Any]) -> str:
+    return f'adapted to {item["why"]}: {item["field"]} {item["instead_of"]} -> {item["value"]}'
+
+
+def _open_workdir(workdir: Path) -> None:
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        probe = workdir / '.writable'
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(f'cannot write to --workdir={workdir}: {error.strerror}; valid: a folder that can be written') from error
+
+
+def _needs(prepared: Prepared, workdir: Path, watcher: Watcher) -> dict[str, Needed]:
+    """Trains (or restores) what this experiment is judged with or starts from, on the same source of data."""
+    found = {}
+    for role, block in prepared.config.needs.items():
+        path = configfile.main_folder() / f'{block["config"]}.py'
+        changes = {**dict(block.get('overrides', {}).items()), 'data.source': prepared.data.source}
+        config = configfile.apply(configfile.load(path, 'full'), changes, f'needs.{role}')
+        needed = prepare(config, prepared.data_dir, dict.fromkeys(changes, 'experiment'))
+        folder = workdir / 'needs' / role
+        folder.mkdir(parents=True, exist_ok=True)
+        watcher.say(f'{role}: {config.name}, in {folder}')
+        helper = Watcher(watcher.console, role)
+        outcome = engine.train(needed.config, needed.task, needed.data, folder, helper, {}, allow_change=False)
+        helper.close()
+        found[role] = Needed(needed.task, outcome.record.states[0], outcome.record.metrics)
+    return found
+
+
+def _train_variants(prepared: Prepared, workdir: Path, watcher: Watcher, allow_change: bool) -> dict[str, Any]:
+    """One run a variant, from the same start and data order, then the comparison; the first is the reference."""
+    from jaxlab.report import comparison
+
+    config, runs = prepared.config, {}
+    for name, changes in config.variants.items():
+        own = {path: value for path, value in changes.items() if path not in prepared.chosen}
+        changed = configfile.apply(config, {**own, 'variants': {}, 'stand_in': {}}, f'variant {name}')
+        chosen = {**prepared.chosen, **dict.fromkeys(own, f'variant {name}')}
+        variant = prepare(changed, prepared.data_dir, chosen, prepared.command)
+        variant = dataclasses.replace(variant, adapted=prepared.adapted)
+        watcher.say(f'variant {name}')
+        watcher.title = name
+        runs[name] = train(variant, workdir / 'variants' / name, watcher, 'train', allow_change)
+    reference = next(iter(runs))
+    comparison.write_comparison(workdir, runs, reference)
+    results = {**runs[reference], 'reference': reference, 'variants': {name: run['metrics'] for name, run in runs.items()}}
+    write_json(workdir / 'results.json', results)
+    return results
+
+
+def finish(prepared: Prepared, workdir: Path, outcome: engine.Outcome) -> dict[str, Any]:
+    """Writes results.json, config.json, figures and report.html (one process does)."""
+    import jax
+
+    from jaxlab.report import page
+
+    results = {**facts(prepared), **outcome.facts}
+    if jax.process_index() == 0:
+        write_json(workdir / 'config.json', json.loads(prepared.config.to_json_best_effort()))
+        write_json(workdir / 'results.json', results)
+        page.write_report(workdir, results, outcome.record.history, outcome.report.figures)
+    return results
+
+
+def facts(prepared: Prepared) -> dict[str, Any]:
+    """What is known before a step is made: the experiment, its data, every field and who chose it, the machine."""
+    config, data = prepared.config, prepared.data
+    default = common.experiment(config.name, task=config.task.name, data=config.data.name)
+    rows = [
+        (path, value if isinstance(value, str | int | float | bool) else str(value), configfile.origin(config, default, path, prepared.chosen))
+        for path, value in sorted(flat(config.to_dict()).items())
+        if not path.startswith(('published', 'theory', 'limits', 'aim', 'spec', 'stand_in', 'variants'))
+    ]
+    return {
+        'name': config.name,
+        'aim': config.aim,
+        'spec': list(config.spec),
+        'profile': config.profile,
+        'command': prepared.command,
+        'data': {
+            'name': data.name,
+            'source': data.source,
+            'stand_in': data.stand_in,
+            'description': data.description,
+            'licence': data.licence,
+            'checksum': data.checksum,
+            'examples': {name: split.size for name, split in data.splits.items()},
+            'class_names': list(data.class_names),
+            'notes': list(data.notes),
+        },
+        'published': {metric: _published(entry) for metric, entry in config.published.items()},
+        'config_rows': rows,
+        'theory': list(config.theory),
+        'limits': list(config.limits),
+        'adapted': [{**item, 'value': str(item['value']), 'instead_of': str(item['instead_of'])} for item in prepared.adapted],
+        'device': runtime.device_facts(),
+        'versions': runtime.versions(),
+        'commit': runtime.commit(),
+    }
+
+
+def _published(entry: Any) -> dict[str, Any]:
+    return dict(entry.items()) if hasattr(entry, 'items') else {'value': entry}

@@ -1,0 +1,82 @@
+"""What a person sees while a training runs: a bar in a terminal, a line an epoch elsewhere, nothing on request."""
+
+import signal
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+
+
+class Watcher:
+    """The engine's listener. Logs go to stderr. A signal only sets a flag; the loop checkpoints and ends."""
+
+    def __init__(self, console: Console | None = None, title: str = ''):
+        self.console = console or Console(stderr=True)
+        self.title, self.signal = title, 0
+        self._bar: Any = None
+        self._task: Any = None
+        self._begun: tuple[float, int] | None = None
+
+    def catch_signals(self) -> None:
+        """Ctrl-C and SIGTERM checkpoint first; a second Ctrl-C ends at once. Call after `jax.distributed.initialize`."""
+
+        def handle(number: int, frame: Any) -> None:
+            if self.signal:
+                raise KeyboardInterrupt
+            self.signal = number
+
+        signal.signal(signal.SIGINT, handle)
+        signal.signal(signal.SIGTERM, handle)
+
+    def stop_requested(self) -> int:
+        """The signal that came, or 0."""
+        return self.signal
+
+    def say(self, text: str) -> None:
+        """One remark."""
+        self.console.print(text, highlight=False, markup=False)
+
+    def started(self, step: int, total_steps: int, steps_per_epoch: int) -> None:
+        """Opens the bar (terminals only)."""
+        self._begun = None
+        if not self.console.is_terminal or step >= total_steps:
+            return
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn('{task.description}'), BarColumn(None), TextColumn('{task.completed}/{task.total}'),
+                   TextColumn('{task.fields[speed]}'), TextColumn('{task.fields[losses]}'), TimeRemainingColumn(compact=True))  # fmt: skip
+        self._bar = Progress(*columns, console=self.console, transient=True)
+        self._bar.start()
+        self._task = self._bar.add_task(self.title, total=total_steps, completed=step, speed='', losses='')
+
+    def progress(self, step: int, values: Mapping[str, float]) -> None:
+        """After every call of the compiled program."""
+        now = time.perf_counter()
+        if self._begun is None:
+            self._begun = (now, step)
+        if self._bar is None:
+            return
+        begun, first = self._begun
+        speed = f'{(step - first) / (now - begun):.1f} steps/s' if step > first else 'compiling'
+        losses = ' '.join(f'{name.removesuffix("_loss")} {value:.3f}' for name, value in values.items() if 'loss' in name)
+        self._bar.update(self._task, completed=step, speed=speed, losses=losses or first_of(values))
+
+    def epoch(self, row: Mapping[str, Any]) -> None:
+        """A line an epoch where there is no bar."""
+        if self._bar is not None:
+            return
+        values = {name: value for name, value in row.items() if isinstance(value, list)}
+        words = ' '.join(f'{name} {sum(value) / len(value):.4f}' for name, value in values.items())
+        self.say(f'{self.title} epoch {row["epoch"]} step {row["step"]} ({row["seconds"]:.1f} s) {words}')
+
+    def close(self) -> None:
+        """Removes the bar."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+def first_of(values: Mapping[str, float]) -> str:
+    """One value, for tasks without a loss."""
+    return next((f'{name} {value:.3f}' for name, value in values.items()), '')
