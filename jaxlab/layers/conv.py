@@ -8,6 +8,7 @@ import jax
 from jaxtyping import Array, Float
 
 from jaxlab.layers import initializers
+from jaxlab.layers.convolve import convolve, transposed
 
 Sizes = int | Sequence[int]
 Padding = str | int | Sequence[int | tuple[int, int]]
@@ -15,6 +16,19 @@ Padding = str | int | Sequence[int | tuple[int, int]]
 
 def _each(sizes: Sizes, space: int) -> tuple[int, ...]:
     return (sizes,) * space if isinstance(sizes, int) else tuple(sizes)
+
+
+def transposed_padding(size: int, stride: int, padding: str) -> tuple[int, int]:
+    """Edges that make the output `stride` times the input ('SAME') or all that the input reaches ('VALID')."""
+    if padding == 'SAME':
+        total = size + stride - 2
+        low = size - 1 if stride > size - 1 else -(-total // 2)
+    elif padding == 'VALID':
+        total = size + stride - 2 + max(size - stride, 0)
+        low = size - 1
+    else:
+        raise ValueError(f"padding: {padding!r} is not 'SAME', 'VALID' or pairs of integers")
+    return low, total - low
 
 
 class Conv(nn.Module):
@@ -47,17 +61,12 @@ class Conv(nn.Module):
             fan_in = math.prod(shape[:-1])
             bias = self.param('bias', self.bias_init or initializers.bias_init(self.init_scheme, fan_in), shape[-1:])
         x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
+        strides, dilation = _each(self.strides, space), _each(self.kernel_dilation, space)
         padding = nn.linear.canonicalize_padding(self.padding, space)
-        letters = 'DHW'[-space:]
-        y = jax.lax.conv_general_dilated(
-            x,
-            kernel,
-            _each(self.strides, space),
-            padding,
-            rhs_dilation=_each(self.kernel_dilation, space),
-            dimension_numbers=(f'N{letters}C', f'{letters}IO', f'N{letters}C'),
-            feature_group_count=self.feature_group_count,
-        )
+        if isinstance(padding, str):
+            extent = [(k - 1) * d + 1 for k, d in zip(size, dilation, strict=True)]
+            padding = jax.lax.padtype_to_pads(x.shape[1:-1], extent, strides, padding)
+        y = convolve(x, kernel, strides, tuple(map(tuple, padding)), dilation, self.feature_group_count)
         return y if bias is None else y + bias
 
 
@@ -93,8 +102,11 @@ class ConvTranspose(nn.Module):
             bias_init = self.bias_init or initializers.bias_init(self.init_scheme, fan_in)
             bias = self.param('bias', bias_init, (self.features,))
         x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
+        strides = _each(self.strides, space)
         padding = nn.linear.canonicalize_padding(self.padding, space)
-        y = jax.lax.conv_transpose(
-            x, kernel, _each(self.strides, space), padding, transpose_kernel=self.transpose_kernel
-        )
+        if isinstance(padding, str):
+            padding = [transposed_padding(k, s, padding) for k, s in zip(size, strides, strict=True)]
+        if not self.transpose_kernel:
+            kernel = jax.numpy.flip(kernel, range(space)).swapaxes(-1, -2)
+        y = transposed(x, kernel, strides, tuple(map(tuple, padding)))
         return y if bias is None else y + bias

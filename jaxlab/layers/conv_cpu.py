@@ -1,0 +1,184 @@
+"""How a convolution is computed on a CPU, channels-last: three bilinear maps that stay fast inside compiled loops.
+
+XLA's own lowering of a convolution's gradients falls to naive loops on a CPU once it stands inside `scan` or
+`fori_loop` (jax issue 12868), a hundred times slower. Here each map is made of what stays fast there: plain stride-1
+channels-last convolutions, matrix products, slices and concatenations.
+
+Shapes: x [N, *space, C], kernel [*size, C, D], cotangent g [N, *out, D]. With p = o * stride + t * dilation the position
+in the padded input that output o sees through tap t:
+
+    forward          y[o]  = sum_t x[p(o, t)] k[t]
+    input_gradient   dx[p] = sum over (o, t) with p(o, t) = p of g[o] k[t]^T
+    kernel_gradient  dk[t] = sum_o x[p(o, t)]^T g[o]
+"""
+
+import itertools
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
+
+FEW = 4  # input channels up to which patches and a product beat the convolution
+BLOCK = 1 << 20  # elements of patches made at a time: 4 MB stay in the cache
+
+
+class Geometry(NamedTuple):
+    """What a convolution looks like; hashable, so that it can be a static argument. One entry a spatial dimension."""
+
+    space: tuple[int, ...]  # of the input, without padding
+    size: tuple[int, ...]  # of the kernel
+    strides: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
+    dilation: tuple[int, ...]
+
+    @property
+    def out(self) -> tuple[int, ...]:
+        """Spatial shape of the output."""
+        return tuple(
+            max(0, (n + sum(p) - (k - 1) * d - 1) // s + 1)
+            for n, k, s, p, d in zip(self.space, self.size, self.strides, self.padding, self.dilation, strict=True)
+        )
+
+    @property
+    def taps(self) -> list[tuple[int, ...]]:
+        """Every position in the kernel, in the order of its memory."""
+        return list(itertools.product(*map(range, self.size)))
+
+
+def dimension_numbers(rank: int) -> tuple[str, str, str]:
+    """Channels-last: input, kernel, output."""
+    letters = 'DHW'[-rank:]
+    return f'N{letters}C', f'{letters}IO', f'N{letters}C'
+
+
+def padded(x: Array, padding: tuple[tuple[int, int], ...]) -> Array:
+    """x [N, *space, C] with zeros around; negative padding crops."""
+    if all(p == (0, 0) for p in padding):
+        return x
+    return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *((lo, hi, 0) for lo, hi in padding), (0, 0, 0)])
+
+
+def windows(x: Array, geometry: Geometry) -> list[Array]:
+    """For each tap what the outputs see through it: slices [N, *out, C] of x."""
+    x = padded(x, geometry.padding)
+    slices = []
+    for tap in geometry.taps:
+        start = [t * d for t, d in zip(tap, geometry.dilation, strict=True)]
+        limit = [a + (o - 1) * s + 1 for a, o, s in zip(start, geometry.out, geometry.strides, strict=True)]
+        slices.append(lax.slice(x, (0, *start, 0), (x.shape[0], *limit, x.shape[-1]), (1, *geometry.strides, 1)))
+    return slices
+
+
+def patches(x: Array, geometry: Geometry) -> Float[Array, 'N *out TC']:
+    """All that each output sees, tap by tap."""
+    slices = windows(x, geometry)
+    return slices[0] if len(slices) == 1 else jnp.concatenate(slices, -1)
+
+
+def forward(geometry: Geometry, x: Array, kernel: Array) -> Array:
+    """The convolution [N, *out, D]."""
+    few = x.shape[-1] <= FEW
+    if few or math.prod(geometry.size) == 1 or any(d > 1 for d in geometry.dilation):
+        return patches(x, geometry) @ kernel.reshape(-1, kernel.shape[-1])
+    return lax.conv_general_dilated(
+        x, kernel, geometry.strides, geometry.padding, dimension_numbers=dimension_numbers(len(geometry.space))
+    )
+
+
+def input_gradient(geometry: Geometry, g: Array, kernel: Array) -> Array:
+    """The gradient to the input [N, *space, C]; with other words the transposed convolution of g."""
+    few = kernel.shape[-2] <= FEW
+    if few or math.prod(geometry.size) == 1 or any(d > 1 for d in geometry.dilation):
+        return overlapping_adds(geometry, g, kernel)
+    return phases(geometry, g, kernel)
+
+
+def overlapping_adds(geometry: Geometry, g: Array, kernel: Array) -> Array:
+    """One product gives what each output sends through each tap; shifted copies of that are added up."""
+    channels = kernel.shape[-2]
+    sent = g @ kernel.reshape(-1, kernel.shape[-1]).T
+    total = None
+    for index, tap in enumerate(geometry.taps):
+        piece = sent[..., index * channels : (index + 1) * channels]
+        config = [(0, 0, 0)]
+        for t, n, o, s, p, d in zip(
+            tap, geometry.space, geometry.out, geometry.strides, geometry.padding, geometry.dilation, strict=True
+        ):
+            start = t * d - p[0]
+            config.append((start, n - start - ((o - 1) * s + 1), s - 1))
+        piece = lax.pad(piece, jnp.zeros((), piece.dtype), [*config, (0, 0, 0)])
+        total = piece if total is None else total + piece
+    return total
+
+
+def phases(geometry: Geometry, g: Array, kernel: Array) -> Array:
+    """Input positions of equal remainder by the stride see the same taps: one plain convolution of g for each remainder.
+
+    For p = s q + f the taps are t = f + s m and o = q - m, so dx[s q + f] = sum_m g[q - m] k[f + s m]^T. Every
+    remainder is computed for the same range of q, then they are interleaved and cropped.
+    """
+    strides, rank = geometry.strides, len(geometry.space)
+    first = [p[0] // s for p, s in zip(geometry.padding, strides, strict=True)]
+    last = [-(-(p[0] + n) // s) for p, n, s in zip(geometry.padding, geometry.space, strides, strict=True)]
+    counts = [b - a for a, b in zip(first, last, strict=True)]
+    parts = []
+    for remainder in itertools.product(*map(range, strides)):
+        taps = kernel[tuple(slice(f, None, s) for f, s in zip(remainder, strides, strict=True))]
+        if 0 in taps.shape:
+            parts.append(jnp.zeros((g.shape[0], *counts, kernel.shape[-2]), g.dtype))
+            continue
+        taps = jnp.flip(taps, range(rank)).swapaxes(-1, -2)
+        edges = []
+        for m, a, n, o in zip(taps.shape, first, counts, geometry.out, strict=False):
+            low = m - 1 - a
+            edges.append((low, n + m - 1 - o - low))
+        inner = padded(g, tuple((min(lo, 0), min(hi, 0)) for lo, hi in edges))
+        edges = [(max(lo, 0), max(hi, 0)) for lo, hi in edges]
+        parts.append(
+            lax.conv_general_dilated(inner, taps, (1,) * rank, edges, dimension_numbers=dimension_numbers(rank))
+        )
+    if len(parts) == 1:
+        return _cropped(parts[0], geometry, first)
+    whole = jnp.stack(parts).reshape(*strides, *parts[0].shape)
+    order = [rank]
+    for axis in range(rank):
+        order += [rank + 1 + axis, axis]
+    whole = whole.transpose(*order, 2 * rank + 1)
+    shape = [n * s for n, s in zip(counts, strides, strict=True)]
+    return _cropped(whole.reshape(g.shape[0], *shape, kernel.shape[-2]), geometry, first)
+
+
+def _cropped(x: Array, geometry: Geometry, first: list[int]) -> Array:
+    starts = [p[0] - a * s for p, a, s in zip(geometry.padding, first, geometry.strides, strict=True)]
+    index = tuple(slice(a, a + n) for a, n in zip(starts, geometry.space, strict=True))
+    return x[(slice(None), *index)]
+
+
+def kernel_gradient(geometry: Geometry, x: Array, g: Array) -> Array:
+    """The gradient to the kernel [*size, C, D]: patches^T g, a few images at a time so that patches stay in the cache."""
+    channels, features, n = x.shape[-1], g.shape[-1], x.shape[0]
+
+    def product(x: Array, g: Array) -> Array:
+        rows = patches(x, geometry).reshape(-1, len(geometry.taps) * channels)
+        return jnp.matmul(rows.T, g.reshape(-1, features), preferred_element_type=_wide(x.dtype))
+
+    images = images_a_block(n, math.prod(geometry.out) * len(geometry.taps) * channels)
+    if images == n:
+        total = product(x, g)
+    else:
+        blocks = (x.reshape(-1, images, *x.shape[1:]), g.reshape(-1, images, *g.shape[1:]))
+        zero = jnp.zeros((len(geometry.taps) * channels, features), _wide(x.dtype))
+        total = lax.scan(lambda sum_, block: (sum_ + product(*block), None), zero, blocks)[0]
+    return total.astype(jnp.result_type(x, g)).reshape(*geometry.size, channels, features)
+
+
+def images_a_block(n: int, elements: int) -> int:
+    """The largest divisor of n images whose patches (`elements` each) fit into BLOCK."""
+    return max(i for i in range(1, n + 1) if n % i == 0 and (i == 1 or i * elements <= BLOCK))
+
+
+def _wide(dtype: jnp.dtype) -> jnp.dtype:
+    return jnp.promote_types(dtype, jnp.float32)

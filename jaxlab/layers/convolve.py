@@ -1,0 +1,141 @@
+"""The convolution as a function: one of three bilinear maps that are each other's derivatives.
+
+`forward(x, k)`, `input_gradient(g, k)` and `kernel_gradient(x, g)` are linear in either argument, and the gradient of
+each is made of the other two; so any order of reverse-mode differentiation stays inside these three. The transposed
+convolution is `input_gradient` itself. On GPU and TPU they are XLA's own convolutions, on a CPU those of `conv_cpu`.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
+
+from jaxlab.layers import conv_cpu
+from jaxlab.layers.conv_cpu import Geometry, dimension_numbers
+
+UNROLLED = 8  # replicas side by side under `vmap` on a CPU; above, one after the other
+
+
+def _stock(geometry: Geometry, x: Array, kernel: Array) -> Array:
+    return lax.conv_general_dilated(
+        x,
+        kernel,
+        geometry.strides,
+        geometry.padding,
+        rhs_dilation=geometry.dilation,
+        dimension_numbers=dimension_numbers(len(geometry.space)),
+    )
+
+
+def _stock_input_gradient(geometry: Geometry, g: Array, kernel: Array) -> Array:
+    x = jax.ShapeDtypeStruct((g.shape[0], *geometry.space, kernel.shape[-2]), g.dtype)
+    return jax.linear_transpose(lambda x: _stock(geometry, x, kernel), x)(g)[0]
+
+
+def _stock_kernel_gradient(geometry: Geometry, x: Array, g: Array) -> Array:
+    kernel = jax.ShapeDtypeStruct((*geometry.size, x.shape[-1], g.shape[-1]), g.dtype)
+    return jax.linear_transpose(lambda k: _stock(geometry, x, k), kernel)(g)[0]
+
+
+def _unrolled(function: Callable, merge_first: bool) -> Callable:
+    """`function(a, b)` whose `vmap` never makes a grouped convolution, which is slow on a CPU.
+
+    Where only `a` carries the mapped axis it joins the batch axis (`merge_first`); otherwise the members are
+    computed one by one, side by side where they are few.
+    """
+    mapped = jax.custom_batching.custom_vmap(function)
+
+    @mapped.def_vmap
+    def rule(axis_size: int, in_batched: list[bool], a: Array, b: Array) -> tuple[Array, bool]:
+        if merge_first and not in_batched[1]:
+            y = mapped(a.reshape(-1, *a.shape[2:]), b)
+            return y.reshape(axis_size, -1, *y.shape[1:]), True
+        if axis_size > UNROLLED:
+            a, b = (v if is_ else jnp.broadcast_to(v, (axis_size, *v.shape)) for v, is_ in zip((a, b), in_batched))
+            return lax.map(lambda pair: mapped(*pair), (a, b)), True
+        members = [mapped(*(v[i] if is_ else v for v, is_ in zip((a, b), in_batched))) for i in range(axis_size)]
+        return jnp.stack(members), True
+
+    return mapped
+
+
+def _by_platform(cpu: Callable, stock: Callable, merge_first: bool = True) -> Callable:
+    def function(geometry: Geometry, a: Array, b: Array) -> Array:
+        on_cpu = _unrolled(partial(cpu, geometry), merge_first)
+        return lax.platform_dependent(a, b, cpu=on_cpu, default=partial(stock, geometry))
+
+    return jax.custom_vjp(function, nondiff_argnums=(0,))
+
+
+forward = _by_platform(conv_cpu.forward, _stock)
+input_gradient = _by_platform(conv_cpu.input_gradient, _stock_input_gradient)
+kernel_gradient = _by_platform(conv_cpu.kernel_gradient, _stock_kernel_gradient, merge_first=False)
+
+
+def _keep(function: Callable) -> Callable:
+    return lambda geometry, a, b: (function(geometry, a, b), (a, b))
+
+
+forward.defvjp(
+    _keep(forward),
+    lambda geometry, xk, g: (input_gradient(geometry, g, xk[1]), kernel_gradient(geometry, xk[0], g)),
+)
+input_gradient.defvjp(
+    _keep(input_gradient),
+    lambda geometry, gk, t: (forward(geometry, t, gk[1]), kernel_gradient(geometry, t, gk[0])),
+)
+kernel_gradient.defvjp(
+    _keep(kernel_gradient),
+    lambda geometry, xg, t: (input_gradient(geometry, xg[1], t), forward(geometry, xg[0], t)),
+)
+
+
+def convolve(
+    x: Float[Array, 'N *space C'],
+    kernel: Float[Array, '*size c D'],
+    strides: tuple[int, ...],
+    padding: tuple[tuple[int, int], ...],
+    dilation: tuple[int, ...],
+    groups: int = 1,
+) -> Float[Array, 'N *out D']:
+    """The convolution in any number of groups: a depthwise one is a sum over taps, others go group by group."""
+    geometry = Geometry(x.shape[1:-1], kernel.shape[:-2], strides, padding, dilation)
+    if groups == 1:
+        return forward(geometry, x, kernel)
+    stock = partial(
+        lax.conv_general_dilated,
+        window_strides=strides,
+        padding=padding,
+        rhs_dilation=dilation,
+        dimension_numbers=dimension_numbers(len(strides)),
+        feature_group_count=groups,
+    )
+    return lax.platform_dependent(x, kernel, cpu=partial(_grouped, geometry, groups), default=stock)
+
+
+def _grouped(geometry: Geometry, groups: int, x: Array, kernel: Array) -> Array:
+    if kernel.shape[-2] > 1:
+        xs, kernels = jnp.split(x, groups, -1), jnp.split(kernel, groups, -1)
+        return jnp.concatenate([forward(geometry, a, k) for a, k in zip(xs, kernels, strict=True)], -1)
+    taps = kernel.reshape(len(geometry.taps), groups, -1)
+    total = sum(w[..., None] * tap for w, tap in zip(conv_cpu.windows(x, geometry), taps, strict=True))
+    return total.reshape(*total.shape[:-2], -1)
+
+
+def transposed(
+    x: Float[Array, 'N *space C'],
+    kernel: Float[Array, '*size D C'],
+    strides: tuple[int, ...],
+    padding: tuple[tuple[int, int], ...],
+) -> Float[Array, 'N *out D']:
+    """The transposed convolution: x sends its values through the kernel, `strides` apart, and the sums are cropped.
+
+    `padding` is that of `jax.lax.conv_transpose`: of the input after `strides - 1` zeros are put between its values.
+    """
+    size, inputs = kernel.shape[:-2], x.shape[1:-1]
+    edges = tuple((k - 1 - lo, k - 1 - hi) for k, (lo, hi) in zip(size, padding, strict=True))
+    space = tuple((n - 1) * s + k - lo - hi for n, s, k, (lo, hi) in zip(inputs, strides, size, edges, strict=True))
+    return input_gradient(Geometry(space, size, strides, edges, (1,) * len(size)), x, kernel)
