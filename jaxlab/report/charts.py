@@ -48,7 +48,7 @@ def _curve(axes: Any, data: figures.Lines, label: str, x: np.ndarray, y: np.ndar
         axes.plot(x, y[0], label=style.text(label), **look, **shape)
         return
     for row in y:
-        axes.plot(x, row, alpha=0.4, linewidth=0.8, **look, **({**shape, 'markersize': 3} if shape else {}))
+        axes.plot(x, row, alpha=0.45, linewidth=0.9, **look, **({**shape, 'markersize': 3} if shape else {}))
     known = np.isfinite(y)
     total = np.where(known, y, 0).sum(0)
     mean = np.divide(total, known.sum(0), out=np.full(y.shape[1], np.nan), where=known.any(0))

@@ -33,13 +33,14 @@ def write_comparison(
     reference: str,
     histories: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
 ) -> Comparison:
-    """Compares the runs (variant's name -> its results) with the reference; writes `comparison.html` into the folder."""
+    """Compares the runs (variant's name -> its results) with the reference; writes `comparison.html`."""
     if reference not in runs:
         raise ValueError(f'reference {reference!r} is none of the runs: {", ".join(runs)}')
     names = shared_metrics(runs)
     tables = [table for table in (differing_fields(runs), metric_table(runs, names)) if table.rows]
     tables += [table for table in (difference_table(runs, reference, names), cost_table(runs)) if table.rows]
-    figures: list[Figure] = [*(points(runs, name) for name in names[:4]), *_curves(histories or {}, names)]
+    moved = [name for name in names if name == names[0] or not _equal_everywhere(runs, name)]
+    figures: list[Figure] = [*(points(runs, name) for name in moved[:4]), *_curves(histories or {}, moved)]
     made = Comparison(
         Path(workdir) / 'comparison.html', answers(runs, reference, names), statements(runs), tables, figures
     )
@@ -85,36 +86,53 @@ def differing_fields(runs: Runs) -> Table:
 
 def metric_table(runs: Runs, names: Sequence[str]) -> Table:
     """Every shared metric of every variant with its interval."""
-    rows = []
+    rows, methods = [], []
     for name in names:
-        for variant, run in runs.items():
+        for position, (variant, run) in enumerate(runs.items()):
             row = next(row for row in summary.metric_rows(run) if row.name == name)
-            rows.append((_label(name), variant, row.value, row.n, row.interval or '–', row.method or '–'))
+            shown = row.interval or row.method or '–'
+            methods += [row.method] if row.interval else []
+            rows.append(('' if position else _label(name), variant, row.value, row.n, shown))
     note = f'{summary.SPREAD[:1].upper()}{summary.SPREAD[1:]}; n: replicas.'
-    columns = ('metric', 'variant', 'mean ± std', 'n', '95 % interval', 'method')
-    return Table('variant_metrics', 'Each variant by itself', note, columns, rows, align='<<>>')
+    if methods:
+        note += f' Intervals: {"; ".join(dict.fromkeys(methods))}.'
+    columns = ('metric', 'variant', 'mean ± std', 'n', '95 % interval')
+    return Table('variant_metrics', 'Each variant by itself', note, columns, rows, align='<<>><')
 
 
 def difference_table(runs: Runs, reference: str, names: Sequence[str]) -> Table:
     """Differences to the reference with interval and test; Holm's correction over the variants of one metric."""
-    rows = []
+    rows, tests, equal = [], [], []
     others = [variant for variant in runs if variant != reference]
+    several = len(others) > 1
     for name in names:
         differences = {variant: difference(runs, variant, reference, name) for variant in others}
+        if name != names[0] and _equal_everywhere(runs, name):
+            equal.append(_label(name))
+            continue
         holm = statistics.holm([each.test.p for each in differences.values()])
-        for (variant, each), corrected in zip(differences.items(), holm, strict=True):
-            spread = each.interval.high - each.interval.low if each.interval else math.nan
-            shown = wording.aligned(each.mean, spread)
+        for position, (variant, each) in enumerate(differences.items()):
             interval = summary.interval_text(each.interval) or '–'
-            cells = [_label(name), variant, shown if each.mean <= 0 else f'+{shown}', interval, _p(each.test.p)]
-            rows.append((*cells, *([_p(corrected)] if len(others) > 1 else []), _remark(each)))
-    columns = ['metric', 'variant', f'difference to {reference}', '95 % interval', 'p']
-    columns += [*(['p (Holm)'] if len(others) > 1 else []), 'test']
-    note = 'Difference: variant minus reference. Pairs share the seed and the order of the data. p is two-sided'
-    note += f"; Holm's correction counts the {len(others)} comparisons of one metric." if len(others) > 1 else '.'
-    return Table(
-        'differences', f'Differences to {reference}', note, columns, rows, align='<<><>' + '>' * (len(others) > 1)
-    )
+            cells = ('' if position else _label(name), variant, _signed(each), interval, _p(each.test.p))
+            rows.append((*cells, _p(holm[position])) if several else cells)
+            tests.append(_remark(each))
+    note = 'Difference: variant minus reference. '
+    note += ' '.join(f'Test, two-sided: {test}.' for test in dict.fromkeys(tests))
+    note += f" Holm's correction counts the {len(others)} comparisons of one metric." if several else ''
+    note += f' The same value in every replica of all variants: {", ".join(equal)}.' if equal else ''
+    columns = ('metric', 'variant', 'difference', '95 % interval', 'p', *(('p (Holm)',) if several else ()))
+    return Table('differences', f'Differences to {reference}', note, columns, rows, align='<<><>>')
+
+
+def _equal_everywhere(runs: Runs, name: str) -> bool:
+    found = [wording.values_of(run['metrics'][name]) for run in runs.values()]
+    return all(values == found[0] for values in found)
+
+
+def _signed(each: statistics.Difference) -> str:
+    spread = each.interval.high - each.interval.low if each.interval else math.nan
+    size = wording.aligned(abs(each.mean), spread)
+    return size if each.mean == 0 else f'{"+" if each.mean > 0 else "−"}{size}'
 
 
 def difference(runs: Runs, variant: str, reference: str, name: str) -> statistics.Difference:
@@ -177,9 +195,8 @@ def statements(runs: Runs) -> list[str]:
 
     said = []
     if same('seeds'):
-        said.append(
-            f'Same seeds in every variant ({", ".join(map(str, next(iter(runs.values()))["seeds"]))}): replicas are pairs.'
-        )
+        seeds = ', '.join(map(str, next(iter(runs.values()))['seeds']))
+        said.append(f'Same seeds in every variant ({seeds}): replicas are pairs.')
     else:
         said.append("The seeds differ: replicas are no pairs, and Welch's test is used.")
     data = same('data', 'examples') and same('data', 'source') and _dig_all_equal(runs, ('data', 'checksum'))

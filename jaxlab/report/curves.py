@@ -31,8 +31,8 @@ def _figure(
 ) -> Lines:
     ours = [name for name in names if wording.split_of(name)[1] == metric]
     ours.sort(key=lambda name: ('train', 'validation', 'test', '').index(wording.split_of(name)[0]))
-    series = {wording.SPLIT_WORDS[wording.split_of(n)[0]] if wording.split_of(n)[0] else wording.words(n): curve(history, n)
-              for n in ours}  # fmt: skip
+    splits = {name: wording.split_of(name)[0] for name in ours}
+    series = {wording.SPLIT_WORDS[splits[n]] if splits[n] else wording.words(n): curve(history, n) for n in ours}
     replicas = max(len(y) for _, y in series.values())
     lines = {}
     for name in ours:

@@ -3,21 +3,19 @@
 import html
 import re
 
-GREEK = dict(
-    zip(
-        'alpha beta gamma delta epsilon varepsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi varphi chi psi '
-        'omega Gamma Delta Theta Lambda Pi Sigma Phi Psi Omega'.split(),
-        'αβγδεεζηθκλμνξπρστφφχψωΓΔΘΛΠΣΦΨΩ',
-        strict=True,
-    )
+GREEK_NAMES = (
+    'alpha beta gamma delta epsilon varepsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi varphi chi psi '
+    'omega Gamma Delta Theta Lambda Pi Sigma Phi Psi Omega'
 )
+GREEK = dict(zip(GREEK_NAMES.split(), 'αβγδεεζηθκλμνξπρστφφχψωΓΔΘΛΠΣΦΨΩ', strict=True))
 SYMBOLS = {
     **GREEK, 'cdot': '·', 'times': '×', 'odot': '⊙', 'partial': '∂', 'nabla': '∇', 'sum': 'Σ', 'prod': 'Π', 'le': '≤',
     'leq': '≤', 'ge': '≥', 'geq': '≥', 'ne': '≠', 'neq': '≠', 'approx': '≈', 'sim': '~', 'to': '→', 'rightarrow': '→',
-    'leftarrow': '←', 'gets': '←', 'infty': '∞', 'in': '∈', 'mid': '|', 'Vert': '‖', 'lVert': '‖', 'rVert': '‖', 'top': 'T',
-    'quad': '  ', 'qquad': '    ', 'ldots': '…', 'dots': '…', 'cdots': '…', 'int': '∫', 'pm': '±', 'propto': '∝', 'ast': '*',
-    'langle': '⟨', 'rangle': '⟩', 'oplus': '⊕', 'Rightarrow': '⇒', 'mapsto': '↦', 'wedge': '∧', 'vee': '∨', 'neg': '¬',
-    'ell': 'ℓ', 'star': '*', 'circ': '∘', 'lfloor': '⌊', 'rfloor': '⌋', 'lceil': '⌈', 'rceil': '⌉', 'll': '≪', 'gg': '≫',
+    'leftarrow': '←', 'gets': '←', 'infty': '∞', 'in': '∈', 'mid': '|', 'Vert': '‖', 'lVert': '‖', 'rVert': '‖',
+    'top': 'T', 'quad': '  ', 'qquad': '    ', 'ldots': '…', 'dots': '…', 'cdots': '…', 'int': '∫', 'pm': '±',
+    'propto': '∝', 'ast': '*', 'langle': '⟨', 'rangle': '⟩', 'oplus': '⊕', 'Rightarrow': '⇒', 'mapsto': '↦', 'wedge': '∧',
+    'vee': '∨', 'neg': '¬', 'ell': 'ℓ', 'star': '*', 'circ': '∘', 'lfloor': '⌊', 'rfloor': '⌋', 'lceil': '⌈',
+    'rceil': '⌉', 'll': '≪', 'gg': '≫', 'equiv': '≡', 'lt': '<', 'gt': '>', 'vdots': '⋮', 'cup': '∪', 'cap': '∩',
 }  # fmt: skip
 ACCENTS = {'hat': '\u0302', 'bar': '\u0304', 'tilde': '\u0303', 'vec': '\u20d7', 'dot': '\u0307', 'mathring': '\u030a'}
 RAISED = str.maketrans('0123456789+-n', '⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ')
@@ -81,7 +79,13 @@ def plain_formula(latex: str) -> str:
     out = re.sub(r'\\(?:left|right|big|Big|bigl|bigr|displaystyle|limits|!)(?![A-Za-z])', '', latex)
     out = re.sub(r'\\begin\{[a-z]*matrix\}(.*?)\\end\{[a-z]*matrix\}', _matrix, out, flags=re.DOTALL)
     out = re.sub(r'\\(?:begin|end)\{[a-z*]+\}', '', out).replace('\\\\', '; ').replace('&', ' ')
-    out = re.sub(r'\\[,;: ]', ' ', out).replace(r'\%', '%').replace(r'\{', '{​').replace(r'\}', '​}').replace(r'\|', '‖')
+    out = (
+        re.sub(r'\\[,;: ]', ' ', out)
+        .replace(r'\%', '%')
+        .replace(r'\{', '\ue000')
+        .replace(r'\}', '\ue001')
+        .replace(r'\|', '‖')
+    )
     for _ in range(4):  # innermost braces first
         out = re.sub(r'\\[td]?frac\{([^{}]*)\}\{([^{}]*)\}', lambda m: f'{_wrapped(m[1])}/{_wrapped(m[2])} ', out)
         out = re.sub(r'\\sqrt\{([^{}]*)\}', r'√(\1)', out)
@@ -95,7 +99,8 @@ def plain_formula(latex: str) -> str:
     out = re.sub(r'\^([0-9n])', lambda m: m[1].translate(RAISED), out).replace('^T', 'ᵀ')
     out = re.sub(r'_([0-9a-z])(?![A-Za-z])', lambda m: _script(m[1], LOWERED, '_'), out)
     out = re.sub(r'([∂∇‖Δ√⟨]) (?=\w)', r'\1', out)
-    return re.sub(r' {2,}', ' ', out.replace('{', '').replace('}', '').replace('\u200b', '')).strip()
+    out = out.replace('{', '').replace('}', '').replace('\ue000', '{').replace('\ue001', '}')
+    return re.sub(r' {2,}', ' ', out).strip()
 
 
 def _matrix(match: re.Match[str]) -> str:

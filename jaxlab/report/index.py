@@ -14,7 +14,7 @@ DEEPEST = 3  # a run is at most this many folders below the index (experiment / 
 
 
 def write_index(runs_dir: Path) -> Path:
-    """Reads every `results.json` below the folder and writes `index.html` into it; damaged ones are named, not fatal."""
+    """Reads every `results.json` below the folder and writes `index.html` into it; names the damaged ones."""
     runs_dir = Path(runs_dir)
     rows, damaged = [], []
     for path in find_results(runs_dir):
@@ -26,6 +26,8 @@ def write_index(runs_dir: Path) -> Path:
             rows.append(_row(name, path.parent, runs_dir, results))
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             damaged.append(f'{name}/results.json was skipped: {type(error).__name__}: {error}')
+    for row, before in zip(rows[1:], rows, strict=False):  # variants of one experiment share its question: say it once
+        row['aim'] = '' if row['question'] == before['question'] else row['aim']
     page = fill('index.html.j2', title='All runs', rows=rows, damaged=damaged)
     return write_file(runs_dir / 'index.html', page)
 
@@ -34,7 +36,7 @@ def find_results(runs_dir: Path) -> list[Path]:
     """The `results.json` files below the folder, in order of their names; hidden folders are left out."""
     found = [path for depth in range(1, DEEPEST + 1) for path in Path(runs_dir).glob('*/' * depth + 'results.json')]
     visible = [path for path in found if not any(part.startswith('.') for part in path.relative_to(runs_dir).parts)]
-    return sorted(visible, key=lambda path: path.relative_to(runs_dir).as_posix())
+    return sorted(visible, key=lambda path: path.parent.relative_to(runs_dir).parts)
 
 
 def _row(name: str, folder: Path, runs_dir: Path, results: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,7 +51,8 @@ def _row(name: str, folder: Path, runs_dir: Path, results: Mapping[str, Any]) ->
     return {
         'name': name,
         'links': _links(folder, runs_dir),
-        'aim': results.get('aim') or '',
+        'aim': str(results.get('aim') or ''),
+        'question': str(results.get('aim') or ''),
         'metric': f'{wording.SPLIT_WORDS[split]} {wording.words(metric)}' if split else wording.words(metric),
         'measured': wording.plus_minus(statistics.mean(values), spread) if values else '–',
         'n': len(values) or '–',

@@ -133,7 +133,7 @@ def sign_flip(differences: Sequence[float]) -> Test:
         p = float((1 + np.sum(np.abs(signs @ values) >= threshold)) / (1 + draws))
         method = f'sign-flip test, {draws} random sign patterns'
     if n < 6:
-        remark = f'cannot reach 0.05 with n = {n} (smallest possible p {min(1.0, 2 / 2**n):.3g})'
+        remark = f'cannot reach 0.05 with n = {n}: the smallest possible p is {min(1.0, 2 / 2**n):.3g}'
     return Test(p, n, float(values.mean()) if n else math.nan, method, remark)
 
 

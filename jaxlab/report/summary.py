@@ -4,7 +4,6 @@ Every function takes whatever is there: a missing key leaves a gap, never an err
 """
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -85,7 +84,8 @@ def interval_text(interval: statistics.Interval | None) -> str:
     if interval is None:
         return ''
     width = interval.high - interval.low
-    return f'{wording.aligned(interval.low, width)} to {wording.aligned(interval.high, width)}'
+    ends = (wording.aligned(end, width) for end in (interval.low, interval.high))
+    return ' to '.join(f'−{end[1:]}' if end.startswith('-') else end for end in ends)
 
 
 def published_rows(results: Mapping[str, Any]) -> list[PublishedRow]:
@@ -201,8 +201,9 @@ def shape_text(shape: Any) -> str:
 def facts(results: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What is needed to repeat the run: command, seeds, sizes, machine, versions."""
     device, versions = results.get('device') or {}, results.get('versions') or {}
+    kind = device.get('kind') or device.get('platform')
     machine = ', '.join(str(part) for part in (
-        f'{device["count"]} × {device.get("kind") or device.get("platform")}' if device.get('count') else device.get('kind'),
+        f'{device["count"]} × {kind}' if device.get('count') else kind,
         f'platform {device["platform"]}' if device.get('platform') else None,
         f'{device["processors"]} processors' if device.get('processors') else None,
     ) if part)  # fmt: skip

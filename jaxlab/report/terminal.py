@@ -9,6 +9,8 @@ from jaxlab.report import formula, summary, wording
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from jaxlab.report.comparison import Comparison
+
 
 def print_results(results: Mapping[str, Any], console: 'Console') -> None:
     """What came out: the answer, the metrics by split, published beside measured, where the time went."""
@@ -47,6 +49,16 @@ def _published(results: Mapping[str, Any], console: 'Console') -> None:
         note = '; '.join(part for part in (row.note, row.where) if part)
         table.add_row(row.name, row.published, row.measured, row.gap, formula.plain(note))
     console.print(table)
+
+
+def print_comparison(comparison: 'Comparison', console: 'Console') -> None:
+    """The answers, what is equal, and the tables of a comparison of variants."""
+    for line in comparison.answers:
+        console.print(_text(line, 'bold'))
+    for line in comparison.statements:
+        console.print(_text(f'- {line}'))
+    for table in comparison.tables:
+        print_table(table, console)
 
 
 def print_table(table: Table, console: 'Console') -> None:
@@ -97,7 +109,7 @@ def print_model_table(networks: Mapping[str, Sequence[Mapping[str, Any]]], conso
 
 
 def print_describe(results: Mapping[str, Any], console: 'Console') -> None:
-    """An experiment before or after it ran: aim, data, theory, model, settings and who chose them, published numbers."""
+    """An experiment before or after it ran: aim, data, theory, model, who chose which setting, published numbers."""
     _head(results, console)
     for title, rows in (('Data', summary.data_rows(results)),):
         _facts(title, rows, console)
@@ -156,9 +168,9 @@ def _table(columns: Sequence[tuple[str, str]], title: str = '') -> Any:
         def add_row(self, *cells: Any, **options: Any) -> None:
             super().add_row(*[_text(str(cell)) for cell in cells], **options)
 
-    table = PlainTable(box=box.SIMPLE_HEAD, title=title or None, title_justify='left', pad_edge=False)
+    table = PlainTable(box=box.SIMPLE_HEAD, title=title or None, title_justify='left', padding=(0, 1, 0, 0))
     for name, side in columns:
-        table.add_column(_text(name), justify='right' if side == '>' else 'left', overflow='fold')
+        table.add_column(_text(name), justify='right' if side == '>' else 'left', overflow='fold', no_wrap=side == '>')
     return table
 
 

@@ -12,7 +12,7 @@ BOUNDED = (
     'average_precision', 'map', 'top5', 'top_5', 'top5_accuracy', 'specificity', 'sensitivity', 'balanced_accuracy',
 )  # fmt: skip
 SMALLER_IS_BETTER = (
-    'loss', 'error', 'mse', 'rmse', 'mae', 'mape', 'smape', 'perplexity', 'fid', 'kl', 'nll', 'cross_entropy', 'distance',
+    'loss', 'error', 'mse', 'rmse', 'mae', 'mape', 'smape', 'perplexity', 'fid', 'kl', 'nll', 'cross_entropy',
 )  # fmt: skip
 LARGER_IS_BETTER = (*BOUNDED, 'r2', 'bleu', 'inception_score', 'psnr', 'ssim', 'explained_variance')
 UNITS = {'cross_entropy': 'nats', 'nll': 'nats', 'kl': 'nats'}
@@ -139,8 +139,20 @@ def config_value(value: Any) -> str:
         return 'none'
     if isinstance(value, float):
         return f'{value:g}'
-    if isinstance(value, list | tuple) and not value:
-        return 'none'
+    if isinstance(value, list | tuple):
+        return ', '.join(_entry(each) for each in value) if value else 'none'
+    return str(value)
+
+
+def _entry(value: Any) -> str:
+    """`('shift', {'pixels': 2})` -> `shift(pixels=2)`, as transforms are written in a configuration."""
+    if (
+        isinstance(value, list | tuple)
+        and len(value) == 2
+        and isinstance(value[0], str)
+        and isinstance(value[1], Mapping)
+    ):
+        return f'{value[0]}({", ".join(f"{name}={each}" for name, each in value[1].items())})'
     return str(value)
 
 
