@@ -36,11 +36,11 @@ class Generator(nn.Module):
 
         def up(features: int, strides: int) -> ConvTranspose:
             return ConvTranspose(
-                features, (5, 5), (strides, strides), 'SAME', use_bias=False, transpose_kernel=True, init='keras', dtype=self.dtype
+                features, (5, 5), (strides, strides), 'SAME', use_bias=False, transpose_kernel=True, init_scheme='keras', dtype=self.dtype
             )
 
         first = 4 * self.width
-        x = Dense(self.size * self.size * first, use_bias=False, init='keras', dtype=self.dtype)(noise)
+        x = Dense(self.size * self.size * first, use_bias=False, init_scheme='keras', dtype=self.dtype)(noise)
         x = normal(x).reshape(-1, self.size, self.size, first)
         x = normal(up(2 * self.width, 1)(x))
         x = normal(up(self.width, 2)(x))
@@ -60,7 +60,7 @@ class Discriminator(nn.Module):
     ) -> Float[Array, 'n']:
         x = images
         for features in (self.width, 2 * self.width):
-            x = Conv(features, (5, 5), (2, 2), 'SAME', init='keras', dtype=self.dtype)(x)
+            x = Conv(features, (5, 5), (2, 2), 'SAME', init_scheme='keras', dtype=self.dtype)(x)
             x = Dropout(self.dropout)(nn.leaky_relu(x, SLOPE), train)
-        logits = Dense(1, init='keras', dtype=self.dtype)(x.reshape(x.shape[0], -1))
+        logits = Dense(1, init_scheme='keras', dtype=self.dtype)(x.reshape(x.shape[0], -1))
         return logits[:, 0].astype(jnp.float32)

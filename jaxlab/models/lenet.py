@@ -27,16 +27,16 @@ def _pool(images: Array) -> Array:
 class LeNet(nn.Module):
     """Layer by layer. images: [N, H, W, C] float32 -> logits [N, classes].
 
-    `init` names the framework whose initial distribution is used ('torch': U(+-1/sqrt(fan_in)) for kernels and biases,
+    `init_scheme` names the framework whose initial distribution is used ('torch': U(+-1/sqrt(fan_in)) for kernels and biases,
     as in the trained run of E2; 'keras': Glorot uniform kernels, zero biases).
     """
 
     classes: int = 10
-    init: str = 'torch'
+    init_scheme: str = 'torch'
     dtype: Any = None
 
     def setup(self) -> None:
-        common: dict[str, Any] = {'init': self.init, 'dtype': self.dtype}
+        common: dict[str, Any] = {'init_scheme': self.init_scheme, 'dtype': self.dtype}
         self.conv1 = Conv(CONV[0], (5, 5), padding='SAME', **common)
         self.conv2 = Conv(CONV[1], (5, 5), padding='VALID', **common)
         self.dense1 = Dense(DENSE[0], **common)
@@ -60,29 +60,29 @@ class CompactLeNet(nn.Module):
     """The same network, its layers made where they are used."""
 
     classes: int = 10
-    init: str = 'torch'
+    init_scheme: str = 'torch'
 
     @nn.compact
     def __call__(
         self, images: Float[Array, 'n height width channels'], train: bool = False, weight: Array | None = None
     ) -> Float[Array, 'n classes']:
-        x = _pool(nn.relu(Conv(CONV[0], (5, 5), padding='SAME', init=self.init, name='conv1')(images)))
-        x = _pool(nn.relu(Conv(CONV[1], (5, 5), padding='VALID', init=self.init, name='conv2')(x)))
+        x = _pool(nn.relu(Conv(CONV[0], (5, 5), padding='SAME', init_scheme=self.init_scheme, name='conv1')(images)))
+        x = _pool(nn.relu(Conv(CONV[1], (5, 5), padding='VALID', init_scheme=self.init_scheme, name='conv2')(x)))
         x = x.reshape(x.shape[0], -1)
-        x = nn.relu(Dense(DENSE[0], init=self.init, name='dense1')(x))
-        x = nn.relu(Dense(DENSE[1], init=self.init, name='dense2')(x))
-        return Dense(self.classes, init=self.init, name='dense3')(x)
+        x = nn.relu(Dense(DENSE[0], init_scheme=self.init_scheme, name='dense1')(x))
+        x = nn.relu(Dense(DENSE[1], init_scheme=self.init_scheme, name='dense2')(x))
+        return Dense(self.classes, init_scheme=self.init_scheme, name='dense3')(x)
 
 
-def sequential_lenet(classes: int = 10, init: str = 'torch') -> nn.Sequential:
+def sequential_lenet(classes: int = 10, init_scheme: str = 'torch') -> nn.Sequential:
     """The same network as a list of layers; its parameters are named `layers_0`, `layers_3`, ... by their place."""
     return nn.Sequential([
-        Conv(CONV[0], (5, 5), padding='SAME', init=init), nn.relu, _pool,
-        Conv(CONV[1], (5, 5), padding='VALID', init=init), nn.relu, _pool,
+        Conv(CONV[0], (5, 5), padding='SAME', init_scheme=init_scheme), nn.relu, _pool,
+        Conv(CONV[1], (5, 5), padding='VALID', init_scheme=init_scheme), nn.relu, _pool,
         lambda x: x.reshape(x.shape[0], -1),
-        Dense(DENSE[0], init=init), nn.relu,
-        Dense(DENSE[1], init=init), nn.relu,
-        Dense(classes, init=init),
+        Dense(DENSE[0], init_scheme=init_scheme), nn.relu,
+        Dense(DENSE[1], init_scheme=init_scheme), nn.relu,
+        Dense(classes, init_scheme=init_scheme),
     ])  # fmt: skip
 
 

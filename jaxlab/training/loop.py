@@ -1,7 +1,6 @@
 """The training loop: epochs of compiled calls, evaluations, checkpoints, and everything that may end it."""
 
 import dataclasses
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -115,10 +114,8 @@ class Loop:
         indices = machine.feed.epoch(epoch - 1)
         blocks = self._blocks(indices, progress.step - first, end - first)
         for start, stop, examples, rows, offset in blocks:
-            begun = time.perf_counter()
             call = (start - offset, stop - offset, first + offset)
-            state, logs = machine.train(state, examples, rows, *call)
-            spent = time.perf_counter() - begun
+            state, logs, spent = machine.train(state, examples, rows, *call)
             machine.pace(stop - start, spent)
             self._keep_logs(progress, indices.shape[1], start, stop, logs, offset)
             self._check_finite(progress, first, start, stop)

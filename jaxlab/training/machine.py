@@ -89,15 +89,17 @@ class Machine:
         self.compile_seconds += time.perf_counter() - begun
         return state
 
-    def train(self, state: Any, examples: Any, rows: Any, start: int, stop: int, first_step: int) -> tuple[Any, Any]:
-        """One call; the state given is consumed. Logs as numpy arrays [replicas, steps, 2]."""
+    def train(self, state: Any, examples: Any, rows: Any, start: int, stop: int, first_step: int) -> tuple[Any, Any, float]:
+        """One call; the state given is consumed. (state, logs as numpy arrays [replicas, steps, 2], seconds)."""
         arguments = (state, examples, rows, self._seeds, *(np.int32(number) for number in (start, stop, first_step)))
         if self._train is None:
             begun = time.perf_counter()
             self._train = self.placement.compile(self.programs.train, arguments, donate=True)
             self.compile_seconds += time.perf_counter() - begun
+        begun = time.perf_counter()
         state, logs = self._train(*arguments)
-        return state, self.placement.host(logs)
+        logs = self.placement.host(logs)
+        return state, logs, time.perf_counter() - begun
 
     def pace(self, steps: int, seconds: float) -> None:
         """Adapts the number of updates a call to the time that the last one took."""
