@@ -93,8 +93,7 @@ class ConvTranspose(nn.Module):
         space = x.ndim - 2
         size = _each(self.kernel_size, space)
         channels = (self.features, x.shape[-1]) if self.transpose_kernel else (x.shape[-1], self.features)
-        transposed = not self.transpose_kernel
-        kernel_init = self.kernel_init or initializers.kernel_init(self.init_scheme, transposed)
+        kernel_init = self.kernel_init or initializers.kernel_init(self.init_scheme, not self.transpose_kernel)
         kernel = self.param('kernel', kernel_init, (*size, *channels))
         bias = None
         if self.use_bias:
