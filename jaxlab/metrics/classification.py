@@ -34,7 +34,7 @@ class Calibration(NamedTuple):
 
     confidence: np.ndarray
     accuracy: np.ndarray
-    count: np.ndarray
+    examples: np.ndarray
     error: float
 
 

@@ -15,6 +15,7 @@ STARTS = ('torch', 'keras', 'lecun', 'xavier', 'sklearn')
 class MLP(nn.Module):
     """Flatten, then per hidden layer Dense, BatchNorm (if asked), activation, Dropout; last a Dense to the logits.
 
+    BatchNorm keeps its statistics as PyTorch does (0.9 of the old value, unbiased variance).
     init_scheme: 'torch', 'keras' or 'lecun' as in `jaxlab.layers.initializers`; 'xavier' (B01: Glorot-uniform kernels,
     biases as in PyTorch); 'sklearn' (A04: kernels AND biases Glorot-uniform, U(+-sqrt(6 / (fan_in + fan_out)))).
     """
@@ -42,15 +43,12 @@ class MLP(nn.Module):
 
     def _dense(self, features: int, inputs: int, name: str) -> Dense:
         if self.init_scheme not in STARTS:
-            raise UserError(f'unknown model.init_scheme {self.init_scheme!r}; {closest(self.init, STARTS)}')
+            raise UserError(f'unknown model.init_scheme {self.init_scheme!r}; {closest(self.init_scheme, STARTS)}')
         if self.init_scheme in ('torch', 'keras', 'lecun'):
             return Dense(features, dtype=self.dtype, init_scheme=self.init_scheme, name=name)
-        bias = (
-            uniform(glorot_bound(inputs, features))
-            if self.init_scheme == 'sklearn'
-            else initializers.torch_bias(inputs)
-        )
-        kernel = initializers.glorot_uniform()
+        kernel, bias = initializers.glorot_uniform(), initializers.torch_bias(inputs)
+        if self.init_scheme == 'sklearn':
+            bias = uniform(glorot_bound(inputs, features))
         return Dense(features, dtype=self.dtype, kernel_init=kernel, bias_init=bias, name=name)
 
 

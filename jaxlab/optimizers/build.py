@@ -82,8 +82,9 @@ def build_optimizer(block: Mapping, steps_per_epoch: int, total_steps: int) -> o
     labels = grouping.labeller(tuple(pattern for pattern, _ in patterns))
     each = {grouping.REST: rest}
     for pattern, overrides in patterns:
-        frozen = overrides is None
-        each[pattern] = rules.frozen() if frozen else _one_group(_merge(block, overrides), steps_per_epoch, total_steps)
+        each[pattern] = rules.frozen()
+        if overrides is not None:
+            each[pattern] = _one_group(_merge(block, overrides), steps_per_epoch, total_steps)
     if clip:
         # Frozen parts must not count in the norm that is clipped.
         ignored = {pattern for pattern, overrides in patterns if overrides is None}
@@ -115,7 +116,7 @@ def _merge(block: dict, overrides: dict) -> dict:
 
 def _patterns(groups: Any) -> list[tuple[str, dict | None]]:
     """`((pattern, overrides), ...)`, overrides None where the group is frozen."""
-    found = []
+    found: list[tuple[str, dict | None]] = []
     for entry in groups:
         if not isinstance(entry, (tuple, list)) or len(entry) != 2:
             raise UserError(f"optimizer.groups: {entry!r} is not a pair; valid: ('Dense_0', {{...}}) or (.., 'freeze')")

@@ -17,7 +17,7 @@ Options = dict[str, Any]
 
 
 class MomentsState(NamedTuple):
-    count: jax.Array  # int32 scalar, steps taken
+    steps: jax.Array  # int32 scalar, taken so far
     mean: Any  # tree like the parameters
     square: Any
 
@@ -52,15 +52,15 @@ def _adam_keras(b1: float, b2: float, eps: float) -> optax.GradientTransformatio
 
     def update(grads, state, params=None):
         del params
-        count = optax.safe_increment(state.count)
+        steps = optax.safe_increment(state.steps)
         mean = jax.tree.map(lambda m, g: b1 * m + (1 - b1) * g, state.mean, grads)
         square = jax.tree.map(lambda v, g: b2 * v + (1 - b2) * g * g, state.square, grads)
 
         def direction(m, v):
-            correction = jnp.sqrt(1 - jnp.asarray(b2, m.dtype) ** count) / (1 - jnp.asarray(b1, m.dtype) ** count)
+            correction = jnp.sqrt(1 - jnp.asarray(b2, m.dtype) ** steps) / (1 - jnp.asarray(b1, m.dtype) ** steps)
             return correction * m / (jnp.sqrt(v) + eps)
 
-        return jax.tree.map(direction, mean, square), MomentsState(count, mean, square)
+        return jax.tree.map(direction, mean, square), MomentsState(steps, mean, square)
 
     return optax.GradientTransformation(init, update)
 

@@ -48,7 +48,10 @@ def rsqrt(timescale: int) -> Schedule:
 
 def piecewise(boundaries: tuple[int, ...], decay_rate: float | None = None, factors: tuple | None = None) -> Schedule:
     """`decay_rate ^ (boundaries passed)`, or `factors[boundaries passed]`; a boundary is passed at its own step."""
-    table = jnp.asarray(factors if factors is not None else [decay_rate**i for i in range(len(boundaries) + 1)], float)
+    if factors is None:
+        assert decay_rate is not None  # `_checked` saw to it
+        factors = tuple(decay_rate**i for i in range(len(boundaries) + 1))
+    table = jnp.asarray(factors, float)
     edges = jnp.asarray(boundaries)
     return lambda step: table[jnp.sum(step >= edges)]
 

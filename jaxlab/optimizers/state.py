@@ -41,7 +41,7 @@ class TrainState(train_state.TrainState):
         found = {'params': self.params if params is None else params}
         return found | {'batch_stats': self.batch_stats} if self.batch_stats else found
 
-    def apply_gradients(self, grads: Any, updates: dict | None = None) -> 'TrainState':
+    def apply_gradients(self, grads: Any, updates: dict | None = None) -> 'TrainState':  # type: ignore[override]
         """One update. grads: this device's share of the gradient (the whole of it on one device or under `jit`).
 
         updates: the mutated collections that `module.apply(..., mutable=['batch_stats'])` returned.
