@@ -85,3 +85,26 @@ def mistake_bound(weights: Numbers, inputs: Numbers) -> float:
     rows = _augmented(inputs, len(np.asarray(weights)))
     gamma = margin(weights, inputs)
     return float(np.max(np.sum(rows**2, axis=1)) / gamma**2) if gamma > 0 else float('inf')
+
+
+def line(weights: Numbers, level: float, x_range: tuple[float, float], y_range: tuple[float, float]
+         ) -> Float[np.ndarray, 'M 2'] | None:
+    """The part of w0 + w1 x + w2 y = level inside the box: its two ends, or None where there is no line in it.
+
+    Holds for a vertical line (w2 = 0, where solving for y divides by zero) and for zero weights (no line at all).
+    """
+    w0, w1, w2 = (float(w) for w in np.asarray(weights, np.float64))
+    if not np.all(np.isfinite([w0, w1, w2])) or (w1 == 0.0 and w2 == 0.0):
+        return None
+    # a point of the line and its direction, then both clipped by the four sides of the box
+    foot = (level - w0) * np.array([w1, w2]) / (w1**2 + w2**2)
+    direction = np.array([-w2, w1]) / np.hypot(w1, w2)
+    first, last = -np.inf, np.inf
+    for axis, (low, high) in enumerate((x_range, y_range)):
+        if direction[axis] == 0.0:
+            if not low <= foot[axis] <= high:
+                return None
+            continue
+        ends = sorted(((low - foot[axis]) / direction[axis], (high - foot[axis]) / direction[axis]))
+        first, last = max(first, ends[0]), min(last, ends[1])
+    return np.stack([foot + first * direction, foot + last * direction]) if first < last else None
