@@ -43,7 +43,7 @@ class Split:
     def read(self, indices: Sequence[int] | np.ndarray) -> Arrays:
         """The examples at these positions [n] of the split, in this order: name -> [n, ...]."""
         indices = np.asarray(indices, np.int64)
-        if indices.size and not (0 <= indices.min() and indices.max() < self.size):
+        if indices.size and (indices.min() < 0 or indices.max() >= self.size):
             raise IndexError(f'index outside a split of {self.size} examples')
         if self.arrays is not None:
             return {name: values[indices] for name, values in self.arrays.items()}

@@ -15,7 +15,7 @@ NAMES = tuple(str(digit) for digit in range(10))
 
 
 def bicubic_matrix(size: int, new_size: int) -> np.ndarray:
-    """[new_size, size] float64: interpolation along one axis (Keys's kernel, a = -1/2, half-pixel centres, edges held)."""
+    """[new_size, size] float64: interpolation along one axis (Keys's kernel, a = -1/2; half-pixel centres)."""
     centres = (np.arange(new_size) + 0.5) * size / new_size - 0.5
     matrix = np.zeros((new_size, size))
     for tap in range(-1, 3):

@@ -86,15 +86,15 @@ def read_folder(request: Request) -> Raw:
 
 def _decoding(request: Request, options: dict[str, Any], default_size: int) -> images.Decoding:
     size = options['image_size'] or default_size
-    size = (size, size) if isinstance(size, int) else tuple(size)
+    size = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
     if len(size) != 2 or not all(isinstance(side, int) and 1 <= side <= 4096 for side in size):
-        raise UserError(f'data.options.image_size={options["image_size"]!r} of {request.name}; valid: 1 to 4096 pixels, '
-                        'one number or (height, width)')
+        raise UserError(f'data.options.image_size={options["image_size"]!r} of {request.name}; valid: 1 to 4096 '
+                        'pixels, one number or (height, width)')
     lookup({'nearest': 0, 'bilinear': 0}, options['resample'], 'resample')
     shorter = options['shorter_side']
     if shorter and shorter < max(size):
-        raise UserError(f'data.options.shorter_side={shorter} is less than image_size={max(size)}; valid: 0 or more than '
-                        'the image')
+        raise UserError(f'data.options.shorter_side={shorter} is less than image_size={max(size)}; valid: 0, or no '
+                        'less than that')
     return images.Decoding(size, options['resample'], shorter, bool(options['grey']), options['max_pixels'])
 
 
@@ -117,7 +117,8 @@ def _known_files(request: Request, known: Known, how: images.Decoding, memory_li
 def _known_listing(request: Request, root: Path, known: Known, how: images.Decoding, memory_limit: int) -> Raw:
     listing = images.scan(root, _classified)
     if listing is None:
-        raise UserError(f'{str(root)!r} has no images of {request.name}; valid: class folders or files named CLASS.NUMBER')
+        raise UserError(f'{str(root)!r} has no images of {request.name}; valid: class folders, or files named '
+                        'CLASS.NUMBER')
     if not _same_classes(listing.class_names, known.class_names):
         raise UserError(f'{str(root)!r} has the classes {", ".join(listing.class_names[:20])}; {request.name} has '
                         f'{", ".join(known.class_names)}')
@@ -190,7 +191,7 @@ def _decoded(paths: list[Path], how: images.Decoding) -> tuple[Arrays, dict[str,
 
 
 def _examined(paths: list[Path], how: images.Decoding) -> tuple[Arrays, dict[str, str]]:
-    """As `_decoded`, without keeping the images: every file is decoded once, so that none fails in the middle of a run."""
+    """As `_decoded`, keeping no images: every file is decoded once now, so that none fails in the middle of a run."""
     bad = {}
     for start in range(0, len(paths), 256):
         found = images.decode_all(paths[start : start + 256], how)[1]

@@ -4,7 +4,7 @@ import numpy as np
 
 from jaxlab.data.dataset import Raw, in_memory
 from jaxlab.data.sources import Request, check_options, checksum, choose
-from jaxlab.errors import UserError, lookup
+from jaxlab.errors import lookup
 
 TRUTH = {  # outputs for the inputs 00, 01, 10, 11
     'and': (0, 0, 0, 1),
@@ -42,9 +42,3 @@ def _read(gate: str, coding: str) -> Raw:
         checksum=checksum(arrays),
         notes=('The four rows are the whole domain: there is nothing left to hold out.',),
     )
-
-
-def refuse_split(settings: dict) -> None:
-    """A truth table is not divided."""
-    if settings['validation_fraction'] or settings['split'] != 'official':
-        raise UserError("data 'gates' has four rows and no split; leave validation_fraction 0 and split 'official'")

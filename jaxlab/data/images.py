@@ -74,8 +74,9 @@ def _natural(path: Path) -> tuple[int, str]:
 
 
 def scan(root: Path, classify: Callable[[Path], dict[str, list[Path]]] = classified) -> Listing | None:
-    """The images below `root` with their classes; parts 'train' and 'test' (and 'validation') or 'all'. None: no images.
+    """The images below `root` with their classes; parts 'train' and 'test' (and 'validation'), or 'all'.
 
+    None where there are no images.
     A folder 'val' without a 'test' beside it is the test part (and a note says so).
     """
     folders = {role: root / name for role, names in ROLES.items() for name in names if (root / name).is_dir()}

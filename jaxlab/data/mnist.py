@@ -36,9 +36,8 @@ def read(request: Request) -> Raw:
     """MNIST or Fashion-MNIST, by `request.name`."""
     check_options(request, {})
     readers = {'tfds': _tfds, 'files': _files, 'embedded': digits.read}
-    folder = request.name
-    return choose(request, readers, f'put its four idx files (.gz or not) into DATA_DIR/{folder}, prepare it with tfds, or use '
-                  'embedded')
+    how = f'put its four idx files (.gz or not) into DATA_DIR/{request.name}, prepare it with tfds, or use embedded'
+    return choose(request, readers, how)
 
 
 def assemble(request: Request, source: str, parts: dict[str, Arrays], notes: tuple[str, ...] = ()) -> Raw:

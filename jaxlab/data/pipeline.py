@@ -1,7 +1,6 @@
 """From a source's parts to a `Dataset`: splits, limits, the disjointness check and the functions on the device."""
 
 import hashlib
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,7 +22,9 @@ def make_splits(raw: Raw, settings: Mapping[str, Any]) -> dict[str, Split]:
         raise UserError(f'unknown data.split {rule!r}; {closest(rule, SPLIT_RULES)}')
     # A source without an official split is always divided class by class.
     stratify = settings['stratify'] or 'all' in raw.parts
-    if 'all' in raw.parts or (rule == 'pooled' and len(raw.parts) > 1):
+    if set(raw.parts) == {'train'} and (rule == 'pooled' or settings['validation_fraction']):
+        raise UserError("data: this set is whole and has no split; leave split 'official' and validation_fraction 0")
+    if 'all' in raw.parts or rule == 'pooled':
         whole = pool(list(raw.parts.values()))
         rest, test = _divide(whole, settings['test_fraction'], seed, stratify, 'test_fraction')
         parts = {'train': rest, 'test': test}
@@ -114,7 +115,7 @@ def scaler(scale: tuple[float, float], mean: tuple[float, ...] = (), std: tuple[
            ) -> Callable[[Batch], Batch]:
     """`prepare` of images: uint8 0..255 -> float32 low..high, then (x - mean) / std a channel where those are given."""
     low, high = scale
-    # Written as (x - offset) / divisor: exact at both ends, and equal to x / 255 and (x - 127.5) / 127.5 to the last bit.
+    # Written as (x - offset) / divisor: exact at both ends, symmetric about the middle.
     divisor = jnp.float32(255 / (high - low))
     offset = jnp.float32(-low * 255 / (high - low))
 
@@ -140,13 +141,11 @@ def value_range(scale: tuple[float, float], mean: tuple[float, ...] = (), std: t
     return black, white
 
 
-def check_number(field: str, value: Any, low: float, high: float = math.inf, whole: bool = False,
-                 open_end: bool = False) -> Any:
-    """A number within [low, high] (or [low, high) with `open_end`), or a `UserError` that names the field."""
-    kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
-    right = isinstance(value, kinds) and not isinstance(value, bool) and low <= value <= high
-    if not right or (open_end and value == high):
-        kind = 'whole number' if whole else 'number'
-        above = '' if math.isinf(high) else f' and {"below" if open_end else "at most"} {high:g}'
-        raise UserError(f'data.{field}={value!r}; valid: a {kind} of at least {low:g}{above}')
-    return value
+def check_channels(example: Mapping[str, np.ndarray], mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+    """Refuses a mean or deviation that does not fit the images."""
+    for field, values in (('mean', mean), ('std', std)):
+        if values and 'image' not in example:
+            raise UserError(f'data.options.{field} scales images; this data set has none')
+        if values and len(values) != example['image'].shape[-1]:
+            channels = example['image'].shape[-1]
+            raise UserError(f'data.options.{field}={values}; valid: {channels} number(s), one a channel')

@@ -52,7 +52,10 @@ def render(count: int, classes: int, size: tuple[int, int], seed: int) -> Arrays
 def _draw(labels: np.ndarray, size: tuple[int, int], generator: np.random.Generator) -> np.ndarray:
     """[N, H, W, 3] uint8."""
     count = len(labels)
-    draw = lambda low, high, *shape: generator.uniform(low, high, (count, *shape)).astype(np.float32)  # noqa: E731
+
+    def draw(low: float, high: float, *shape: int) -> np.ndarray:
+        return generator.uniform(low, high, (count, *shape)).astype(np.float32)
+
     y, x = np.meshgrid(*(np.linspace(-1, 1, side, dtype=np.float32) for side in size), indexing='ij')
     angle, radius = draw(-0.4, 0.4, 1, 1), draw(0.4, 0.7, 1, 1)
     u, v = x - draw(-0.25, 0.25, 1, 1), y - draw(-0.25, 0.25, 1, 1)

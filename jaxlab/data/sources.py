@@ -67,8 +67,8 @@ def choose(request: Request, readers: Mapping[str, Reader], how_to_get: str) -> 
         if raw is not None:
             return _tell_absence(request, raw)
     looked = f'in {str(request.data_dir)!r}' if request.data_dir else f'nowhere: no data_dir and no {DATA_DIR_VARIABLE}'
-    raise UserError(f'{request.name} is not there as {" or ".join(s for s in wanted if s in readers)} (looked {looked}); '
-                    f'{how_to_get}')
+    tried = ' or '.join(source for source in wanted if source in readers)
+    raise UserError(f'{request.name} is not there as {tried} (looked {looked}); {how_to_get}')
 
 
 def _tell_absence(request: Request, raw: Raw) -> Raw:

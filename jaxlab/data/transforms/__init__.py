@@ -31,7 +31,8 @@ TRANSFORMS = {
 }
 
 
-def compose(transforms: Sequence[Any], context: Context, example: Mapping[str, Any]) -> Callable[[Batch, jax.Array], Batch]:
+def compose(transforms: Sequence[Any], context: Context, example: Mapping[str, Any]
+            ) -> Callable[[Batch, jax.Array], Batch]:
     """`augment(batch, key)`: the transforms in order, the i-th with fold_in(key, i); the identity where there are none.
 
     transforms: (name, {arguments}) or just a name each. example: one prepared batch (shapes and dtypes) with which all

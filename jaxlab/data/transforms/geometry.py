@@ -2,7 +2,7 @@
 
 A geometric transform is a matrix [N, 2, 3] that maps output to input coordinates (row, column) in pixels:
 input = A @ output + b. Pixel centres lie at whole numbers, so the centre of the image is (H - 1) / 2, (W - 1) / 2.
-Boxes [N, M, 4] are (top, left, bottom, right) in fractions of height and width; rows of zeros are padding and stay zero.
+Boxes [N, M, 4] are (top, left, bottom, right) in fractions of height and width; zeros are padding and stay zero.
 Masks [N, H, W] or [N, H, W, 1] are moved without interpolation.
 """
 
@@ -74,7 +74,7 @@ def affine(batch: Batch, key: jax.Array, context: Context, *, rotation: float = 
            keep_aspect: bool = False) -> Batch:
     """Rotation, shift, shear, zoom (and flip) in one interpolation, as Keras's ImageDataGenerator composes them.
 
-    rotation, shear: degrees, drawn from -value to value; shift: fraction of (height, width); zoom: 1 - zoom to 1 + zoom.
+    rotation, shear: degrees, from -value to value; shift: fraction of (height, width); zoom: 1 - zoom to 1 + zoom.
     Matrix (output to input): C R(theta) T S Z C^-1 about the centre C.
     """
     image = image_of(batch)
@@ -83,17 +83,20 @@ def affine(batch: Batch, key: jax.Array, context: Context, *, rotation: float = 
     slant = number('affine', 'shear', shear, 0, 80)
     factor = number('affine', 'zoom', zoom, 0, 0.95)
     reach = pair('affine', 'shift', shift, 0, 1)
-    high = jnp.array([turn, reach[0] * height, reach[1] * width, slant, factor, factor])
-    draw = uniform(key, count, -high, high, draws=6)
+    high = jnp.array([turn, reach[0] * height, reach[1] * width, slant, factor, factor, 1])
+    draw = uniform(key, count, -high, high, draws=7)
     scale = 1 + jnp.stack([draw[:, 4], draw[:, 4 if keep_aspect else 5]], axis=1)
     matrix = affine_matrix((height, width), jnp.deg2rad(draw[:, 0]), draw[:, 1:3], jnp.deg2rad(draw[:, 3]), scale)
-    batch = warped(batch, matrix, fill, context)
-    return flip(batch, jax.random.fold_in(key, count + 1), context) if horizontal_flip else batch
+    if horizontal_flip:
+        mirrored = draw[:, 6] < 0
+        # Output column c reads where column (width - 1 - c) read: folded into the matrix, so that it costs nothing.
+        matrix = jnp.where(mirrored[:, None, None], _mirrored(matrix, width), matrix)
+    return warped(batch, matrix, fill, context)
 
 
 def resized_crop(batch: Batch, key: jax.Array, context: Context, *, scale: tuple[float, float] = (0.08, 1.0),
                  ratio: tuple[float, float] = (3 / 4, 4 / 3)) -> Batch:
-    """Cuts out a part of the area (`scale`) with a random aspect ratio (width / height) and enlarges it to the old size.
+    """Cuts out a part of the area (`scale`) with a random ratio of width to height and enlarges it to the old size.
 
     Source: C. Szegedy et al., "Going deeper with convolutions", arXiv 1409.4842. Sides longer than the image are cut
     to it, where torchvision draws again.
@@ -126,6 +129,12 @@ def affine_matrix(size: tuple[int, int], theta: jax.Array, shift: jax.Array, she
     centre = (jnp.array(size, jnp.float32) - 1) / 2
     offset = centre + _product(turn, shift[:, :, None])[..., 0] - (linear * centre).sum(-1)
     return jnp.concatenate([linear, offset[..., None]], -1)
+
+
+def _mirrored(matrix: jax.Array, width: int) -> jax.Array:
+    """The matrix after a mirroring of the output's columns."""
+    column = matrix[:, :, 1]
+    return jnp.stack([matrix[:, :, 0], -column, matrix[:, :, 2] + (width - 1) * column], axis=-1)
 
 
 def _product(a: jax.Array, b: jax.Array) -> jax.Array:
@@ -167,7 +176,8 @@ def warped(batch: Batch, matrix: jax.Array, fill: str, context: Context) -> Batc
     """Moves by any matrix: images with bilinear interpolation, masks to the nearest pixel."""
     def move(values: jax.Array, is_mask: bool) -> jax.Array:
         black = jnp.float32(0) if is_mask else context.black(values)
-        return warp(values, matrix, fill, black, nearest=is_mask)
+        # Without the barrier XLA merges the gathers into the next step and computes them several times over.
+        return jax.lax.optimization_barrier(warp(values, matrix, fill, black, nearest=is_mask))
 
     return moved(batch, matrix, move)
 
@@ -188,7 +198,8 @@ def warp(values: jax.Array, matrix: jax.Array, fill: str, black: jax.Array, near
     lookup(dict.fromkeys(FILLS), fill, 'fill')
     count, height, width = values.shape[:3]
     flat = values.reshape(count, height * width, -1)
-    row, column = jnp.meshgrid(jnp.arange(height, dtype=jnp.float32), jnp.arange(width, dtype=jnp.float32), indexing='ij')
+    axes = (jnp.arange(size, dtype=jnp.float32) for size in (height, width))
+    row, column = jnp.meshgrid(*axes, indexing='ij')
     place = (matrix[:, :, 0, None, None] * row + matrix[:, :, 1, None, None] * column + matrix[:, :, 2, None, None])
     place = place.reshape(count, 2, -1)
     if fill != 'constant':
@@ -215,8 +226,8 @@ def moved_boxes(boxes: jax.Array, matrix: jax.Array, size: tuple[int, int]) -> j
     """[N, M, 4] fractions: the box around the moved corners, cut to the image; zeros where nothing of it is left."""
     extent = jnp.array(size, jnp.float32)
     top, left, bottom, right = jnp.moveaxis(boxes, -1, 0)
-    corners = jnp.stack([jnp.stack(corner, -1) for corner in ((top, left), (top, right), (bottom, left), (bottom, right))], 2)
-    relative = corners * extent - 0.5 - matrix[:, None, None, :, 2]
+    corners = [jnp.stack(corner, -1) for corner in ((top, left), (top, right), (bottom, left), (bottom, right))]
+    relative = jnp.stack(corners, 2) * extent - 0.5 - matrix[:, None, None, :, 2]
     (a, b), (c, d) = ((matrix[:, i, j, None, None] for j in (0, 1)) for i in (0, 1))
     y, x = relative[..., 0], relative[..., 1]
     out = jnp.stack([d * y - b * x, a * x - c * y], -1) / (a * d - b * c)[..., None]
