@@ -38,7 +38,10 @@ def main(words: Sequence[str] | None = None) -> int:
 def _run(asked: arguments.Arguments, words: Sequence[str]) -> int:
     path, profile = configfile.split_profile(asked.config)
     changes = configfile.parse_overrides(asked.overrides)
-    config = configfile.apply(configfile.load(path, profile), changes, 'command line')
+    plain = configfile.load(path, profile)
+    config = configfile.apply(plain, changes, 'command line')
+    cut = configfile.differing(plain, configfile.load(path, 'full')) if profile != 'full' else []
+    chosen = dict.fromkeys(cut, 'profile') | dict.fromkeys(changes, 'command line')
     workdir = _workdir(asked, config)
 
     from jaxlab.training import runtime  # from here on jax is needed
@@ -55,7 +58,7 @@ def _run(asked: arguments.Arguments, words: Sequence[str]) -> int:
 
         prepare_tfds(config.data.name, asked.data_dir)
     command = 'python -m launch ' + shlex.join(words)
-    prepared = experiment.prepare(config, asked.data_dir, dict.fromkeys(changes, 'command line'), command)
+    prepared = experiment.prepare(config, asked.data_dir, chosen, command)
     try:
         result = _act(asked, prepared, workdir, watcher)
     except Interrupted as stop:

@@ -153,11 +153,19 @@ def _paths(config: Any, prefix: str = '') -> list[str]:
     return found
 
 
-def origin(config: Any, default: Any, path: str, chosen: Mapping[str, str]) -> str:
-    """Who chose a field: 'command line', 'stand-in data', 'profile', 'experiment' or 'default'."""
-    if path in chosen:
-        return chosen[path]
-    return 'default' if _current(config, path) == _current(default, path) else 'experiment'
+def differing(config: common.Config, other: common.Config) -> list[str]:
+    """Dotted paths of the fields in which two configs differ."""
+    mine, theirs = _flat(config.to_dict()), _flat(other.to_dict())
+    return sorted(path for path in mine if path not in theirs or mine[path] != theirs[path])
+
+
+def _flat(block: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in block.items():
+        path = f'{prefix}{name}'
+        nested = isinstance(value, Mapping) and value
+        found |= _flat(value, f'{path}.') if nested else {path: value}
+    return found
 
 
 def main_folder() -> Path:

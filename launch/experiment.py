@@ -21,6 +21,8 @@ from jaxlab.training.machine import check_sizes
 from launch import configfile
 from launch.progress import Watcher
 
+UNLISTED = ('published', 'theory', 'limits', 'aim', 'spec', 'stand_in', 'variants', 'name', 'profile')  # shown elsewhere
+
 
 @dataclasses.dataclass(frozen=True)
 class Prepared:
@@ -157,10 +159,11 @@ def facts(prepared: Prepared) -> dict[str, Any]:
     """What is known before a step is made: the experiment, its data, every field and who chose it, the machine."""
     config, data = prepared.config, prepared.data
     default = common.experiment(config.name, task=config.task.name, data=config.data.name)
+    chosen = dict.fromkeys(configfile.differing(config, default), 'experiment') | dict(prepared.chosen)
     rows = [
-        (path, value if isinstance(value, str | int | float | bool) else str(value), configfile.origin(config, default, path, prepared.chosen))
+        (path, value if isinstance(value, str | int | float | bool) else str(value), chosen.get(path, 'default'))
         for path, value in sorted(flat(config.to_dict()).items())
-        if not path.startswith(('published', 'theory', 'limits', 'aim', 'spec', 'stand_in', 'variants'))
+        if not path.startswith(UNLISTED)
     ]
     return {
         'name': config.name,

@@ -5,6 +5,7 @@ gradients from these same passes, then both updates.
 """
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -158,7 +159,11 @@ class Gan:
         return Report(tuple(figures), metrics, tuple(remarks))
 
     def _some(self, state: State, key: jax.Array, count: int) -> np.ndarray:
-        return generated.in_blocks(jax.jit(lambda k: self.sample(state, k, generated.BLOCK)), key, count)
+        return generated.in_blocks(lambda k: self._draw(state, k), key, count)
+
+    @functools.cached_property
+    def _draw(self) -> Any:
+        return jax.jit(lambda state, key: self.sample(state, key, generated.BLOCK))
 
     def _interpolation(self, record: Record) -> Images:
         """Straight lines in the latent space between pairs of noise vectors."""
@@ -167,6 +172,6 @@ class Gan:
         share = jnp.linspace(0.0, 1.0, columns)[None, :, None]
         noise = ((1 - share) * ends[0] + share * ends[1]).reshape(rows * columns, self.latent)
         low, high = self.scale
-        images = np.clip((np.asarray(self.generate(record.states[0], noise)) - low) / (high - low), 0, 1)
+        images = np.clip((np.asarray(jax.jit(self.generate)(record.states[0], noise)) - low) / (high - low), 0, 1)
         note = 'each row goes straight from one noise vector (left) to another (right); first replica'
         return Images('latent_interpolation', 'Between two noise vectors', note, images, columns=columns)

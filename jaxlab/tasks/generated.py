@@ -106,13 +106,13 @@ def _looker(scorer: Needed) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarr
     low, high = scorer.task.scale
 
     @jax.jit
-    def look(images: jax.Array) -> tuple[Any, Any]:
+    def look(state: Any, images: jax.Array) -> tuple[Any, Any]:
         scaled = images * (high - low) + low
-        return scorer.task.embed(scorer.state, scaled), scorer.task.predict(scorer.state, scaled)
+        return scorer.task.embed(state, scaled), scorer.task.predict(state, scaled)
 
     def all_of(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         padded = np.concatenate([images, np.zeros((-len(images) % BLOCK, *images.shape[1:]), images.dtype)])
-        parts = [look(jnp.asarray(padded[at : at + BLOCK])) for at in range(0, len(padded), BLOCK)]
+        parts = [look(scorer.state, jnp.asarray(padded[at : at + BLOCK])) for at in range(0, len(padded), BLOCK)]
         features = np.concatenate([np.asarray(part[0]) for part in parts])[: len(images)]
         return features.astype(np.float64), np.concatenate([np.asarray(part[1]) for part in parts])[: len(images)]
 
