@@ -68,26 +68,39 @@ def optimizer_fields() -> tuple[str, ...]:
     return tuple(dict.fromkeys([*COMMON, *own, *WHOLE]))
 
 
-def build_optimizer(block: Mapping, steps_per_epoch: int, total_steps: int) -> optax.GradientTransformation:
+def build_optimizer(
+    block: Mapping, steps_per_epoch: int, total_steps: int, where: str = 'optimizer'
+) -> optax.GradientTransformation:
     """block: `config.optimizer` or one network's block of it; `plateau` in it is the engine's (`Plateau`).
 
-    Build it once a run: a second object of equal content would compile everything again.
+    `where` is the block's place in the config, for error messages ('optimizer.generator'). Build it once a run: a
+    second object of equal content would compile everything again.
     """
+    try:
+        return _build(block, steps_per_epoch, total_steps, where)
+    except UserError as error:  # every message below starts with the place 'optimizer'
+        raise UserError(str(error).replace('optimizer', f'config.{where}', 1)) from None
+
+
+def _build(block: Mapping, steps_per_epoch: int, total_steps: int, where: str) -> optax.GradientTransformation:
     block = as_dict(block)
     patterns = _patterns(block.get('groups') or ())
     clip = _clip(block)
     rest = _one_group(_without_whole(block), steps_per_epoch, total_steps)
     if not patterns:
         return optax.chain(*clip, rest)
-    labels = grouping.labeller(tuple(pattern for pattern, _ in patterns))
+    labels = grouping.labeller(tuple(pattern for pattern, _ in patterns), f'config.{where}.groups')
     each = {grouping.REST: rest}
-    for pattern, overrides in patterns:
-        each[pattern] = rules.frozen()
-        if overrides is not None:
-            each[pattern] = _one_group(_merge(block, overrides), steps_per_epoch, total_steps)
+    ignored = set()
+    for i, (_, overrides) in enumerate(patterns):
+        name = grouping.group_name(i)
+        if overrides is None:
+            each[name] = rules.frozen()
+            ignored.add(name)
+        else:
+            each[name] = _one_group(_merge(block, overrides), steps_per_epoch, total_steps)
     if clip:
         # Frozen parts must not count in the norm that is clipped.
-        ignored = {pattern for pattern, overrides in patterns if overrides is None}
         mask = lambda params: jax.tree.map(lambda label: label in ignored, labels(params))
         clip = [optax.masked(optax.set_to_zero(), mask), *clip]
     return optax.chain(*clip, optax.multi_transform(each, labels))

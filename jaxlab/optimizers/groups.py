@@ -35,23 +35,29 @@ def kernels(params: Any) -> Any:
 MASKS: dict[str, Callable | None] = {'all': None, 'kernels': kernels}
 
 
-def labeller(patterns: tuple[str, ...]) -> Callable[[Any], Any]:
-    """A function from parameters to labels: the first pattern that `re.search` finds in the path, or `REST`.
+def group_name(number: int) -> str:
+    """A group's label. Not its pattern: labels become names in a checkpoint, where a slash would be a folder."""
+    return f'group_{number}'
 
-    It refuses a pattern that no parameter belongs to: a misspelt layer that goes on training is noticed by nobody.
+
+def labeller(patterns: tuple[str, ...], where: str) -> Callable[[Any], Any]:
+    """A function from parameters to labels: that of the first pattern that `re.search` finds in the path, or `REST`.
+
+    It refuses a pattern that no parameter belongs to, with an error that starts with `where`: nobody would notice a
+    layer that goes on training because its name is misspelt.
     """
-    compiled = [(pattern, _compile(pattern)) for pattern in patterns]
+    compiled = [_compile(pattern) for pattern in patterns]
 
     def label(path: tuple, _: Any) -> str:
         name = path_name(path)
-        return next((pattern for pattern, regex in compiled if regex.search(name)), REST)
+        return next((group_name(i) for i, regex in enumerate(compiled) if regex.search(name)), REST)
 
     def labels(params: Any) -> Any:
         found = jax.tree_util.tree_map_with_path(label, params)
         used = set(jax.tree.leaves(found))
-        for pattern in patterns:
-            if pattern not in used:
-                raise UserError(_unused(pattern, paths(params)))
+        for i, pattern in enumerate(patterns):
+            if group_name(i) not in used:
+                raise UserError(f'{where}: {_unused(pattern, paths(params))}')
         return found
 
     return labels
@@ -66,6 +72,6 @@ def _compile(pattern: str) -> re.Pattern:
 
 def _unused(pattern: str, names: list[str]) -> str:
     if any(re.search(pattern, name) for name in names):
-        return f'optimizer.groups: all that {pattern!r} matches is taken by an earlier pattern; valid: put it first'
+        return f'all that {pattern!r} matches is taken by an earlier pattern; valid: put it first'
     shown = ', '.join(names[:40]) + (f' and {len(names) - 40} more' if len(names) > 40 else '')
-    return f'optimizer.groups: {pattern!r} matches no parameter; valid paths: {shown}'
+    return f'{pattern!r} matches no parameter; valid paths: {shown}'

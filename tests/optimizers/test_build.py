@@ -185,3 +185,14 @@ def test_wrong_blocks_are_one_clear_line(params, block, words):
         build_optimizer({'learning_rate': 0.1} | block, 10, 100).init(params)
     assert words in str(error.value)
     assert '\n' not in str(error.value)
+    assert 'config.optimizer' in str(error.value)
+
+
+def test_errors_name_the_networks_block(params):
+    with pytest.raises(UserError, match=r'config\.optimizer\.generator\.b1 is unknown'):
+        build_optimizer({'name': 'sgd', 'learning_rate': 0.1, 'b1': 0.5}, 10, 100, where='optimizer.generator')
+    tx = build_optimizer(
+        {'name': 'sgd', 'learning_rate': 0.1, 'groups': (('x', 'freeze'),)}, 10, 100, 'optimizer.critic'
+    )
+    with pytest.raises(UserError, match=r'config\.optimizer\.critic\.groups: .x. matches no parameter'):
+        tx.init(params)

@@ -95,6 +95,18 @@ def test_keras_adam(steps):
     np.testing.assert_allclose(jax.flatten_util.ravel_pytree(found)[0], w, rtol=1e-12)
 
 
+def test_adam_of_scikit_learn_has_the_keras_form():
+    """A04's optimizer; a large eps tells it from PyTorch's form."""
+    from sklearn.neural_network._stochastic_optimizers import AdamOptimizer
+
+    weights = [np.array([1.0, -2.0, 3.0])]
+    reference = AdamOptimizer(weights, learning_rate_init=0.01, epsilon=1e-3)
+    block = {'name': 'adam', 'learning_rate': 0.01, 'eps': 1e-3, 'eps_mode': 'keras'}
+    for found in run(block, jnp.asarray(weights[0]), lambda p: 1e-3 * p, 20):
+        reference.update_params(weights, [1e-3 * weights[0]])
+        np.testing.assert_allclose(found, weights[0], rtol=1e-12)
+
+
 def test_eps_modes_of_adam_at_the_first_step():
     """One step from g = 1: outside 1 / (1 + e); keras 1 / (1 + e / sqrt(1 - b2)); inside 1 / sqrt(1 + e)."""
     e, b2 = 1e-2, 0.999
