@@ -1,0 +1,1 @@
+"""Whole training steps against peers, alternating in one run."""

@@ -1,0 +1,139 @@
+"""The same networks in PyTorch, images channels-first."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def mlp() -> nn.Module:
+    """784-128-64-10."""
+    return nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10))
+
+
+def lenet() -> nn.Module:
+    """Two 5x5 convolutions with max pooling, three dense layers."""
+    return nn.Sequential(
+        nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+        nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
+    )  # fmt: skip
+
+
+def generator() -> nn.Module:
+    """A08's generator (PyTorch's momentum 0.01 keeps 0.99)."""
+    return nn.Sequential(
+        nn.Linear(100, 12544, bias=False), nn.BatchNorm1d(12544, 1e-3, 0.01), nn.LeakyReLU(0.3),
+        nn.Unflatten(1, (256, 7, 7)),
+        nn.ConvTranspose2d(256, 128, 5, 1, 2, bias=False), nn.BatchNorm2d(128, 1e-3, 0.01), nn.LeakyReLU(0.3),
+        nn.ConvTranspose2d(128, 64, 5, 2, 2, 1, bias=False), nn.BatchNorm2d(64, 1e-3, 0.01), nn.LeakyReLU(0.3),
+        nn.ConvTranspose2d(64, 1, 5, 2, 2, 1, bias=False), nn.Tanh(),
+    )  # fmt: skip
+
+
+def discriminator() -> nn.Module:
+    """A08's discriminator."""
+    return nn.Sequential(
+        nn.Conv2d(1, 64, 5, 2, 2), nn.LeakyReLU(0.3), nn.Dropout(0.3),
+        nn.Conv2d(64, 128, 5, 2, 2), nn.LeakyReLU(0.3), nn.Dropout(0.3), nn.Flatten(), nn.Linear(6272, 1),
+        nn.Flatten(0),
+    )  # fmt: skip
+
+
+class Block(nn.Module):
+    """A basic residual block."""
+
+    def __init__(self, inputs: int, features: int, stride: int) -> None:
+        super().__init__()
+        self.conv_1, self.norm_1 = nn.Conv2d(inputs, features, 3, stride, 1, bias=False), nn.BatchNorm2d(features)
+        self.conv_2, self.norm_2 = nn.Conv2d(features, features, 3, 1, 1, bias=False), nn.BatchNorm2d(features)
+        self.projection = None
+        if inputs != features:
+            self.projection = nn.Sequential(
+                nn.Conv2d(inputs, features, 1, stride, bias=False), nn.BatchNorm2d(features)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`relu(x' + F(x))`."""
+        y = self.norm_2(self.conv_2(torch.relu(self.norm_1(self.conv_1(x)))))
+        return torch.relu(y + (x if self.projection is None else self.projection(x)))
+
+
+class ResNet18(nn.Module):
+    """ResNet-18 with the CIFAR stem."""
+
+    def __init__(self, classes: int = 10, width: int = 64) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
+        blocks = []
+        for stage in range(4):
+            features = width * 2**stage
+            blocks.append(Block(features // 2 if stage else width, features, 2 if stage else 1))
+            blocks.append(Block(features, features, 1))
+        self.blocks, self.head = nn.Sequential(*blocks), nn.Linear(8 * width, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images [N, 3, H, W] -> logits [N, classes]."""
+        return self.head(self.blocks(self.stem(x)).mean((2, 3)))
+
+
+class LSTM(nn.Module):
+    """The last state of an LSTM, then a dense layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm, self.head = nn.LSTM(64, 128, batch_first=True), nn.Linear(128, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, T, 64] -> [N, 10]."""
+        return self.head(self.lstm(x)[1][0][0])
+
+
+class Transformer(nn.Module):
+    """Two post-norm encoder layers over 64 tokens, mean, dense."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding, self.positions = nn.Embedding(1000, 128), nn.Parameter(torch.randn(64, 128) * 0.02)
+        self.layers = nn.ModuleList(nn.TransformerEncoderLayer(128, 4, 512, 0.0, batch_first=True) for _ in range(2))
+        self.head = nn.Linear(128, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Tokens [N, 64] -> [N, 10]."""
+        x = self.embedding(x) + self.positions
+        for layer in self.layers:
+            x = layer(x)
+        return self.head(x.mean(1))
+
+
+def models(name: str) -> tuple[nn.Module, ...]:
+    """The network of a problem; for `dcgan` generator and discriminator."""
+    table = {
+        'mlp': (mlp,),
+        'lenet': (lenet,),
+        'dcgan': (generator, discriminator),
+        'resnet18': (ResNet18,),
+        'lstm': (LSTM,),
+        'transformer': (Transformer,),
+    }
+    return tuple(network() for network in table[name])
+
+
+def resnet_parameters(network: ResNet18) -> dict[str, Any]:
+    """The parameters under the names of `jaxlab.models.resnet.ResNet`, to compare the two."""
+    import jax.numpy as jnp
+
+    def array(tensor: Tensor) -> Any:
+        return jnp.asarray(tensor.detach().numpy())
+
+    def pair(name: str, conv: nn.Conv2d, norm: nn.BatchNorm2d) -> dict[str, Any]:
+        kernel = array(conv.weight.permute(2, 3, 1, 0).contiguous())
+        return {name: {'kernel': kernel}, f'{name}_norm': {'scale': array(norm.weight), 'bias': array(norm.bias)}}
+
+    tree: dict[str, Any] = {'stem': pair('conv', network.stem[0], network.stem[1])}
+    for k, block in enumerate(network.blocks):
+        parts = pair('conv_1', block.conv_1, block.norm_1) | pair('conv_2', block.conv_2, block.norm_2)
+        if block.projection is not None:
+            parts |= pair('projection', *block.projection)
+        tree[f'stage_{k // 2 + 1}_block_{k % 2 + 1}'] = parts
+    return tree | {'head': {'kernel': array(network.head.weight.T), 'bias': array(network.head.bias)}}
