@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,9 @@ from jaxlab import figures
 from jaxlab.report import charts, grids, style
 from jaxlab.report.files import write_file
 
-PAINTERS = {  # the first kind that fits: special kinds stand before the kinds they extend
+PAINTERS: dict[
+    type[figures.Figure], Callable[[Any], Any]
+] = {  # the first kind that fits: special kinds stand before the kinds they extend
     figures.Regions: charts.draw_regions,
     figures.Points: charts.draw_points,
     figures.Lines: charts.draw_lines,
@@ -20,7 +22,7 @@ PAINTERS = {  # the first kind that fits: special kinds stand before the kinds t
     figures.Matrix: grids.draw_matrix,
     figures.Graph: grids.draw_graph,
 }
-GIF_DPI = 90
+GIF_DPI = 110
 LAST_FRAME_SECONDS = 2.0
 
 

@@ -4,8 +4,8 @@ import html
 import re
 
 GREEK_NAMES = (
-    'alpha beta gamma delta epsilon varepsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi varphi chi psi '
-    'omega Gamma Delta Theta Lambda Pi Sigma Phi Psi Omega'
+    'alpha beta gamma delta epsilon varepsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi varphi chi '
+    'psi omega Gamma Delta Theta Lambda Pi Sigma Phi Psi Omega'
 )
 GREEK = dict(zip(GREEK_NAMES.split(), 'αβγδεεζηθκλμνξπρστφφχψωΓΔΘΛΠΣΦΨΩ', strict=True))
 SYMBOLS = {
@@ -13,9 +13,10 @@ SYMBOLS = {
     'leq': '≤', 'ge': '≥', 'geq': '≥', 'ne': '≠', 'neq': '≠', 'approx': '≈', 'sim': '~', 'to': '→', 'rightarrow': '→',
     'leftarrow': '←', 'gets': '←', 'infty': '∞', 'in': '∈', 'mid': '|', 'Vert': '‖', 'lVert': '‖', 'rVert': '‖',
     'top': 'T', 'quad': '  ', 'qquad': '    ', 'ldots': '…', 'dots': '…', 'cdots': '…', 'int': '∫', 'pm': '±',
-    'propto': '∝', 'ast': '*', 'langle': '⟨', 'rangle': '⟩', 'oplus': '⊕', 'Rightarrow': '⇒', 'mapsto': '↦', 'wedge': '∧',
-    'vee': '∨', 'neg': '¬', 'ell': 'ℓ', 'star': '*', 'circ': '∘', 'lfloor': '⌊', 'rfloor': '⌋', 'lceil': '⌈',
-    'rceil': '⌉', 'll': '≪', 'gg': '≫', 'equiv': '≡', 'lt': '<', 'gt': '>', 'vdots': '⋮', 'cup': '∪', 'cap': '∩',
+    'propto': '∝', 'ast': '*', 'langle': '⟨', 'rangle': '⟩', 'oplus': '⊕', 'Rightarrow': '⇒', 'mapsto': '↦',
+    'wedge': '∧', 'vee': '∨', 'neg': '¬', 'ell': 'ℓ', 'star': '*', 'circ': '∘', 'lfloor': '⌊', 'rfloor': '⌋',
+    'lceil': '⌈', 'rceil': '⌉', 'll': '≪', 'gg': '≫', 'equiv': '≡', 'lt': '<', 'gt': '>', 'vdots': '⋮', 'cup': '∪',
+    'cap': '∩',
 }  # fmt: skip
 ACCENTS = {'hat': '\u0302', 'bar': '\u0304', 'tilde': '\u0303', 'vec': '\u20d7', 'dot': '\u0307', 'mathring': '\u030a'}
 RAISED = str.maketrans('0123456789+-n', '⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ')
@@ -33,7 +34,19 @@ def mathml(latex: str, block: bool = False) -> str:
         Exception
     ):  # the parser's errors are of many kinds, and a report must not fail on a typing error in a formula
         return f'<code>{html.escape(latex)}</code>'
-    return re.sub(r'<mi>&</mi>|<mi>&amp;</mi>', '', code)
+    code = re.sub(r'<mi>&</mi>|<mi>&amp;</mi>', '', code)
+    before = '|'.join(f'&#x0*{ord(each):X};' for each in '=(,[·<>≤≥')  # a minus after one of these is a sign
+    code = re.sub(rf'(<mo[^>]*>(?:{before})</mo>)<mo>(&#x02212;|&#x0002D;)</mo>', r'\1<mo form="prefix">\2</mo>', code)
+    for pair, name in (
+        ('[]', 'square'),
+        ('()', 'round'),
+        ('||', 'straight'),
+    ):  # stretching needs a font with math tables
+        left, right = (rf'<mo[^>]*>(?:&#x0*{ord(each):X};|{re.escape(each)})</mo>' for each in pair)
+        code = re.sub(
+            rf'{left}<mtable>((?:(?!<mtable).)*?)</mtable>{right}', rf'<mtable class="{name}">\1</mtable>', code
+        )
+    return code
 
 
 def with_math(text: str) -> str:

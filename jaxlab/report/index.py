@@ -57,7 +57,7 @@ def _row(name: str, folder: Path, runs_dir: Path, results: Mapping[str, Any]) ->
         'measured': wording.plus_minus(statistics.mean(values), spread) if values else '–',
         'n': len(values) or '–',
         'published': wording.number(target) if target is not None else '–',
-        'gap': wording.gap(statistics.mean(values), target, main, spread, judged)
+        'gap': wording.gap(statistics.mean(values), target, str(main), spread, judged)
         if values and target is not None
         else '–',
         'badges': summary.badges(results),

@@ -21,6 +21,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+Values = Sequence[float] | np.ndarray
+
 LARGEST_EXACT = 16  # 2 ** 16 sign patterns are enumerated; above, random ones are drawn
 
 
@@ -57,17 +59,17 @@ class Difference:
     test: Test
 
 
-def mean(values: Sequence[float]) -> float:
+def mean(values: Values) -> float:
     """The mean, NaN without values."""
     return float(np.mean(values)) if len(values) else math.nan
 
 
-def std(values: Sequence[float]) -> float:
+def std(values: Values) -> float:
     """The sample standard deviation (n - 1), NaN below two values."""
     return float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
 
 
-def t_interval(values: Sequence[float], level: float = 0.95) -> Interval | None:
+def t_interval(values: Values, level: float = 0.95) -> Interval | None:
     """Student's interval of the mean: `mean +- t(n - 1) * std / sqrt(n)`; None below 2 values (3 advised)."""
     n = len(values)
     if n < 2 or not np.all(np.isfinite(values)):
@@ -77,9 +79,7 @@ def t_interval(values: Sequence[float], level: float = 0.95) -> Interval | None:
     return Interval(centre - half, centre + half, n, level, "Student's t")
 
 
-def bounded_interval(
-    values: Sequence[float], level: float = 0.95, low: float = 0.0, high: float = 1.0
-) -> Interval | None:
+def bounded_interval(values: Values, level: float = 0.95, low: float = 0.0, high: float = 1.0) -> Interval | None:
     """Student's interval on the logit scale, so that it never leaves (low, high).
 
     The logit of a bound is infinite: with a value at 0 or 1 this falls back to the plain interval, clipped.
@@ -99,7 +99,7 @@ def bounded_interval(
     return Interval(back[0], back[1], inside.n, level, "Student's t on the logit")
 
 
-def metric_interval(values: Sequence[float], bounded: bool, level: float = 0.95) -> Interval | None:
+def metric_interval(values: Values, bounded: bool, level: float = 0.95) -> Interval | None:
     """The interval for one metric's replicas: on the logit where the metric lies in [0, 1], else plain."""
     array = np.asarray(values, np.float64)
     if bounded and len(array) and np.all((array >= 0) & (array <= 1)):
@@ -107,13 +107,13 @@ def metric_interval(values: Sequence[float], bounded: bool, level: float = 0.95)
     return t_interval(array, level)
 
 
-def paired_interval(values: Sequence[float], reference: Sequence[float], level: float = 0.95) -> Interval | None:
+def paired_interval(values: Values, reference: Values, level: float = 0.95) -> Interval | None:
     """Student's interval of the mean of `values - reference`, paired by position (same seed, same data order)."""
     interval = t_interval(_differences(values, reference), level)
     return dataclasses.replace(interval, method='paired t') if interval else None
 
 
-def sign_flip(differences: Sequence[float]) -> Test:
+def sign_flip(differences: Values) -> Test:
     """The exact sign-flip (permutation) test of 'the differences are symmetric around 0', two-sided.
 
     All 2^n sign patterns are equally likely under the hypothesis; p is the share whose |sum| is at least the observed
@@ -137,13 +137,13 @@ def sign_flip(differences: Sequence[float]) -> Test:
     return Test(p, n, float(values.mean()) if n else math.nan, method, remark)
 
 
-def paired(values: Sequence[float], reference: Sequence[float], level: float = 0.95) -> Difference:
+def paired(values: Values, reference: Values, level: float = 0.95) -> Difference:
     """The paired comparison: mean difference, its t interval, and the exact sign-flip test."""
     differences = _differences(values, reference)
     return Difference(mean(differences), paired_interval(values, reference, level), sign_flip(differences))
 
 
-def welch(values: Sequence[float], reference: Sequence[float], level: float = 0.95) -> Difference:
+def welch(values: Values, reference: Values, level: float = 0.95) -> Difference:
     """Welch's comparison of two unpaired samples (different seeds, variances need not agree)."""
     from scipy import stats
 
@@ -169,7 +169,7 @@ def welch(values: Sequence[float], reference: Sequence[float], level: float = 0.
     )
 
 
-def nadeau_bengio(differences: Sequence[float], train_size: int, test_size: int, level: float = 0.95) -> Difference:
+def nadeau_bengio(differences: Values, train_size: int, test_size: int, level: float = 0.95) -> Difference:
     """Folds share training examples, so their spread is too small: Nadeau and Bengio's corrected resampled t (2003).
 
     The variance of the mean is `(1 / n + test_size / train_size) * var` instead of `var / n`.
@@ -191,7 +191,7 @@ def nadeau_bengio(differences: Sequence[float], train_size: int, test_size: int,
     )
 
 
-def mcnemar(correct: Sequence[bool], reference_correct: Sequence[bool]) -> Test:
+def mcnemar(correct: Sequence[bool] | np.ndarray, reference_correct: Sequence[bool] | np.ndarray) -> Test:
     """McNemar's exact test of two trained models on the same examples: only the disagreements count.
 
     statistic: the examples that only the first has right minus those that only the reference has right.
@@ -224,7 +224,7 @@ def wilson(successes: float, total: int, level: float = 0.95) -> Interval | None
     return Interval(max(low, 0.0), min(high, 1.0), total, level, 'Wilson')
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def holm(p_values: Values) -> list[float]:
     """Holm's adjusted p values, in the given order: controls the chance of any false claim among several.
 
     NaN (no test possible) stays NaN and does not count as a comparison.
@@ -238,7 +238,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _differences(values: Sequence[float], reference: Sequence[float]) -> np.ndarray:
+def _differences(values: Values, reference: Values) -> np.ndarray:
     if len(values) != len(reference):
         raise ValueError(f'pairs need as many values on both sides: {len(values)} and {len(reference)}')
     return np.asarray(values, np.float64) - np.asarray(reference, np.float64)

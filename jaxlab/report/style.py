@@ -15,7 +15,7 @@ RED, GREY, INK = '#B00020', '#5F6368', '#202124'
 DPI = 150
 WIDTH = 7.2  # inches
 
-SETTINGS = {
+SETTINGS: dict[Any, Any] = {
     'font.family': 'DejaVu Sans',
     'font.size': 9.5,
     'text.color': INK,
@@ -75,13 +75,13 @@ def canvas(title: str, note: str, width: float = WIDTH, height: float = 4.0) -> 
     """An empty figure with the title above and the note below, both at the left; the size leaves room for them."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     title_lines = textwrap.wrap(title, int(width * 10.5)) or ['']
     note_lines = [line for part in note.split('\n') for line in textwrap.wrap(part, int(width * 14.5))]
     height += 0.2 * len(title_lines) + 0.16 * len(note_lines) + (0.1 if note_lines else 0)
-    figure = Figure(figsize=(width, height), dpi=DPI, layout='constrained')
+    figure = Figure(figsize=(width, height), dpi=DPI, layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
     FigureCanvasAgg(figure)
-    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
     if title:
         figure.suptitle(text('\n'.join(title_lines)), x=0.012, ha='left', fontsize=11, fontweight='bold')
     if note_lines:

@@ -102,8 +102,9 @@ def published_rows(results: Mapping[str, Any]) -> list[PublishedRow]:
             rows.append(PublishedRow(label, measured, len(values), shown, '–', '', where, note))
             continue
         average, interval = statistics.mean(values), interval_of(name, results)
-        quiet = interval is None or bool(incomparable(results))
-        inside = '' if quiet else ('inside' if interval.low <= target <= interval.high else 'outside')
+        inside = ''
+        if interval is not None and not incomparable(results):
+            inside = 'inside' if interval.low <= target <= interval.high else 'outside'
         rows.append(PublishedRow(
             label, wording.plus_minus(average, statistics.std(values)), len(values), wording.number(target),
             wording.gap(average, target, name, statistics.std(values), not incomparable(results)), inside, where, note,

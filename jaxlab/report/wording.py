@@ -78,9 +78,14 @@ def number(value: Any, digits: int = 4) -> str:
     if value == 0:
         return '0'
     if 1e-4 <= abs(value) < 1e6:
-        places = max(0, min(6, digits - 1 - math.floor(math.log10(abs(value)))))
+        places = max(0, min(6, digits - 1 - _exponent(value, digits)))
         return f'{value:,.{places}f}'
     return f'{value:.{digits - 1}e}'
+
+
+def _exponent(value: float, digits: int) -> int:
+    """The power of ten of the value once it is rounded to so many digits (0.00996 to two digits: 0.010, so -2)."""
+    return int(f'{value:.{digits - 1}e}'.split('e')[1])
 
 
 def aligned(value: float | None, like: float | None) -> str:
@@ -89,7 +94,7 @@ def aligned(value: float | None, like: float | None) -> str:
         return number(value)
     if not like or not math.isfinite(like):
         return number(value)
-    places = max(0, min(6, 1 - math.floor(math.log10(abs(like)))))
+    places = max(0, min(6, 1 - _exponent(like, 2)))
     return f'{value:,.{places}f}'
 
 
@@ -120,7 +125,7 @@ def gap(mean: float, published: float, name: str, spread: float = math.nan, judg
         return 'equal' if difference == 0 else 'not comparable'
     sign = direction(name) * (1 if difference > 0 else -1) if judged else 0
     verdict = {1: ', better', -1: ', worse', 0: ''}[sign]
-    size = aligned(abs(difference), spread) if spread else number(abs(difference), 3)
+    size = aligned(abs(difference), spread) if spread > 0 else number(abs(difference), 3)
     if float(size.replace(',', '')) == 0:
         size = number(abs(difference), 1)
     return f'{"+" if difference > 0 else "−"}{size}{verdict}'

@@ -311,8 +311,8 @@ def grids() -> list[f.Figure]:
             'Attention of head 3',
             'One sentence.',
             rng.dirichlet(np.ones(6), 6),
-            'the cat sat on the mat'.split(),
-            'die Katze saß auf der Matte'.split(),
+            ['the', 'cat', 'sat', 'on', 'the', 'mat'],
+            ['die', 'Katze', 'saß', 'auf', 'der', 'Matte'],
             'source word',
             'target word',
             '{:.2f}',
@@ -381,3 +381,15 @@ def typeset() -> list[f.Figure]:
 def figures() -> list[f.Figure]:
     """All of them."""
     return [*charts(), *grids(), *typeset()]
+
+
+if __name__ == '__main__':
+    import sys
+    from pathlib import Path
+
+    from jaxlab.report.comparison import write_comparison
+    from jaxlab.report.page import write_report
+
+    FOLDER = Path(sys.argv[1])
+    print(write_report(FOLDER, results(), history(), figures()))
+    print(write_comparison(FOLDER, variants(), 'plain').path)

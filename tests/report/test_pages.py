@@ -1,0 +1,227 @@
+"""The pages: complete, self-contained, tolerant, and safe against what stands in the data."""
+
+import html.parser
+import json
+import math
+import re
+
+import numpy as np
+import pytest
+
+from jaxlab import figures as f
+from jaxlab.report.comparison import write_comparison
+from jaxlab.report.curves import history_figures
+from jaxlab.report.index import write_index
+from jaxlab.report.page import write_report
+from tests.report import example
+
+SINGLE = ('meta', 'img', 'br', 'link')
+
+
+class Checker(html.parser.HTMLParser):
+    """Tags are closed in order; addresses stay inside the file; nothing runs."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.ids, self.links, self.text = [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        assert tag not in ('script', 'link', 'iframe')
+        attributes = dict(attrs)
+        assert not any(name.startswith('on') for name in attributes)
+        if tag not in SINGLE:
+            self.open.append(tag)
+        self.ids += [attributes['id']] if 'id' in attributes else []
+        self.links += [attributes['href']] if 'href' in attributes else []
+        assert attributes.get('src', 'data:image/').startswith('data:image/')
+        if tag == 'img':
+            assert attributes['alt']
+
+    def handle_startendtag(self, tag, attrs):
+        pass
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] == 'style':
+            return
+        self.text.append(data)
+
+
+def checked(path) -> tuple[Checker, str]:
+    page = path.read_text(encoding='utf-8')
+    checker = Checker()
+    checker.feed(page)
+    assert not checker.open and len(set(checker.ids)) == len(checker.ids)
+    assert all(link[1:] in checker.ids for link in checker.links if link.startswith('#'))
+    assert '@import' not in page and 'url(' not in page
+    assert not re.search(r'https?://(?!www\.w3\.org/1998/Math)', page)
+    return checker, ' '.join(' '.join(checker.text).split())
+
+
+@pytest.fixture(scope='module')
+def page(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('run')
+    some = [*example.charts()[:1], *example.grids()[-1:], *example.typeset()]
+    return checked(write_report(folder, example.results(), example.history(), some)), folder
+
+
+def test_report_says_everything(page):
+    (_, text), folder = page
+    results = example.results()
+    for part in (
+        results['aim'],
+        results['command'],
+        results['data']['licence'],
+        results['data']['checksum'],
+        'stand-in data (embedded)',
+        '1,437',
+        '61,706',
+        '0.9880 ± 0.0016',
+        '0.9897',
+        'table 2',
+        'trained on 60,000 images',
+        'n = 3',
+        "Student's t on the logit",
+        'not comparable with the published value',
+        'command line',
+        'optimizer.clip_norm',
+        'fewer examples',
+        '0, 1, 2',
+        '0524e09',
+        'jax 0.10.2',
+        '2 processors',
+        '21.4 s',
+        results['remarks'][0],
+        results['limits'][0],
+        'The weighted sum',
+        '0.9870',
+        'check: automatic differentiation agrees',
+        'no spike is sent',
+        '0.9889, 0.9861, 0.9889',
+    ):
+        assert part in text, part
+    assert 'could not be drawn' not in text
+    assert {path.name for path in (folder / 'figures').iterdir()} >= {
+        'curve_loss.png',
+        'curve_accuracy.png',
+        'moving.gif',
+    }
+
+
+def test_report_of_nothing(tmp_path):
+    _, text = checked(write_report(tmp_path, {}))
+    assert 'None' not in text and 'nan' not in text
+
+
+@pytest.mark.parametrize('key', example.results())
+def test_report_tolerates_each_missing_key(key, tmp_path):
+    results = example.results()
+    del results[key]
+    checked(write_report(tmp_path, results))
+
+
+def test_report_tolerates_odd_values(tmp_path):
+    results = {
+        'name': '<script>alert(1)</script>',
+        'aim': 'a $x$ & <b>',
+        'stopped': {'reason': 'loss is not finite', 'epoch': 3},
+        'metrics': {
+            'test_accuracy': {'mean': math.nan, 'std': None, 'values': [math.nan, 0.5]},
+            'odd': 3,
+            'gone': {'mean': None},
+        },
+        'published': {'test_accuracy': 0.9, 'bleu': {'value': 'about 30'}},
+        'profile': 'smoke',
+        'networks': {'g': [{}]},
+        'config_rows': [{'field': 'a', 'value': 1, 'chosen_by': 'experiment'}, ['b', 2]],
+    }
+    _, text = checked(write_report(tmp_path, results, [{'epoch': 1, 'train_loss': [None, 2.0]}, {'epoch': 2}]))
+    assert 'stopped at epoch 3: loss is not finite' in text and 'smoke profile' in text and 'about 30' in text
+
+
+def test_one_broken_figure_does_not_lose_the_report(tmp_path):
+    broken = f.Matrix('broken', 'Broken', values=np.zeros((2, 2, 2)))
+    with pytest.warns(UserWarning, match='broken'):
+        _, text = checked(write_report(tmp_path, {'name': 'x'}, [], [broken]))
+    assert 'Broken could not be drawn' in text
+
+
+def test_single_run_has_wilson_interval(tmp_path):
+    results = {'metrics': {'test_accuracy': {'mean': 0.9, 'values': [0.9]}}, 'data': {'examples': {'test': 100}}}
+    _, text = checked(write_report(tmp_path, results))
+    assert 'Wilson' in text and '0.83 to 0.94' in text
+
+
+def test_history_figures():
+    loss, accuracy, rate = history_figures(example.history(), example.results()['published'])
+    assert (loss.name, accuracy.name, rate.name) == ('curve_loss', 'curve_accuracy', 'curve_learning_rate')
+    assert list(accuracy.series) == ['training', 'test'] and accuracy.series['test'][1].shape == (3, 10)
+    assert accuracy.horizontal == {'published, test (0.9897)': 0.9897} and not loss.horizontal
+    assert 'changes while it is measured' in loss.note and 'n = 3' in loss.note
+    assert rate.series['learning rate'][1].shape == (1, 10), 'the same in all replicas: one line'
+    assert history_figures([], {}) == []
+
+
+def test_history_with_gaps():
+    rows = [{'epoch': 1, 'train_loss': [1.0]}, {'epoch': 2, 'train_loss': [0.5], 'validation_loss': [0.7, None]}]
+    (loss,) = history_figures(rows)
+    x, y = loss.series['validation']
+    assert x.tolist() == [2] and y.shape == (2, 1) and math.isnan(y[1, 0])
+
+
+def test_comparison(tmp_path):
+    runs = example.variants()
+    made = write_comparison(tmp_path, runs, 'plain', {name: example.history() for name in runs})
+    _, text = checked(made.path)
+    fields, metrics, differences, costs = made.tables
+    assert [row[0] for row in fields.rows] == ['data.transforms'], 'only what differs'
+    assert len(metrics.rows) == 9 and len(costs.rows) == 3
+    assert [row[1] for row in differences.rows] == ['shifted', 'shifted further']
+    assert differences.rows[0][4:] == ('0.25', '0.5'), 'sign-flip p and Holm'
+    for part in (
+        'cannot reach 0.05 with n = 3',
+        'Same data, same order of the examples',
+        'same parameters',
+        'shift(pixels=2)',
+    ):
+        assert part in text, part
+    assert made.figures[0].series['replicas'][1].shape == (3, 3) and made.figures[0].x_names == tuple(runs)
+
+
+def test_comparison_of_unlike_runs(tmp_path):
+    runs = example.variants()
+    runs['shifted'].update(seeds=[7, 8], networks={}, data={'name': 'other', 'source': 'files'}, steps=1)
+    runs['shifted']['metrics']['test_accuracy']['values'] = [0.9, 0.92]
+    made = write_comparison(tmp_path, runs, 'plain')
+    said = ' '.join([*made.statements, *made.answers])
+    for part in ("Welch's t", 'data differ', 'networks differ', 'training steps differs'):
+        assert part in said, part
+    single = {name: {'metrics': {'test_loss': {'values': [value]}}} for name, value in (('a', 1.0), ('b', 0.5))}
+    assert 'one replica: no spread, no test' in write_comparison(tmp_path, single, 'a').answers[0]
+    with pytest.raises(ValueError, match='reference'):
+        write_comparison(tmp_path, single, 'c')
+    checked(write_comparison(tmp_path, {'a': {}, 'b': {}}, 'a').path)
+
+
+def test_index(tmp_path):
+    for name, run in (
+        ('lenet', example.results()),
+        ('lenet/a b', example.variants()['plain']),
+        ('odd', [1]),
+        ('.hidden', {}),
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / 'results.json').write_text(json.dumps(run))
+    (tmp_path / 'cut').mkdir()
+    (tmp_path / 'cut' / 'results.json').write_text('{"name": ')
+    (tmp_path / 'lenet' / 'a b' / 'report.html').write_text('')
+    checker, text = checked(write_index(tmp_path))
+    assert checker.links == ['lenet/a%20b/report.html']
+    assert '2 runs' in text and '0.9880 ± 0.0016' in text and text.count(example.results()['aim']) == 1
+    assert 'cut/results.json was skipped' in text and 'odd/results.json was skipped' in text and '.hidden' not in text
+
+
+def test_index_of_nothing(tmp_path):
+    assert 'No finished run yet' in checked(write_index(tmp_path / 'runs'))[1]
