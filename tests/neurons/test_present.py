@@ -43,7 +43,8 @@ def test_boundary_says_what_it_is(weights, words):
 
 def test_perceptron_figures():
     targets = np.array([-1, -1, -1, 1.0])
-    figures = by_name(present.perceptron_figures(train_perceptron(np.zeros(3), BIPOLAR, targets, 0.1), BIPOLAR, targets))
+    run = train_perceptron(np.zeros(3), BIPOLAR, targets, 0.1)
+    figures = by_name(present.perceptron_figures(run, BIPOLAR, targets))
     worked = figures['perceptron_worked']
     assert isinstance(worked, Worked) and len(worked.steps) == 12
     assert worked.steps[2].result == r'(-0.2,\, 0.2,\, 0.2)' and worked.steps[2].mark == 'update'

@@ -54,7 +54,8 @@ def boundary(name: str, title: str, weights: ArrayLike, points: ArrayLike, targe
             drawn[label] = ends
     outside = '' if 'boundary' in drawn or _no_line(weights) else ' It lies outside the picture.'
     words = f'{describe_line(weights, level)}{outside}'
-    return Points(name, title, f'{words} {note}'.strip(), groups(points, targets), drawn, 'x1', 'x2', x_range, y_range)
+    return Points(name, title, f'{words} {note}'.strip(), groups(points, targets), drawn,
+                  x_label='x1', y_label='x2', x_range=x_range, y_range=y_range)
 
 
 def _no_line(weights: ArrayLike) -> bool:
@@ -70,8 +71,8 @@ def regions(name: str, title: str, answer: Callable[[Float[np.ndarray, 'M 2']], 
     x, y = np.linspace(*x_range, nodes), np.linspace(*y_range, nodes)
     grid = np.stack([values.ravel() for values in np.meshgrid(x, y)], axis=1)
     values = np.asarray(answer(grid)).reshape(nodes, nodes)
-    return Regions(name, title, note, groups(points, targets), lines or {}, 'x1', 'x2', x_range, y_range,
-                   x=x, y=y, values=values, levels=tuple(levels), value_label=value_label)
+    return Regions(name, title, note, groups(points, targets), lines or {},
+                   x_label='x1', y_label='x2', x_range=x_range, y_range=y_range, x=x, y=y, values=values, levels=tuple(levels), value_label=value_label)
 
 
 def moving_boundary(name: str, title: str, weights: Float[np.ndarray, 'F W'], captions: Sequence[str],
