@@ -17,6 +17,7 @@ from typing import Any
 import jax
 import numpy as np
 from flax import serialization
+from jax.experimental import multihost_utils
 
 from jaxlab.errors import UserError
 
@@ -87,7 +88,8 @@ class Checkpoints:
         if step in self.steps:
             return
         tree = jax.tree.map(np.asarray, serialization.to_state_dict(state))
-        facts = json.loads(json.dumps({**meta, 'step': step, 'digest': digest(tree), 'score': score}))
+        facts = json.loads(json.dumps({**meta, 'step': step, 'score': score}))
+        facts['digest'] = _seal(tree, facts)
         saved = self._manager.save(
             step,
             args=self._args.Composite(state=self._args.StandardSave(tree), meta=self._args.JsonSave(facts)),
@@ -111,18 +113,20 @@ class Checkpoints:
         return None
 
     def read(self, step: int, template: Any) -> Saved:
-        """One checkpoint, checked. Raises ValueError if it is damaged or does not fit the template."""
-        expected = serialization.to_state_dict(template)
-        like = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), expected)
+        """One checkpoint, checked. Raises ValueError if it is damaged, UserError if it is sound and of another network."""
         try:
-            items = self._args.Composite(state=self._args.StandardRestore(like), meta=self._args.JsonRestore())
+            items = self._args.Composite(state=self._args.StandardRestore(), meta=self._args.JsonRestore())
             restored = self._manager.restore(step, args=items)
             tree, meta = jax.tree.map(np.asarray, restored.state), restored.meta
+            sound = _seal(tree, meta) == meta['digest']
         except Exception as error:
-            raise ValueError(f'{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else "unreadable"}') from error
-        if digest(tree) != meta['digest']:
+            raise ValueError(_words(error)) from error
+        if not sound:
             raise ValueError('its bytes do not match its digest')
-        _check_fit(expected, tree)
+        misfit = _misfit(serialization.to_state_dict(template), tree)
+        if misfit:
+            raise UserError(f'checkpoint of step {step} in {self.folder} is of another network: {misfit}; valid: the config '
+                            'it was trained with, or another --workdir')  # fmt: skip
         return Saved(step, serialization.from_state_dict(template, tree), meta)
 
     def latest(self, template: Any, say: Any = print) -> Saved | None:
@@ -147,35 +151,55 @@ class Checkpoints:
 
     def set_aside(self, step: int) -> None:
         """Moves a damaged checkpoint out of the way; saving its step again would otherwise silently do nothing."""
-        target = self.folder.parent / 'damaged' / str(step)
-        target.parent.mkdir(exist_ok=True)
-        if target.exists():
-            shutil.rmtree(target)
         if jax.process_index() == 0:
+            target = self.folder.parent / 'damaged' / str(step)
+            target.parent.mkdir(exist_ok=True)
+            if target.exists():
+                shutil.rmtree(target)
             shutil.move(str(self.folder / str(step)), str(target))
+        if jax.process_count() > 1:  # nobody lists the folder before the checkpoint is out of it
+            multihost_utils.sync_global_devices(f'set aside {step}')
         self._manager.reload()
 
-    def best(self, mode: str, template: Any) -> Saved | None:
-        """The checkpoint with the best score, or None if none has one."""
-        scored = []
-        for step in self.steps:
-            meta = self._manager.restore(step, args=self._args.Composite(meta=self._args.JsonRestore())).meta
-            if meta.get('score') is not None:
-                scored.append((meta['score'], step))
-        if not scored:
-            return None
+    def best(self, mode: str, template: Any, say: Any = print) -> Saved | None:
+        """The sound checkpoint with the best score, or None if none has one; damaged ones are named."""
+        scores = {step: self._score(step) for step in self.steps}
         sign = 1 if mode == 'min' else -1
-        return self.read(min(scored, key=lambda item: (sign * item[0], item[1]))[1], template)
+        scored = [(sign * score, step) for step, score in scores.items() if score is not None]
+        for _, step in sorted(scored):
+            try:
+                return self.read(step, template)
+            except ValueError as error:
+                say(f'the best checkpoint (step {step}) in {self.folder} is damaged ({error}); taking the next best')
+        return None
+
+    def _score(self, step: int) -> float | None:
+        try:
+            return self._manager.restore(step, args=self._args.Composite(meta=self._args.JsonRestore())).meta['score']
+        except Exception:  # noqa: BLE001  (damaged: it has no score)
+            return None
 
 
-def _check_fit(expected: Any, tree: Any) -> None:
-    """Paths, shapes and dtypes must be those of the template: nothing is cast or left out in silence."""
+def _seal(tree: Any, facts: Mapping[str, Any]) -> str:
+    """Digest of a whole checkpoint, its JSON part included."""
+    rest = {name: value for name, value in facts.items() if name != 'digest'}
+    return hashlib.sha256((digest(tree) + json.dumps(rest, sort_keys=True)).encode()).hexdigest()
+
+
+def _words(error: Exception) -> str:
+    """Type and first line of an error from below, not longer than a line."""
+    return ': '.join([type(error).__name__, *str(error).strip().splitlines()[:1]])[:200]
+
+
+def _misfit(expected: Any, tree: Any) -> str:
+    """The first leaf whose path, shape or dtype is not the template's (nothing is cast or left out in silence), or ''."""
 
     def described(value: Any) -> dict[str, str]:
         leaves, _ = jax.tree_util.tree_flatten_with_path(value)
-        return {jax.tree_util.keystr(path): f'{np.dtype(leaf.dtype)}{tuple(leaf.shape)}' for path, leaf in leaves}
+        return {jax.tree_util.keystr(path, simple=True, separator='/'): f'{np.dtype(leaf.dtype)}{tuple(leaf.shape)}' for path, leaf in leaves}
 
     want, have = described(expected), described(tree)
     for path in sorted(want.keys() | have.keys()):
         if want.get(path) != have.get(path):
-            raise ValueError(f'{path} is {have.get(path, "missing")}, expected {want.get(path, "nothing")}')
+            return f'{path} is {have.get(path, "missing")}, expected {want.get(path, "nothing")}'
+    return ''

@@ -3,11 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from jaxlab.errors import UserError
 
 Logs = Mapping[str, np.ndarray]  # metric -> [replicas, steps, 2]: (total, weight)
+
+HINT = 'try a smaller learning_rate or optimizer.clip_norm=1.0'
 
 
 class Diverged(UserError):
@@ -38,6 +41,14 @@ def first_not_finite(logs: Logs, start: int, stop: int) -> tuple[str, int, int] 
         return None
     step, replica, name = min(found)
     return name, replica, step
+
+
+def not_finite(tree: Any) -> str:
+    """Path of the first number in a tree that is NaN or infinite, or ''."""
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        if np.issubdtype(np.result_type(leaf), np.inexact) and not np.isfinite(leaf).all():
+            return jax.tree_util.keystr(path, simple=True, separator='/')
+    return ''
 
 
 def padded_steps(chunk: np.ndarray, size: int) -> np.ndarray:

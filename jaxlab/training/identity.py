@@ -41,9 +41,8 @@ def config_id(config: Any) -> str:
     return hashlib.sha256(json.dumps(identity(config), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def check_same(config: Any, theirs: Mapping[str, Any], workdir: Path) -> None:
-    """Refuses a workdir that holds another config's checkpoints, naming the fields that differ."""
-    mine = identity(config)
+def check_same(mine: Mapping[str, Any], theirs: Mapping[str, Any], workdir: Path) -> None:
+    """Refuses a workdir that holds checkpoints of another identity, naming the fields that differ."""
     differing = [
         f'{path} ({theirs.get(path, "not set")!r} there, {mine.get(path, "not set")!r} here)'
         for path in sorted(mine.keys() | theirs.keys())

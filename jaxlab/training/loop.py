@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import jax
 import numpy as np
@@ -16,7 +16,6 @@ from jaxlab.training.events import Events
 from jaxlab.training.feeding import prefetched
 from jaxlab.training.machine import Machine
 from jaxlab.training.snapshots import Snapshots
-
 
 
 class Listener(Protocol):
@@ -102,10 +101,17 @@ class Loop:
             state = self._between_epochs(state, progress, row)
             if machine.config.training.snapshot_every and epoch % training.snapshot_every == 0:
                 self.snapshots.take(epoch, machine.snapshot(state))
-            every = training.checkpoint_every
-            if (every and epoch % every == 0) or progress.step >= total or progress.stopped:
+            every, signal = training.checkpoint_every, machine.agreed(self.listener.stop_requested())
+            if (every and epoch % every == 0) or progress.step >= total or progress.stopped or signal:
                 self._save(state, progress, row)
+            if signal:
+                self._interrupt(signal, progress)
         return state, progress
+
+    def _interrupt(self, signal: int, progress: Progress) -> NoReturn:
+        """Ends the run once its checkpoint is on disk."""
+        self.checkpoints.wait()
+        raise Interrupted(signal, progress.step)
 
     def _epoch(self, state: Any, progress: Progress, epoch: int, end: int) -> Any:
         """The rest of one epoch, call by call; logs go to `progress.partial` [replicas, steps, 2]."""
@@ -121,11 +127,11 @@ class Loop:
             self._check_finite(progress, first, start, stop)
             progress.step, progress.seconds = first + stop, progress.seconds + spent
             self.listener.progress(progress.step, control.means(progress.partial, start, stop))
-            signal = self.listener.stop_requested()
+            # At the end of an epoch its evaluation comes first: a checkpoint there holds the whole epoch.
+            signal = machine.agreed(self.listener.stop_requested()) if stop < end - first else 0
             if signal:
                 self._save(state, progress, None)
-                self.checkpoints.wait()
-                raise Interrupted(signal, progress.step)
+                self._interrupt(signal, progress)
         return state
 
     def _blocks(self, indices: np.ndarray, start: int, end: int):
@@ -150,7 +156,7 @@ class Loop:
     @staticmethod
     def _keep_logs(progress: Progress, steps: int, start: int, stop: int, logs: Mapping[str, np.ndarray], offset: int) -> None:
         for name, log in logs.items():
-            kept = progress.partial.setdefault(name, np.zeros((log.shape[0], steps, 2), np.float32))
+            kept = progress.partial.setdefault(name, np.zeros((log.shape[0], steps, 2), log.dtype))
             kept[:, start:stop] = log[:, start - offset : stop - offset]
 
     def _check_finite(self, progress: Progress, first: int, start: int, stop: int) -> None:
@@ -158,13 +164,14 @@ class Loop:
         if found is None:
             return
         metric, replica, step = found
-        good = self.checkpoints.steps
+        self._diverged(f'{metric} is not finite at step {first + step + 1} (seed {self.machine.seeds[replica]})')
+
+    def _diverged(self, what: str) -> NoReturn:
+        """Ends the run; what was saved before stays."""
         self.checkpoints.wait()
+        good = self.checkpoints.steps
         kept = f'the checkpoint of step {good[-1]} is sound' if good else 'there is no checkpoint yet'
-        raise control.Diverged(
-            f'{metric} is not finite at step {first + step + 1} (seed {self.machine.seeds[replica]}); {kept} in '
-            f'{self.workdir}; try a smaller learning_rate or optimizer.clip_norm=1.0'
-        )
+        raise control.Diverged(f'{what}; {kept} in {self.workdir}; {control.HINT}')
 
     def _row(self, state: Any, progress: Progress, epoch: int) -> dict[str, Any]:
         """One line of metrics.jsonl: training means over the epoch, and the evaluation where it is due."""
@@ -174,6 +181,9 @@ class Loop:
         if every and (epoch % every == 0 or progress.step >= machine.total_steps):
             for split in machine.watched:
                 row |= {f'{split}_{name}': values for name, values in machine.evaluate(state, split).metrics.items()}
+        broken = control.not_finite(row)
+        if broken:
+            self._diverged(f'{broken} is not finite after step {progress.step}')
         self.events.write(row)
         self.listener.epoch(row)
         return row
@@ -199,7 +209,11 @@ class Loop:
                 names = ', '.join(name for name in row if isinstance(row[name], Sequence))
                 raise UserError(f'config.training.best_metric = {metric!r} is not measured; valid: {names}')
         score = float(np.mean(row[metric])) if metric and row is not None and metric in row else None
-        self.checkpoints.save(progress.step, self.machine.host_state(state), {**self.identity, **progress.meta()}, score)
+        host = self.machine.host_state(state)
+        broken = control.not_finite(host)
+        if broken:  # the loss of the last update was measured before that update
+            self._diverged(f'{broken} is not finite after step {progress.step}')
+        self.checkpoints.save(progress.step, host, {**self.identity, **progress.meta()}, score)
 
 
 def scaled(machine: Machine, state: Any, scale: float) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.experimental import multihost_utils
 
 from jaxlab.data.dataset import Dataset
 from jaxlab.errors import UserError
@@ -33,7 +34,7 @@ class Evaluation:
 class Machine:
     """Compiles on first use, counts compile time apart, adapts the length of a call."""
 
-    def __init__(self, config: Any, task: Task, data: Dataset):
+    def __init__(self, config: Any, task: Task, data: Dataset, begun_form: str | None = None):
         self.config, self.task, self.data = config, task, data
         train = data.splits['train']
         self.seeds = tuple(config.training.seed + replica for replica in range(config.replicas))
@@ -46,7 +47,7 @@ class Machine:
                 'devices; valid: a multiple of it, or --config.parallel.devices=N'
             )
         self.streamed = train.arrays is None
-        self.form = replica_form(config)
+        self.form = replica_form(config, begun_form)
         self.programs = Programs(task, data.prepare, data.augment, config.replicas, self.form, self.streamed)
         self.watched = tuple(name for name in ('validation',) if name in data.splits)
         self.compile_seconds = 0.0
@@ -106,7 +107,14 @@ class Machine:
         if self.config.training.steps_per_call or self.streamed:
             return
         fitting = int(CALL_SECONDS * steps / max(seconds, 1e-6))
-        self.steps_per_call = max(1, min(fitting, 8 * self.steps_per_call))
+        self.steps_per_call = self.agreed(max(1, min(fitting, 8 * self.steps_per_call)))
+
+    @staticmethod
+    def agreed(number: int) -> int:
+        """The largest of what the processes say: all must make the same calls, and a signal may reach only one."""
+        if jax.process_count() == 1:
+            return number
+        return int(multihost_utils.process_allgather(np.int32(number)).max())
 
     def evaluate(self, state: Any, split: str, keep: bool = False) -> Evaluation:
         """Exact means over a split, and per-example outputs if `keep`."""
@@ -175,10 +183,15 @@ def _unpadded(outputs: list[Mapping[str, np.ndarray]], size: int, replicas: int)
     return result
 
 
-def replica_form(config: Any) -> str:
-    """'vmap' or 'unrolled'. On a CPU vmap turns convolutions into slow grouped ones; elsewhere it fills the device."""
+def replica_form(config: Any, begun_form: str | None = None) -> str:
+    """'vmap' or 'unrolled'. On a CPU vmap turns convolutions into slow grouped ones; elsewhere it fills the device.
+
+    begun_form: that of the run that is gone on with; another form would give other bits.
+    """
     if config.replica_form != 'auto':
         return config.replica_form
+    if begun_form is not None:
+        return begun_form
     return 'vmap' if config.replicas > 1 and jax.default_backend() != 'cpu' else 'unrolled'
 
 

@@ -118,4 +118,8 @@ class Programs:
 
 def _packed(sums: Sums) -> Logs:
     """(total, weight) pairs as arrays [2], summed over the devices that share the batch."""
-    return sum_over_batch_axis({name: jnp.stack([jnp.asarray(v, jnp.float32) for v in pair]) for name, pair in sums.items()})
+
+    def wide(value: jax.Array) -> jax.Array:
+        return jnp.asarray(value, jnp.promote_types(jnp.result_type(value), jnp.float32))
+
+    return sum_over_batch_axis({name: jnp.stack([wide(value) for value in pair]) for name, pair in sums.items()})

@@ -13,8 +13,8 @@ from jaxlab.data.dataset import Dataset
 from jaxlab.errors import UserError
 from jaxlab.optimizers import Plateau
 from jaxlab.tasks.protocol import Needed, Record, Report, Task
-from jaxlab.training import model_table
-from jaxlab.training.checkpoints import Checkpoints, digest
+from jaxlab.training import control, model_table
+from jaxlab.training.checkpoints import Checkpoints, Saved, digest
 from jaxlab.training.events import Events
 from jaxlab.training.identity import check_same, config_id, identity
 from jaxlab.training.loop import Listener, Loop, Progress
@@ -37,28 +37,27 @@ def train(
 ) -> Outcome:  # fmt: skip
     """Trains (or goes on, or only evaluates what is finished) and reports."""
     begun = time.perf_counter()
-    machine = Machine(config, task, data)
     writer = jax.process_index() == 0
     events, snapshots = Events(workdir, writer), Snapshots(workdir / 'snapshots', writer)
     phases: dict[str, float] = {}
     try:
         with _checkpoints(config, workdir) as checkpoints:
+            machine = _machine(config, task, data, checkpoints)
             start = machine.init()
             phases['init'] = time.perf_counter() - begun
-            state, progress = _resume(config, checkpoints, start, listener, allow_change)
+            state, progress = _resume(machine, checkpoints, start, listener, allow_change)
             if progress.step:
                 snapshots.resume(progress.history[-1]['epoch'] if progress.history else 0)
             events.start(progress.history)
-            mine = {'identity': identity(config), 'config_id': config_id(config)}
+            mine = _facts(machine)
             loop = Loop(machine, checkpoints, events, snapshots, listener, mine, workdir)
             if progress.step == 0 and machine.total_steps and config.training.snapshot_every:
                 snapshots.take(0, machine.snapshot(machine.placement.state(state)))
             device_state, progress = loop.run(machine.placement.state(state), progress)
             final = machine.host_state(device_state)
-            if config.training.restore_best and config.training.best_metric:
-                best = checkpoints.best(config.training.best_mode, start)
-                final = best.state if best is not None else final
-                device_state = machine.placement.state(final)
+            best = _best(config, checkpoints, start, listener)
+            if best is not None:
+                final, device_state = best.state, machine.placement.state(best.state)
     finally:
         events.close()
     phases['train'] = progress.seconds
@@ -68,22 +67,45 @@ def train(
 def evaluate(config: Any, task: Task, data: Dataset, workdir: Path, listener: Listener,
              needs: Mapping[str, Needed] | None = None, allow_change: bool = False) -> Outcome:  # fmt: skip
     """Evaluates a run's newest checkpoint; trains nothing."""
-    machine, final, progress, saved = restore(config, task, data, workdir, listener, allow_change)
+    machine, final, progress, mine = restore(config, task, data, workdir, listener, allow_change)
     snapshots = Snapshots(workdir / 'snapshots', writer=False)
     snapshots.resume(progress.history[-1]['epoch'] if progress.history else 0)
     state = machine.placement.state(final)
-    return _finish(machine, progress, state, final, snapshots, needs or {}, {'train': progress.seconds}, saved)
+    return _finish(machine, progress, state, final, snapshots, needs or {}, {'train': progress.seconds}, mine)
 
 
 def restore(config: Any, task: Task, data: Dataset, workdir: Path, listener: Listener,
             allow_change: bool = False) -> tuple[Machine, Any, Progress, Mapping[str, Any]]:  # fmt: skip
-    """(machine, host state, progress, identity) of a run's newest checkpoint. Raises UserError if there is none."""
-    machine = Machine(config, task, data)
+    """(machine, host state, progress, identity) of a run's newest checkpoint (with `restore_best` the state is that of
+    the best). Raises UserError if there is none."""
     with _checkpoints(config, workdir) as checkpoints:
-        state, progress = _resume(config, checkpoints, machine.init(), listener, allow_change)
+        machine = _machine(config, task, data, checkpoints)
+        start = machine.init()
+        state, progress = _resume(machine, checkpoints, start, listener, allow_change)
+        best = _best(config, checkpoints, start, listener)
     if not progress.step and machine.total_steps:
         raise UserError(f'no checkpoint in {workdir}; train first: --mode=train with the same --workdir')
-    return machine, state, progress, {'identity': identity(config), 'config_id': config_id(config)}
+    return machine, state if best is None else best.state, progress, _facts(machine)
+
+
+def _machine(config: Any, task: Task, data: Dataset, checkpoints: Checkpoints) -> Machine:
+    """With the form of replicas that the run began with, where the config leaves it open."""
+    meta = checkpoints.meta() or {}
+    return Machine(config, task, data, meta.get('replica_form'))
+
+
+def _facts(machine: Machine) -> dict[str, Any]:
+    """What every checkpoint says of where it comes from."""
+    config, data = machine.config, machine.data
+    mine = {**identity(config), 'data found': f'{data.source}, checksum {data.checksum}'}
+    return {'identity': mine, 'config_id': config_id(config), 'replica_form': machine.form}
+
+
+def _best(config: Any, checkpoints: Checkpoints, template: Any, listener: Listener) -> Saved | None:
+    """The best checkpoint where the config asks for it."""
+    if not (config.training.restore_best and config.training.best_metric):
+        return None
+    return checkpoints.best(config.training.best_mode, template, listener.say)
 
 
 def _checkpoints(config: Any, workdir: Path) -> Checkpoints:
@@ -92,15 +114,15 @@ def _checkpoints(config: Any, workdir: Path) -> Checkpoints:
 
 
 def _resume(
-    config: Any, checkpoints: Checkpoints, start: Any, listener: Listener, allow_change: bool
+    machine: Machine, checkpoints: Checkpoints, start: Any, listener: Listener, allow_change: bool
 ) -> tuple[Any, Progress]:
     """The newest sound checkpoint of this config, or the start."""
     meta = checkpoints.meta()
     if meta is not None and not allow_change:
-        check_same(config, meta['identity'], checkpoints.folder.parent)
+        check_same(_facts(machine)['identity'], meta['identity'], checkpoints.folder.parent)
     saved = checkpoints.latest(start, listener.say)
     if saved is None:
-        plateau = dict(config.optimizer).get('plateau')
+        plateau = dict(machine.config.optimizer).get('plateau')
         return start, Progress(plateau=Plateau.from_block(plateau) if plateau else None)
     listener.say(f'restored step {saved.step} from {checkpoints.folder}')
     return saved.state, Progress.from_meta(saved.meta)
@@ -123,6 +145,9 @@ def _finish(
             continue
         evaluation = machine.evaluate(state, split, keep=True)
         metrics |= {f'{split}_{name}': values for name, values in evaluation.metrics.items()}
+        broken = control.not_finite(metrics)
+        if broken:
+            raise control.Diverged(f'{broken} is not finite after step {progress.step}; {control.HINT}')
         outputs[split] = evaluation.outputs
     phases['evaluate'] = time.perf_counter() - begun
     begun = time.perf_counter()
