@@ -18,7 +18,9 @@ class Config(ml_collections.ConfigDict):
     """A ConfigDict whose keys may be dotted paths (`variants`, `stand_in`); types are checked against `FIELDS` instead."""
 
     def __init__(self, initial_dictionary: Any = None, **options: Any):
-        super().__init__(initial_dictionary, **{**options, 'type_safe': False, 'allow_dotted_keys': True, 'sort_keys': False})
+        super().__init__(
+            initial_dictionary, **{**options, 'type_safe': False, 'allow_dotted_keys': True, 'sort_keys': False}
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,13 +96,17 @@ FIELDS: Mapping[str, Field] = {
     'training.keep': _field(2, POSITIVE, 'latest checkpoints kept (the best is kept besides)'),
     'training.best_metric': _field('', TEXT, "metric of the best checkpoint, such as 'validation_loss' ('': none)"),
     'training.best_mode': _field('min', _choice('min', 'max'), 'whether less or more of it is better'),
-    'training.patience': _field(0, COUNT, 'evaluations without a better `best_metric` before training stops (0: never)'),
+    'training.patience': _field(
+        0, COUNT, 'evaluations without a better `best_metric` before training stops (0: never)'
+    ),
     'training.min_delta': _field(0.0, _number(0), 'what counts as better'),
     'training.restore_best': _field(False, FLAG, 'whether the best checkpoint is evaluated, not the last'),
     'training.stop_at': _field({}, BLOCK, 'stop once metric <= value: {metric, value}'),
     'training.steps_per_call': _field(0, COUNT, 'updates a compiled call (0: about half a second of them)'),
     'training.snapshot_every': _field(0, COUNT, "epochs between the task's snapshots (0: none)"),
-    'training.precision': _field('float32', _choice('float32', 'bfloat16'), 'of the computation; parameters stay float32'),
+    'training.precision': _field(
+        'float32', _choice('float32', 'bfloat16'), 'of the computation; parameters stay float32'
+    ),
     'training.seed': _field(0, COUNT, 'seed of the first replica; the others count up from it'),
     'parallel.mode': _field('jit', _choice('jit', 'pmap'), 'how several devices share a batch'),
     'parallel.devices': _field(0, COUNT, 'devices used (0: all)'),
@@ -116,6 +122,7 @@ FIELDS: Mapping[str, Field] = {
     'report.units': _field({}, BLOCK, 'units of metrics, for axes'),
     'report.options': _field({}, BLOCK, "the task's own wishes for its figures"),
 }
+
 
 def _set(config: Config, path: str, value: Any) -> None:
     """Sets a field by its dotted path; the last block may be an open one (`task`, `model`, `optimizer`, ...)."""

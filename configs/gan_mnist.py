@@ -16,7 +16,11 @@ def get_config(profile: str = 'full') -> common.Config:
     config.training.snapshot_every = 5
     config.needs = {'scorer': {'config': 'lenet_mnist', 'overrides': {'training.epochs': 5}}}
     config.published = {
-        'train_generator_loss': {'value': 0.8876, 'where': 'A08, epoch 50', 'note': 'the last batch only (96 real images)'},
+        'train_generator_loss': {
+            'value': 0.8876,
+            'where': 'A08, epoch 50',
+            'note': 'the last batch only (96 real images)',
+        },
         'train_discriminator_loss': {'value': 1.2997, 'where': 'A08, epoch 50', 'note': 'the last batch only'},
     }
     # 1,437 training images instead of 60,000: smaller batches and a rate of 2e-4 with beta1 0.5 give readable digits

@@ -21,7 +21,9 @@ def get_config(profile: str = 'full') -> common.Config:
         'Max pooling keeps the largest of each 2 by 2 square: $p_{ij} = \\max_{0 \\le m,n < 2} y_{2i+m,2j+n}$.',
         'The loss is the mean cross-entropy $L = -\\frac{1}{B}\\sum_i \\log p_{i,y_i}$ of the softmax of the logits.',
     )
-    config.limits = ('There is no validation part: the number of epochs is the published one, chosen without the test images.',)
+    config.limits = (
+        'There is no validation part: the number of epochs is the published one, chosen without the test images.',
+    )
     return common.with_profile(
         config,
         profile,

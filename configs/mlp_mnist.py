@@ -11,8 +11,11 @@ def get_config(profile: str = 'full') -> common.Config:
     config.data.batch_size = 200
     config.data.split = 'pooled'
     config.data.test_fraction = 0.2
+    # scikit-learn's Adam has Keras's form (eps beside the uncorrected root) with eps 1e-8.
     # alpha / (2 B) * sum of squared weights in the loss is alpha / B = 5e-7 times the weight in the gradient.
-    config.optimizer = common.adam(1e-3, weight_decay=5e-7, weight_decay_mode='coupled', weight_decay_mask='kernels')
+    config.optimizer = common.keras_adam(
+        1e-3, eps=1e-8, weight_decay=5e-7, weight_decay_mode='coupled', weight_decay_mask='kernels'
+    )
     config.training.epochs = 10
     config.published = {
         'test_accuracy': {

@@ -115,7 +115,9 @@ def _show(asked: arguments.Arguments, result: dict[str, Any], workdir: Path) -> 
         console.print(f'report: {workdir / "report.html"}', markup=False, soft_wrap=True)
         index.write_index(workdir.parent)
     elif asked.mode == 'sample':
-        console.print(f'{result["count"]} samples of step {result["step"]}: {result["picture"]}', markup=False, soft_wrap=True)
+        console.print(
+            f'{result["count"]} samples of step {result["step"]}: {result["picture"]}', markup=False, soft_wrap=True
+        )
     else:
         for row in result['predictions']:
             console.print(f'{row["file"]}: {row["class"]} ({row["probability"]:.1%})', markup=False, soft_wrap=True)

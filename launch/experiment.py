@@ -21,7 +21,17 @@ from jaxlab.training.machine import check_sizes
 from launch import configfile
 from launch.progress import Watcher
 
-UNLISTED = ('published', 'theory', 'limits', 'aim', 'spec', 'stand_in', 'variants', 'name', 'profile')  # shown elsewhere
+UNLISTED = (
+    'published',
+    'theory',
+    'limits',
+    'aim',
+    'spec',
+    'stand_in',
+    'variants',
+    'name',
+    'profile',
+)  # shown elsewhere
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +83,9 @@ def _adaptations(config: common.Config, changes: Mapping[str, Any], data: Datase
     return found
 
 
-def train(prepared: Prepared, workdir: Path, watcher: Watcher, mode: str = 'train', allow_change: bool = False) -> dict[str, Any]:
+def train(
+    prepared: Prepared, workdir: Path, watcher: Watcher, mode: str = 'train', allow_change: bool = False
+) -> dict[str, Any]:
     """Trains (or evaluates the newest checkpoint) and writes everything that a run leaves; returns results.json."""
     config = prepared.config
     if config.variants and mode == 'train':
@@ -99,7 +111,9 @@ def _open_workdir(workdir: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise UserError(f'cannot write to --workdir={workdir}: {error.strerror}; valid: a folder that can be written') from error
+        raise UserError(
+            f'cannot write to --workdir={workdir}: {error.strerror}; valid: a folder that can be written'
+        ) from error
 
 
 def _needs(prepared: Prepared, workdir: Path, watcher: Watcher) -> dict[str, Needed]:
@@ -136,7 +150,11 @@ def _train_variants(prepared: Prepared, workdir: Path, watcher: Watcher, allow_c
         runs[name] = train(variant, workdir / 'variants' / name, watcher, 'train', allow_change)
     reference = next(iter(runs))
     comparison.write_comparison(workdir, runs, reference)
-    results = {**runs[reference], 'reference': reference, 'variants': {name: run['metrics'] for name, run in runs.items()}}
+    results = {
+        **runs[reference],
+        'reference': reference,
+        'variants': {name: run['metrics'] for name, run in runs.items()},
+    }
     write_json(workdir / 'results.json', results)
     return results
 
@@ -186,7 +204,9 @@ def facts(prepared: Prepared) -> dict[str, Any]:
         'config_rows': rows,
         'theory': list(config.theory),
         'limits': list(config.limits),
-        'adapted': [{**item, 'value': str(item['value']), 'instead_of': str(item['instead_of'])} for item in prepared.adapted],
+        'adapted': [
+            {**item, 'value': str(item['value']), 'instead_of': str(item['instead_of'])} for item in prepared.adapted
+        ],
         'device': runtime.device_facts(),
         'versions': runtime.versions(),
         'commit': runtime.commit(),

@@ -15,7 +15,9 @@ def describe(prepared: Prepared) -> dict[str, Any]:
     return {**facts(prepared), **cost(prepared.config, prepared.task, prepared.data)}
 
 
-def sample(prepared: Prepared, workdir: Path, watcher: Watcher, count: int, seed: int, allow_change: bool) -> dict[str, Any]:
+def sample(
+    prepared: Prepared, workdir: Path, watcher: Watcher, count: int, seed: int, allow_change: bool
+) -> dict[str, Any]:
     """New examples from a run's newest checkpoint: `samples/seed_S.png` and `.npz`."""
     import jax
     import numpy as np
@@ -31,19 +33,25 @@ def sample(prepared: Prepared, workdir: Path, watcher: Watcher, count: int, seed
     columns = int(np.ceil(np.sqrt(count)))
     note = f'{count} samples after step {step}, seed {seed}'
     folder = workdir / 'samples'
-    picture = draw(Images(f'seed_{seed}', f'New samples: {prepared.config.name}', note, images, columns=columns), folder)
+    picture = draw(
+        Images(f'seed_{seed}', f'New samples: {prepared.config.name}', note, images, columns=columns), folder
+    )
     with write_atomically(folder / f'seed_{seed}.npz') as file:
         np.savez_compressed(file, image=images)
     return {'name': prepared.config.name, 'step': step, 'count': count, 'seed': seed, 'picture': str(picture),
             'arrays': str(folder / f'seed_{seed}.npz')}  # fmt: skip
 
 
-def predict(prepared: Prepared, workdir: Path, watcher: Watcher, source: str | None, allow_change: bool) -> dict[str, Any]:
+def predict(
+    prepared: Prepared, workdir: Path, watcher: Watcher, source: str | None, allow_change: bool
+) -> dict[str, Any]:
     """Class probabilities for a user's own image or folder of images."""
     import numpy as np
 
     if not hasattr(prepared.task, 'predict'):
-        raise UserError(f'--mode=predict: task {prepared.config.task.name} predicts nothing; valid: train, eval, describe')
+        raise UserError(
+            f'--mode=predict: task {prepared.config.task.name} predicts nothing; valid: train, eval, describe'
+        )
     if source is None:
         raise UserError('--mode=predict needs --input=IMAGE or --input=FOLDER')
     files = _images(Path(source))
@@ -67,9 +75,7 @@ def _state(prepared: Prepared, workdir: Path, watcher: Watcher, allow_change: bo
 
     if not (workdir / 'checkpoints').is_dir():
         raise UserError(f'no checkpoint in {workdir}; train first: the same command with --mode=train')
-    machine, state, progress, _ = restore(
-        prepared.config, prepared.task, prepared.data, workdir, watcher, allow_change
-    )
+    machine, state, progress, _ = restore(prepared.config, prepared.task, prepared.data, workdir, watcher, allow_change)
     return machine.replica(state, 0), progress.step
 
 
@@ -93,7 +99,9 @@ def _read(file: Path, shape: tuple[int, ...]) -> Any:
     Image.MAX_IMAGE_PIXELS = 50_000_000
     try:
         with Image.open(file) as image:
-            fitted = image.convert('L' if shape[2] == 1 else 'RGB').resize((shape[1], shape[0]), Image.Resampling.BILINEAR)
+            fitted = image.convert('L' if shape[2] == 1 else 'RGB').resize(
+                (shape[1], shape[0]), Image.Resampling.BILINEAR
+            )
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(f'--input={file}: not an image that can be read ({error})') from error
     return np.asarray(fitted, np.uint8).reshape(shape)

@@ -44,8 +44,9 @@ class Watcher:
             return
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        columns = (TextColumn('{task.description}'), BarColumn(None), TextColumn('{task.completed}/{task.total}'),
-                   TextColumn('{task.fields[speed]}'), TextColumn('{task.fields[losses]}'), TimeRemainingColumn(compact=True))  # fmt: skip
+        texts = ('{task.completed}/{task.total}', '{task.fields[speed]}', '{task.fields[losses]}')
+        columns = (TextColumn('{task.description}'), BarColumn(None), *map(TextColumn, texts))
+        columns = (*columns, TimeRemainingColumn(compact=True))
         self._bar = Progress(*columns, console=self.console, transient=True)
         self._bar.start()
         self._task = self._bar.add_task(self.title, total=total_steps, completed=step, speed='', losses='')
@@ -59,7 +60,9 @@ class Watcher:
             return
         begun, first = self._begun
         speed = f'{(step - first) / (now - begun):.1f} steps/s' if step > first else 'compiling'
-        losses = ' '.join(f'{name.removesuffix("_loss")} {value:.3f}' for name, value in values.items() if 'loss' in name)
+        losses = ' '.join(
+            f'{name.removesuffix("_loss")} {value:.3f}' for name, value in values.items() if 'loss' in name
+        )
         self._bar.update(self._task, completed=step, speed=speed, losses=losses or first_of(values))
 
     def epoch(self, row: Mapping[str, Any]) -> None:

@@ -21,7 +21,9 @@ _DTYPES = {'float32': None, 'bfloat16': jnp.bfloat16}
 
 def arguments(kind: type) -> list[str]:
     """What a module can be told in a config."""
-    return [field.name for field in dataclasses.fields(kind) if field.init and field.name not in ('parent', 'name', 'dtype')]
+    return [
+        field.name for field in dataclasses.fields(kind) if field.init and field.name not in ('parent', 'name', 'dtype')
+    ]
 
 
 def build_model(block: Mapping[str, Any], precision: str = 'float32', where: str = 'model', **known: Any) -> Any:
@@ -45,8 +47,17 @@ def build_model(block: Mapping[str, Any], precision: str = 'float32', where: str
 
 def _check_type(field: dataclasses.Field, value: Any, where: str, name: str) -> None:
     """Simple annotations are checked; anything richer is left to the module."""
-    simple = {int: int, float: (int, float), str: str, bool: bool, 'int': int, 'float': (int, float), 'str': str, 'bool': bool}
-    kinds = simple.get(field.type)  # type: ignore[call-overload]
+    simple = {
+        int: int,
+        float: (int, float),
+        str: str,
+        bool: bool,
+        'int': int,
+        'float': (int, float),
+        'str': str,
+        'bool': bool,
+    }
+    kinds: Any = simple.get(field.type)
     wrong_bool = isinstance(value, bool) and kinds is not bool
     if kinds is not None and field.name not in ('name', 'parent') and (not isinstance(value, kinds) or wrong_bool):
         word = field.type if isinstance(field.type, str) else field.type.__name__

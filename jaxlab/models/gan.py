@@ -36,7 +36,14 @@ class Generator(nn.Module):
 
         def up(features: int, strides: int) -> ConvTranspose:
             return ConvTranspose(
-                features, (5, 5), (strides, strides), 'SAME', use_bias=False, transpose_kernel=True, init_scheme='keras', dtype=self.dtype
+                features,
+                (5, 5),
+                (strides, strides),
+                'SAME',
+                use_bias=False,
+                transpose_kernel=True,
+                init_scheme='keras',
+                dtype=self.dtype,
             )
 
         first = 4 * self.width

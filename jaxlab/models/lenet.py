@@ -86,7 +86,13 @@ def sequential_lenet(classes: int = 10, init_scheme: str = 'torch') -> nn.Sequen
     ])  # fmt: skip
 
 
-SEQUENTIAL_NAMES = {'conv1': 'layers_0', 'conv2': 'layers_3', 'dense1': 'layers_7', 'dense2': 'layers_9', 'dense3': 'layers_11'}
+SEQUENTIAL_NAMES = {
+    'conv1': 'layers_0',
+    'conv2': 'layers_3',
+    'dense1': 'layers_7',
+    'dense2': 'layers_9',
+    'dense3': 'layers_11',
+}
 
 
 def lenet_function(

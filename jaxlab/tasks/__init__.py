@@ -19,7 +19,9 @@ def build_task(config: Any, data: Dataset, steps_per_epoch: int, total_steps: in
     path, attribute = lookup(TASKS, config.task.get('name', ''), 'config.task.name').split(':')
     kind = getattr(importlib.import_module(path), attribute)
     options = {name: value for name, value in config.task.items() if name != 'name'}
-    valid = {field.name: field.default for field in dataclasses.fields(kind) if field.default is not dataclasses.MISSING}
+    valid = {
+        field.name: field.default for field in dataclasses.fields(kind) if field.default is not dataclasses.MISSING
+    }
     for name, value in options.items():
         if name not in valid:
             raise UserError(f'unknown field config.task.{name} of {config.task.name}; {closest(name, valid)}')

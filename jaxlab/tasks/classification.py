@@ -26,7 +26,7 @@ State = dict[str, TrainState]
 class Classification:
     """`label_smoothing`: share of the target that is spread over all classes (0: none)."""
 
-    model: nn.Module
+    model: Any  # a Flax module
     optimizer: optax.GradientTransformation
     example: Mapping[str, jax.ShapeDtypeStruct]
     classes: tuple[str, ...]
@@ -41,7 +41,9 @@ class Classification:
         model = build_model(config.model, config.training.precision, classes=len(data.class_names))
         optimizer = build_optimizer(config.optimizer, steps_per_epoch, total_steps)
         shown = config.report.examples
-        return cls(model, optimizer, prepared(data), tuple(data.class_names), tuple(config.data.scale), shown, **options)
+        return cls(
+            model, optimizer, prepared(data), tuple(data.class_names), tuple(config.data.scale), shown, **options
+        )
 
     def init(self, key: jax.Array, example: Batch) -> State:
         """The network's first variables, and an optimizer that has seen nothing."""
@@ -120,7 +122,11 @@ class Classification:
     def _scores(self, labels: np.ndarray, predictions: np.ndarray, note: str) -> Table:
         found = scores.class_scores(labels, predictions, len(self.classes))
         rows = [
-            (name, *(float(getattr(found, column)[k]) for column in ('precision', 'recall', 'f1')), int(found.support[k]))
+            (
+                name,
+                *(float(getattr(found, column)[k]) for column in ('precision', 'recall', 'f1')),
+                int(found.support[k]),
+            )
             for k, name in enumerate(self.classes)
         ]
         return Table('class_scores', 'Scores by class', note, ('class', 'precision', 'recall', 'F1', 'examples'), rows)
@@ -142,7 +148,9 @@ class Classification:
 
     def _histogram(self, data: Dataset) -> Bars:
         heights = {
-            f'{name} (n = {split.size})': scores.class_histogram(split.read(np.arange(split.size))['label'], len(self.classes))
+            f'{name} (n = {split.size})': scores.class_histogram(
+                split.read(np.arange(split.size))['label'], len(self.classes)
+            )
             for name, split in data.splits.items()
         }
         return Bars('class_counts', 'Examples by class', '', self.classes, heights, {}, 'class', 'examples')

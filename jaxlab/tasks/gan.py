@@ -33,8 +33,8 @@ State = dict[str, TrainState]
 class Gan:
     """`form`: of the loss (`jaxlab.metrics.losses`); `latent`: numbers in a noise vector, drawn from N(0, 1)."""
 
-    generator: nn.Module
-    discriminator: nn.Module
+    generator: Any  # Flax modules
+    discriminator: Any
     generator_optimizer: optax.GradientTransformation
     discriminator_optimizer: optax.GradientTransformation
     image_shape: tuple[int, ...]
@@ -49,9 +49,12 @@ class Gan:
             raise UserError(f'config.task.form = {options["form"]!r}; valid: {", ".join(GAN_FORMS)}')
         names = ('generator', 'discriminator')
         models = [build_model(config.model.get(n, {}), config.training.precision, f'model.{n}') for n in names]
-        rules = [build_optimizer(config.optimizer.get(n, {}), steps_per_epoch, total_steps) for n in names]
+        rules = [
+            build_optimizer(config.optimizer.get(n, {}), steps_per_epoch, total_steps, f'optimizer.{n}') for n in names
+        ]
         shape = data.splits['train'].read([0])['image'].shape[1:]
-        return cls(*models, *rules, tuple(shape), tuple(config.data.scale), config.report.examples, **options)
+        shape, scale = tuple(shape), tuple(config.data.scale)
+        return cls(models[0], models[1], rules[0], rules[1], shape, scale, config.report.examples, **options)
 
     def init(self, key: jax.Array, example: Batch) -> State:
         """Both networks, each from its own key."""
@@ -110,7 +113,9 @@ class Gan:
             'generator': generator.apply_gradients(grads, updates),
             'discriminator': discriminator.apply_gradients(jax.tree.map(jnp.add, real_grads, fake_grads), statistics),
         }
-        share = weighted_mean(fake_weight, fake_weight)  # 1 on one device: losses are means of batch values, as published
+        share = weighted_mean(
+            fake_weight, fake_weight
+        )  # 1 on one device: losses are means of batch values, as published
         measured: Sums = {'generator_loss': (loss_g, share), 'discriminator_loss': (loss_d, share)}
         measured |= sums(real_weight, real_accuracy=real_logits > 0, real_probability=nn.sigmoid(real_logits))
         measured |= sums(fake_weight, fake_accuracy=fake_logits <= 0, fake_probability=nn.sigmoid(fake_logits))
@@ -155,7 +160,8 @@ class Gan:
             samplers = [lambda count, key, s=state: self._some(s, key, count) for state in record.states]
             score = generated.score(samplers, record.needs['scorer'], data, record.key)
             figures += score.figures
-            metrics, remarks = dict(score.metrics), list(score.remarks)
+            metrics = {name: list(values) for name, values in score.metrics.items()}
+            remarks = list(score.remarks)
         return Report(tuple(figures), metrics, tuple(remarks))
 
     def _some(self, state: State, key: jax.Array, count: int) -> np.ndarray:

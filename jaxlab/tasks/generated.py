@@ -86,8 +86,13 @@ def score(samplers: Sequence[Sampler], scorer: Needed, data: Dataset, key: jax.A
     }
     accuracy = np.mean(scorer.metrics.get('test_accuracy', [np.nan]))
     note = f'as called by a LeNet with {accuracy:.2%} test accuracy; {count:,} images each'
-    heights = {'made': histograms[0], 'real (test)': np.bincount(real_probabilities.argmax(axis=1), minlength=len(histograms[0])) / count}
-    bars = Bars('classes_of_samples', 'Which classes are made', note, tuple(data.class_names), heights, {}, 'class', 'share')
+    heights = {
+        'made': histograms[0],
+        'real (test)': np.bincount(real_probabilities.argmax(axis=1), minlength=len(histograms[0])) / count,
+    }
+    bars = Bars(
+        'classes_of_samples', 'Which classes are made', note, tuple(data.class_names), heights, {}, 'class', 'share'
+    )
     remark = (
         f'In the features of a LeNet trained here ({accuracy:.2%} on its test split) the Fréchet distance of {count:,} made '
         f'images to the test split is {np.mean(distances):.2f}; {count:,} real training images score {floor:.2f}.'

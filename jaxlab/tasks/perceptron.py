@@ -10,7 +10,6 @@ import numpy as np
 
 from jaxlab.data.dataset import Dataset
 from jaxlab.errors import UserError
-from jaxlab.figures import Table
 from jaxlab.neurons import perceptron, present
 from jaxlab.tasks.protocol import Batch, Record, Report, Sums
 
@@ -33,8 +32,10 @@ class Perceptron:
     ) -> 'Perceptron':
         if config.data.batch_size != data.splits['train'].size:
             size = data.splits['train'].size
-            raise UserError(f'config.data.batch_size = {config.data.batch_size}; valid: {size}, all samples in their order')
-        inputs = data.splits['train'].arrays['inputs'].shape[1]
+            raise UserError(
+                f'config.data.batch_size = {config.data.batch_size}; valid: {size}, all samples in their order'
+            )
+        inputs = data.splits['train'].read([0])['inputs'].shape[1]
         start = tuple(options.pop('start', ()))
         if start and len(start) != inputs + 1:
             raise UserError(f'config.task.start has {len(start)} weights; valid: {inputs + 1} (bias first), or ()')
@@ -70,7 +71,7 @@ class Perceptron:
 
     def report(self, record: Record, data: Dataset) -> Report:
         """The trace of every sample, the errors, the boundary; whether the targets can be separated at all."""
-        batch = data.splits['train'].arrays
+        batch = data.splits['train'].read(np.arange(data.splits['train'].size))
         start = self.start or (0.0,) * (self.inputs + 1)
         epochs = max(1, len(record.history))
         run = perceptron.train_perceptron(

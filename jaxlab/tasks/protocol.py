@@ -21,7 +21,9 @@ class Record:
 
     states: Sequence[State]
     history: Sequence[Mapping[str, Any]]  # one row an epoch: {'epoch', 'step', 'train_loss': [R], ...}
-    outputs: Mapping[str, Sequence[Mapping[str, np.ndarray]]]  # split -> per replica: name -> [N, ...], in the split's order
+    outputs: Mapping[
+        str, Sequence[Mapping[str, np.ndarray]]
+    ]  # split -> per replica: name -> [N, ...], in the split's order
     snapshots: Sequence[tuple[int, Any]]  # (epoch, what Task.snapshot returned for the first replica)
     metrics: Mapping[str, Sequence[float]]  # 'test_accuracy' -> one value a replica
     key: jax.Array

@@ -108,7 +108,7 @@ class Checkpoints:
         for step in reversed(self.steps):
             try:
                 return self._manager.restore(step, args=self._args.Composite(meta=self._args.JsonRestore())).meta
-            except Exception:  # noqa: BLE001  (damage shows as any of a dozen types; `read` names it)
+            except Exception:
                 continue
         return None
 
@@ -176,7 +176,7 @@ class Checkpoints:
     def _score(self, step: int) -> float | None:
         try:
             return self._manager.restore(step, args=self._args.Composite(meta=self._args.JsonRestore())).meta['score']
-        except Exception:  # noqa: BLE001  (damaged: it has no score)
+        except Exception:
             return None
 
 
@@ -196,7 +196,10 @@ def _misfit(expected: Any, tree: Any) -> str:
 
     def described(value: Any) -> dict[str, str]:
         leaves, _ = jax.tree_util.tree_flatten_with_path(value)
-        return {jax.tree_util.keystr(path, simple=True, separator='/'): f'{np.dtype(leaf.dtype)}{tuple(leaf.shape)}' for path, leaf in leaves}
+        return {
+            jax.tree_util.keystr(path, simple=True, separator='/'): f'{np.dtype(leaf.dtype)}{tuple(leaf.shape)}'
+            for path, leaf in leaves
+        }
 
     want, have = described(expected), described(tree)
     for path in sorted(want.keys() | have.keys()):

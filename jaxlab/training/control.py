@@ -64,14 +64,21 @@ def reason_to_stop(training: Any, history: Sequence[Mapping[str, Any]]) -> dict[
     if aim:
         values = last.get(aim['metric'])
         if values is None:
-            raise UserError(f'config.training.stop_at.metric = {aim["metric"]!r} is not measured; valid: {measured(last)}')
+            raise UserError(
+                f'config.training.stop_at.metric = {aim["metric"]!r} is not measured; valid: {measured(last)}'
+            )
         if all(value <= aim['value'] for value in values):
-            return {'reason': f'{aim["metric"]} reached {aim["value"]:g} in epoch {last["epoch"]}', 'epoch': last['epoch']}
+            return {
+                'reason': f'{aim["metric"]} reached {aim["value"]:g} in epoch {last["epoch"]}',
+                'epoch': last['epoch'],
+            }
     if not training.patience:
         return None
     rows = [row for row in history if training.best_metric in row]
     if not rows:
-        raise UserError(f'config.training.best_metric = {training.best_metric!r} is not measured; valid: {measured(last)}')
+        raise UserError(
+            f'config.training.best_metric = {training.best_metric!r} is not measured; valid: {measured(last)}'
+        )
     sign = 1.0 if training.best_mode == 'min' else -1.0
     best, best_epoch, waited = np.inf, 0, 0
     for row in rows:
@@ -82,7 +89,9 @@ def reason_to_stop(training: Any, history: Sequence[Mapping[str, Any]]) -> dict[
             waited += 1
     if waited < training.patience:
         return None
-    words = f'{training.best_metric} was not better than {sign * best:.4g} (epoch {best_epoch}) for {waited} evaluations'
+    words = (
+        f'{training.best_metric} was not better than {sign * best:.4g} (epoch {best_epoch}) for {waited} evaluations'
+    )
     return {'reason': words, 'epoch': last['epoch'], 'best_epoch': best_epoch}
 
 

@@ -154,7 +154,9 @@ class Loop:
             start = stop
 
     @staticmethod
-    def _keep_logs(progress: Progress, steps: int, start: int, stop: int, logs: Mapping[str, np.ndarray], offset: int) -> None:
+    def _keep_logs(
+        progress: Progress, steps: int, start: int, stop: int, logs: Mapping[str, np.ndarray], offset: int
+    ) -> None:
         for name, log in logs.items():
             kept = progress.partial.setdefault(name, np.zeros((log.shape[0], steps, 2), log.dtype))
             kept[:, start:stop] = log[:, start - offset : stop - offset]

@@ -38,7 +38,9 @@ class Machine:
         self.config, self.task, self.data = config, task, data
         train = data.splits['train']
         self.seeds = tuple(config.training.seed + replica for replica in range(config.replicas))
-        self.feed = Feed(train.size, config.data.batch_size, config.data.drop_remainder, config.data.shuffle, self.seeds)
+        self.feed = Feed(
+            train.size, config.data.batch_size, config.data.drop_remainder, config.data.shuffle, self.seeds
+        )
         check_sizes(config, train.size)
         self.placement: Placement = placement(config)
         if config.data.batch_size % self.placement.devices:
@@ -63,7 +65,7 @@ class Machine:
     @functools.cached_property
     def resident(self) -> Any:
         """The training split on every device (in-memory data)."""
-        return self.placement.whole(dict(self.data.splits['train'].arrays))
+        return self.placement.whole(dict(self.data.splits['train'].arrays or {}))
 
     @functools.cached_property
     def stream_block(self) -> int:
@@ -90,7 +92,9 @@ class Machine:
         self.compile_seconds += time.perf_counter() - begun
         return state
 
-    def train(self, state: Any, examples: Any, rows: Any, start: int, stop: int, first_step: int) -> tuple[Any, Any, float]:
+    def train(
+        self, state: Any, examples: Any, rows: Any, start: int, stop: int, first_step: int
+    ) -> tuple[Any, Any, float]:
         """One call; the state given is consumed. (state, logs as numpy arrays [replicas, steps, 2], seconds)."""
         arguments = (state, examples, rows, self._seeds, *(np.int32(number) for number in (start, stop, first_step)))
         if self._train is None:
@@ -149,9 +153,9 @@ class Machine:
         log, output = self._evaluate[program](*arguments)
         return place.host(log), place.host_split(output, axis=2)
 
-    @functools.lru_cache(maxsize=None)  # noqa: B019  (a machine lives as long as its run)
+    @functools.cache  # noqa: B019  (a machine lives as long as its run)
     def _resident_split(self, split: str) -> Any:
-        return self.placement.whole(dict(self.data.splits[split].arrays))
+        return self.placement.whole(dict(self.data.splits[split].arrays or {}))
 
     def host_state(self, state: Any) -> Any:
         """The state as host arrays, independent of devices."""

@@ -35,14 +35,15 @@ def rows(module: nn.Module, example: jax.ShapeDtypeStruct) -> list[dict[str, Any
     table = []
     for path, (kind, shape) in outputs.items():
         own = own_leaves(variables, path)
-        if path and (own or not any(other[: len(path)] == path and other != path for other in outputs)):
+        holds_layers = any(len(other) > len(path) and other[: len(path)] == path for other in outputs)
+        if path and (own or not holds_layers):
             row = {'path': '/'.join(path), 'type': kind, 'output_shape': list(shape)}
             statistics = sum(size for collection, size in own if collection != 'params')
             table.append({**row, 'parameters': sum(size for _, size in own), 'statistics': statistics})
     missing = total(variables) - sum(row['parameters'] for row in table)
     if missing or not table:  # parameters of the top module itself
-        shape = list(outputs[()][1]) if () in outputs else []
-        row = {'path': type(module).__name__, 'type': type(module).__name__, 'output_shape': shape}
+        whole = list(outputs[()][1]) if () in outputs else []
+        row = {'path': type(module).__name__, 'type': type(module).__name__, 'output_shape': whole}
         table.append({**row, 'parameters': missing, 'statistics': 0})
     return table
 

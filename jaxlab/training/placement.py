@@ -23,7 +23,9 @@ MODEL_AXIS = 'model'
 class Placement(Protocol):
     """How arrays are put on devices, programs compiled, results brought back."""
 
-    devices: int
+    @property
+    def devices(self) -> int:
+        """Devices that share a batch."""
 
     def state(self, tree: Any) -> Any:
         """A state, the same (or split by rule) on all devices."""
@@ -114,7 +116,9 @@ class PmapPlacement:
         return jax.tree.map(shared, tree)
 
     def compile(self, function: Callable, arguments: Sequence[Any], donate: bool) -> Callable:
-        axes = tuple(None if np.ndim(argument) == 0 and not isinstance(argument, dict | tuple) else 0 for argument in arguments)
+        axes = tuple(
+            None if np.ndim(argument) == 0 and not isinstance(argument, dict | tuple) else 0 for argument in arguments
+        )
         program = jax.pmap(
             function, BATCH_AXIS, in_axes=axes, devices=self.local, donate_argnums=(0,) if donate else ()
         )
@@ -135,7 +139,9 @@ def placement(config: Any) -> Placement:
     available = jax.devices()
     wanted = config.parallel.devices or len(available)
     if wanted > len(available):
-        raise UserError(f'config.parallel.devices = {wanted}, but there are {len(available)}; valid: 0 (all) to {len(available)}')
+        raise UserError(
+            f'config.parallel.devices = {wanted}, but there are {len(available)}; valid: 0 (all) to {len(available)}'
+        )
     devices = available[:wanted]
     if config.parallel.mode == 'pmap':
         if jax.process_count() > 1:
@@ -171,5 +177,6 @@ def _gather_program(mesh: Mesh) -> Callable:
 
 def _fetch(leaf: jax.Array) -> np.ndarray:
     if not leaf.is_fully_addressable and not leaf.is_fully_replicated:
-        leaf = _gather_program(leaf.sharding.mesh)(leaf)
+        sharding: Any = leaf.sharding
+        leaf = _gather_program(sharding.mesh)(leaf)
     return np.asarray(leaf.addressable_data(0)) if not leaf.is_fully_addressable else np.asarray(leaf)

@@ -196,6 +196,8 @@ def summary(values: list[float]) -> dict[str, Any]:
 def params_of(state: Any) -> Any:
     """The parameters inside a state: of every network where there are such, else the whole state."""
     found = jax.tree.map(
-        lambda leaf: leaf.params if hasattr(leaf, 'params') else leaf, state, is_leaf=lambda leaf: hasattr(leaf, 'params')
+        lambda leaf: leaf.params if hasattr(leaf, 'params') else leaf,
+        state,
+        is_leaf=lambda leaf: hasattr(leaf, 'params'),
     )
     return found

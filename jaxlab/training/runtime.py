@@ -28,7 +28,9 @@ def start(deterministic: bool = False) -> None:
         # The preemption service would replace the signal handlers that checkpoint on SIGTERM.
         jax.config.update('jax_enable_preemption_service', False)
         jax.distributed.initialize(
-            os.environ['JAX_COORDINATOR_ADDRESS'], int(os.environ['JAX_NUM_PROCESSES']), int(os.environ['JAX_PROCESS_ID'])
+            os.environ['JAX_COORDINATOR_ADDRESS'],
+            int(os.environ['JAX_NUM_PROCESSES']),
+            int(os.environ['JAX_PROCESS_ID']),
         )
     folder = cache_folder() / 'compiled'
     try:
@@ -67,7 +69,9 @@ def commit() -> str | None:
     root = Path(__file__).resolve().parents[2]
 
     def git(*words: str) -> str:
-        return subprocess.run(['git', '-C', str(root), *words], capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+        return subprocess.run(
+            ['git', '-C', str(root), *words], capture_output=True, text=True, timeout=10, check=True
+        ).stdout.strip()
 
     try:
         return git('rev-parse', '--short', 'HEAD') + ('+changes' if git('status', '--porcelain', '-uno') else '')
