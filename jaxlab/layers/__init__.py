@@ -8,3 +8,4 @@ from jaxlab.layers.dropout import normal_per_example as normal_per_example
 from jaxlab.layers.normalization import BatchNorm as BatchNorm
 from jaxlab.layers.pool import avg_pool as avg_pool
 from jaxlab.layers.pool import max_pool as max_pool
+from jaxlab.layers.pool import swap_batch_and_channels as swap_batch_and_channels

@@ -36,6 +36,8 @@ class Conv(nn.Module):
 
     An int as `kernel_size` means two spatial dimensions (or as many as x has). `init_scheme` ('torch', 'keras',
     'lecun') chooses how kernel and bias start; `kernel_init` and `bias_init` overrule it one by one.
+    `layout` 'CHWN' takes and gives images batch-last, [C, *space, N] (the kernel stays the same): twice as fast on a
+    CPU where channels are few; `swap_batch_and_channels` goes there and back.
     """
 
     features: int
@@ -49,12 +51,14 @@ class Conv(nn.Module):
     init_scheme: str = 'lecun'
     kernel_init: initializers.Initializer | None = None
     bias_init: initializers.Initializer | None = None
+    layout: str = 'NHWC'
 
     @nn.compact
     def __call__(self, x: Float[Array, 'N *space C']) -> Float[Array, 'N *out D']:
         space = x.ndim - 2
         size = _each(self.kernel_size, space)
-        shape = (*size, x.shape[-1] // self.feature_group_count, self.features)
+        inputs = x.shape[0 if self.layout == 'CHWN' else -1]
+        shape = (*size, inputs // self.feature_group_count, self.features)
         kernel = self.param('kernel', self.kernel_init or initializers.kernel_init(self.init_scheme), shape)
         bias = None
         if self.use_bias:
@@ -66,8 +70,10 @@ class Conv(nn.Module):
         if isinstance(padding, str):
             extent = [(k - 1) * d + 1 for k, d in zip(size, dilation, strict=True)]
             padding = jax.lax.padtype_to_pads(x.shape[1:-1], extent, strides, padding)
-        y = convolve(x, kernel, strides, tuple(map(tuple, padding)), dilation, self.feature_group_count)
-        return y if bias is None else y + bias
+        y = convolve(x, kernel, strides, tuple(map(tuple, padding)), dilation, self.feature_group_count, self.layout)
+        if bias is None:
+            return y
+        return y + (bias.reshape(-1, *(1,) * (space + 1)) if self.layout == 'CHWN' else bias)
 
 
 class ConvTranspose(nn.Module):

@@ -47,6 +47,16 @@ class Geometry(NamedTuple):
         """Every position in the kernel, in the order of its memory."""
         return list(itertools.product(*map(range, self.size)))
 
+    def places(self, tap: tuple[int, ...]) -> list[tuple[int, int, int]]:
+        """The `lax.pad` that puts each output's value where it sees the input through `tap`."""
+        edges = []
+        for t, n, o, s, (low, _), d in zip(
+            tap, self.space, self.out, self.strides, self.padding, self.dilation, strict=True
+        ):
+            start = t * d - low
+            edges.append((start, n - start - ((o - 1) * s + 1), s - 1))
+        return edges
+
 
 def dimension_numbers(rank: int) -> tuple[str, str, str]:
     """Channels-last: input, kernel, output."""
@@ -103,13 +113,7 @@ def overlapping_adds(geometry: Geometry, g: Array, kernel: Array) -> Array:
     total = None
     for index, tap in enumerate(geometry.taps):
         piece = sent[..., index * channels : (index + 1) * channels]
-        config = [(0, 0, 0)]
-        for t, n, o, s, p, d in zip(
-            tap, geometry.space, geometry.out, geometry.strides, geometry.padding, geometry.dilation, strict=True
-        ):
-            start = t * d - p[0]
-            config.append((start, n - start - ((o - 1) * s + 1), s - 1))
-        piece = lax.pad(piece, jnp.zeros((), piece.dtype), [*config, (0, 0, 0)])
+        piece = lax.pad(piece, jnp.zeros((), piece.dtype), [(0, 0, 0), *geometry.places(tap), (0, 0, 0)])
         total = piece if total is None else total + piece
     return total
 

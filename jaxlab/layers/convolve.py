@@ -7,12 +7,14 @@ convolution is `input_gradient` itself. On GPU and TPU they are XLA's own convol
 
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
+from jaxlab.layers import conv_batch_last as batch_last
 from jaxlab.layers import conv_cpu
 from jaxlab.layers.conv_cpu import Geometry, dimension_numbers
 
@@ -62,7 +64,15 @@ def _unrolled(function: Callable, merge_first: bool) -> Callable:
     return mapped
 
 
-def _by_platform(cpu: Callable, stock: Callable, merge_first: bool = True) -> Callable:
+class Maps(NamedTuple):
+    """The three maps of one layout; each is called as (geometry, argument, argument)."""
+
+    forward: Callable[[Geometry, Array, Array], Array]
+    input_gradient: Callable[[Geometry, Array, Array], Array]
+    kernel_gradient: Callable[[Geometry, Array, Array], Array]
+
+
+def _by_platform(cpu: Callable, stock: Callable, merge_first: bool) -> Callable:
     def function(geometry: Geometry, a: Array, b: Array) -> Array:
         on_cpu = _unrolled(partial(cpu, geometry), merge_first)
         return lax.platform_dependent(a, b, cpu=on_cpu, default=partial(stock, geometry))
@@ -70,27 +80,48 @@ def _by_platform(cpu: Callable, stock: Callable, merge_first: bool = True) -> Ca
     return jax.custom_vjp(function, nondiff_argnums=(0,))
 
 
-forward = _by_platform(conv_cpu.forward, _stock)
-input_gradient = _by_platform(conv_cpu.input_gradient, _stock_input_gradient)
-kernel_gradient = _by_platform(conv_cpu.kernel_gradient, _stock_kernel_gradient, merge_first=False)
+def _closed(forward: Callable, input_gradient: Callable, kernel_gradient: Callable) -> Maps:
+    """Gives each of the maps its gradient, made of the other two."""
+
+    def keep(function: Callable) -> Callable:
+        return lambda geometry, a, b: (function(geometry, a, b), (a, b))
+
+    forward.defvjp(
+        keep(forward),
+        lambda geometry, xk, g: (input_gradient(geometry, g, xk[1]), kernel_gradient(geometry, xk[0], g)),
+    )
+    input_gradient.defvjp(
+        keep(input_gradient),
+        lambda geometry, gk, t: (forward(geometry, t, gk[1]), kernel_gradient(geometry, t, gk[0])),
+    )
+    kernel_gradient.defvjp(
+        keep(kernel_gradient),
+        lambda geometry, xg, t: (input_gradient(geometry, xg[1], t), forward(geometry, xg[0], t)),
+    )
+    return Maps(forward, input_gradient, kernel_gradient)
 
 
-def _keep(function: Callable) -> Callable:
-    return lambda geometry, a, b: (function(geometry, a, b), (a, b))
+def _swapped(x: Array) -> Array:
+    return x.swapaxes(0, -1)
 
 
-forward.defvjp(
-    _keep(forward),
-    lambda geometry, xk, g: (input_gradient(geometry, g, xk[1]), kernel_gradient(geometry, xk[0], g)),
-)
-input_gradient.defvjp(
-    _keep(input_gradient),
-    lambda geometry, gk, t: (forward(geometry, t, gk[1]), kernel_gradient(geometry, t, gk[0])),
-)
-kernel_gradient.defvjp(
-    _keep(kernel_gradient),
-    lambda geometry, xg, t: (input_gradient(geometry, xg[1], t), forward(geometry, xg[0], t)),
-)
+LAYOUTS = {
+    'NHWC': _closed(
+        _by_platform(conv_cpu.forward, _stock, True),
+        _by_platform(conv_cpu.input_gradient, _stock_input_gradient, True),
+        _by_platform(conv_cpu.kernel_gradient, _stock_kernel_gradient, False),
+    ),
+    'CHWN': _closed(
+        _by_platform(batch_last.forward, lambda geo, x, k: _swapped(_stock(geo, _swapped(x), k)), False),
+        _by_platform(
+            batch_last.input_gradient, lambda geo, g, k: _swapped(_stock_input_gradient(geo, _swapped(g), k)), False
+        ),
+        _by_platform(
+            batch_last.kernel_gradient, lambda geo, x, g: _stock_kernel_gradient(geo, _swapped(x), _swapped(g)), False
+        ),
+    ),
+}
+forward, input_gradient, kernel_gradient = LAYOUTS['NHWC']
 
 
 def convolve(
@@ -100,11 +131,17 @@ def convolve(
     padding: tuple[tuple[int, int], ...],
     dilation: tuple[int, ...],
     groups: int = 1,
+    layout: str = 'NHWC',
 ) -> Float[Array, 'N *out D']:
-    """The convolution in any number of groups: a depthwise one is a sum over taps, others go group by group."""
+    """The convolution in any number of groups: a depthwise one is a sum over taps, others go group by group.
+
+    `layout` 'CHWN' takes and gives images batch-last, see `conv_batch_last`.
+    """
     geometry = Geometry(x.shape[1:-1], kernel.shape[:-2], strides, padding, dilation)
     if groups == 1:
-        return forward(geometry, x, kernel)
+        return LAYOUTS[layout].forward(geometry, x, kernel)
+    if layout != 'NHWC':
+        return _swapped(convolve(_swapped(x), kernel, strides, padding, dilation, groups))
     stock = partial(
         lax.conv_general_dilated,
         window_strides=strides,
