@@ -3,6 +3,7 @@
 import errno
 import json
 import shlex
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +28,9 @@ def main(words: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f'error: {error}'.replace('\n', ' '), file=sys.stderr)
         return USER
+    except KeyboardInterrupt:
+        print('stopped at once; the last whole checkpoint is kept', file=sys.stderr)
+        return INTERRUPTED + signal.SIGINT
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT, errno.EPERM):
             raise
@@ -67,7 +71,8 @@ def _run(asked: arguments.Arguments, words: Sequence[str]) -> int:
         return INTERRUPTED + stop.signal
     finally:
         watcher.close()
-    _show(asked, result, workdir)
+    if runtime.is_writer():
+        _show(asked, result, workdir)
     return 0
 
 
@@ -93,7 +98,7 @@ def _workdir(asked: arguments.Arguments, config: Any) -> Path:
     if not asked.fresh:
         return base
     number, folder = 1, base
-    while folder.exists() and any(folder.iterdir()):
+    while folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         number += 1
         folder = base.with_name(f'{base.name}-{number}')
     return folder
@@ -113,7 +118,8 @@ def _show(asked: arguments.Arguments, result: dict[str, Any], workdir: Path) -> 
     elif asked.mode in ('train', 'eval'):
         terminal.print_results(result, console)
         console.print(f'report: {workdir / "report.html"}', markup=False, soft_wrap=True)
-        index.write_index(workdir.parent)
+        if workdir.resolve().parent.name == 'runs':  # a folder of runs, not just any folder
+            index.write_index(workdir.parent)
     elif asked.mode == 'sample':
         console.print(
             f'{result["count"]} samples of step {result["step"]}: {result["picture"]}', markup=False, soft_wrap=True

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,7 @@ def _adapted_words(item: Mapping[str, Any]) -> str:
 def _open_workdir(workdir: Path) -> None:
     try:
         workdir.mkdir(parents=True, exist_ok=True)
-        probe = workdir / '.writable'
+        probe = workdir / f'.writable-{os.getpid()}'
         probe.touch()
         probe.unlink()
     except OSError as error:
@@ -127,7 +128,7 @@ def _needs(prepared: Prepared, workdir: Path, watcher: Watcher) -> dict[str, Nee
         folder = workdir / 'needs' / role
         folder.mkdir(parents=True, exist_ok=True)
         watcher.say(f'{role}: {config.name}, in {folder}')
-        helper = Watcher(watcher.console, role)
+        helper = watcher.helper(role)
         outcome = engine.train(needed.config, needed.task, needed.data, folder, helper, {}, allow_change=False)
         helper.close()
         found[role] = Needed(needed.task, outcome.record.states[0], outcome.record.metrics)
@@ -149,24 +150,23 @@ def _train_variants(prepared: Prepared, workdir: Path, watcher: Watcher, allow_c
         watcher.title = name
         runs[name] = train(variant, workdir / 'variants' / name, watcher, 'train', allow_change)
     reference = next(iter(runs))
-    comparison.write_comparison(workdir, runs, reference)
     results = {
         **runs[reference],
         'reference': reference,
         'variants': {name: run['metrics'] for name, run in runs.items()},
     }
-    write_json(workdir / 'results.json', results)
+    if runtime.is_writer():
+        comparison.write_comparison(workdir, runs, reference)
+        write_json(workdir / 'results.json', results)
     return results
 
 
 def finish(prepared: Prepared, workdir: Path, outcome: engine.Outcome) -> dict[str, Any]:
     """Writes results.json, config.json, figures and report.html (one process does)."""
-    import jax
-
     from jaxlab.report import page
 
     results = {**facts(prepared), **outcome.facts}
-    if jax.process_index() == 0:
+    if runtime.is_writer():
         write_json(workdir / 'config.json', json.loads(prepared.config.to_json_best_effort()))
         write_json(workdir / 'results.json', results)
         page.write_report(workdir, results, outcome.record.history, outcome.report.figures)

@@ -11,9 +11,9 @@ from rich.console import Console
 class Watcher:
     """The engine's listener. Logs go to stderr. A signal only sets a flag; the loop checkpoints and ends."""
 
-    def __init__(self, console: Console | None = None, title: str = ''):
+    def __init__(self, console: Console | None = None, title: str = '', parent: 'Watcher | None' = None):
         self.console = console or Console(stderr=True)
-        self.title, self.signal = title, 0
+        self.title, self.signal, self._parent = title, 0, parent
         self._bar: Any = None
         self._task: Any = None
         self._begun: tuple[float, int] | None = None
@@ -31,11 +31,15 @@ class Watcher:
 
     def stop_requested(self) -> int:
         """The signal that came, or 0."""
-        return self.signal
+        return self._parent.stop_requested() if self._parent else self.signal
+
+    def helper(self, title: str) -> 'Watcher':
+        """The listener of another training in the same command; the same signals stop it."""
+        return Watcher(self.console, title, self)
 
     def say(self, text: str) -> None:
         """One remark."""
-        self.console.print(text, highlight=False, markup=False)
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def started(self, step: int, total_steps: int, steps_per_epoch: int) -> None:
         """Opens the bar (terminals only)."""

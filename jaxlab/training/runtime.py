@@ -42,6 +42,13 @@ def start(deterministic: bool = False) -> None:
     jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)
 
 
+def is_writer() -> bool:
+    """Whether this process writes files and speaks to the user: one of several does."""
+    import jax
+
+    return jax.process_index() == 0
+
+
 def device_facts() -> Mapping[str, Any]:
     """Platform, kind and number of the devices, and the processors of this machine."""
     import jax
