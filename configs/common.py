@@ -6,12 +6,14 @@ checked against the task's, the model's and the optimizer's own arguments.
 """
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import ml_collections
 
 PROFILES = ('full', 'smoke')
+DOTTED_KEYS = re.compile(r'(?P<blocks>stand_in|variants\.[^.]+|needs\.[^.]+\.overrides)\.(?P<key>.+)')
 
 
 class Config(ml_collections.ConfigDict):
@@ -56,7 +58,27 @@ COUNT, POSITIVE = _number(0, integer=True), _number(1, integer=True)
 FRACTION = ('a number from 0 up to, not including, 1', lambda v: isinstance(v, int | float) and 0 <= v < 1)
 TEXT, FLAG = _kind('text', str), _kind('True or False', bool)
 BLOCK, LIST = _kind('a block of fields', ml_collections.ConfigDict, dict), _kind('a tuple', tuple, list)
-RANGE = ('a pair (low, high)', lambda v: isinstance(v, tuple | list) and len(v) == 2 and v[0] < v[1])
+RANGE = ('a pair of numbers (low, high)', lambda v: _is_list(v, 2) and all(map(_is_number, v)) and v[0] < v[1])
+SEED = (f'a whole number from 0 to {2**31 - 1}', lambda v: COUNT[1](v) and v < 2**31)
+RULES = ('a tuple of pairs (text, axis)', lambda v: _is_list(v) and all(_is_list(p, 2) and COUNT[1](p[1]) for p in v))
+AIM = ('{} or {metric: text, value: number}', lambda v: BLOCK[1](v) and (not v or _is_aim(v)))
+NEEDS = (
+    '{role: {config: text, overrides: {path: value}}}',
+    lambda v: BLOCK[1](v) and all(BLOCK[1](n) and TEXT[1](n.get('config')) for n in v.values()),
+)
+VARIANTS = ('{name: {path: value}}', lambda v: BLOCK[1](v) and all(BLOCK[1](changes) for changes in v.values()))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_list(value: Any, length: int | None = None) -> bool:
+    return isinstance(value, tuple | list) and length in (None, len(value))
+
+
+def _is_aim(value: Any) -> bool:
+    return set(value) == {'metric', 'value'} and TEXT[1](value['metric']) and _is_number(value['value'])
 
 
 def _field(default: Any, kind: tuple[str, Callable[[Any], bool]], meaning: str) -> Field:
@@ -82,7 +104,7 @@ FIELDS: Mapping[str, Field] = {
     'data.split': _field('official', _choice('official', 'pooled'), 'the official split, or all pooled and split anew'),
     'data.test_fraction': _field(0.2, FRACTION, 'share of the pooled data that is tested on'),
     'data.validation_fraction': _field(0.0, FRACTION, 'share of the training data that is held out'),
-    'data.split_seed': _field(42, COUNT, 'seed of those two splits'),
+    'data.split_seed': _field(42, SEED, 'seed of those two splits'),
     'data.stratify': _field(False, FLAG, 'whether they keep the share of each class'),
     'data.scale': _field((0.0, 1.0), RANGE, 'range that pixel values are brought to'),
     'data.transforms': _field((), LIST, 'augmentation: pairs (name, {arguments}), in order'),
@@ -101,22 +123,22 @@ FIELDS: Mapping[str, Field] = {
     ),
     'training.min_delta': _field(0.0, _number(0), 'what counts as better'),
     'training.restore_best': _field(False, FLAG, 'whether the best checkpoint is evaluated, not the last'),
-    'training.stop_at': _field({}, BLOCK, 'stop once metric <= value: {metric, value}'),
+    'training.stop_at': _field({}, AIM, 'stop once metric <= value: {metric, value}'),
     'training.steps_per_call': _field(0, COUNT, 'updates a compiled call (0: about half a second of them)'),
     'training.snapshot_every': _field(0, COUNT, "epochs between the task's snapshots (0: none)"),
     'training.precision': _field(
         'float32', _choice('float32', 'bfloat16'), 'of the computation; parameters stay float32'
     ),
-    'training.seed': _field(0, COUNT, 'seed of the first replica; the others count up from it'),
+    'training.seed': _field(0, SEED, 'seed of the first replica; the others count up from it'),
     'parallel.mode': _field('jit', _choice('jit', 'pmap'), 'how several devices share a batch'),
     'parallel.devices': _field(0, COUNT, 'devices used (0: all)'),
     'parallel.model_axis': _field(1, POSITIVE, "devices along the mesh's second axis, for sharded parameters"),
-    'parallel.shard': _field((), LIST, 'pairs (path regex, axis of the parameter that is split over `model`)'),
+    'parallel.shard': _field((), RULES, 'pairs (path regex, axis of the parameter that is split over `model`)'),
     'replicas': _field(1, POSITIVE, 'trainings with other seeds, side by side in one program'),
     'replica_form': _field('auto', _choice('auto', 'vmap', 'unrolled'), 'how; auto: unrolled on a CPU, else vmap'),
-    'variants': _field({}, BLOCK, 'named overrides {path: value}, compared from the same start and data order'),
+    'variants': _field({}, VARIANTS, 'named overrides {path: value}, compared from the same start and data order'),
     'stand_in': _field({}, BLOCK, 'overrides {path: value} where embedded data stands in for the real set'),
-    'needs': _field({}, BLOCK, 'other experiments whose trained network this one uses: {role: {config, overrides}}'),
+    'needs': _field({}, NEEDS, 'other experiments whose trained network this one uses: {role: {config, overrides}}'),
     'published': _field({}, BLOCK, 'what the source printed: {metric: value or {value, where, note}}'),
     'report.examples': _field(16, COUNT, 'examples shown in figures'),
     'report.units': _field({}, BLOCK, 'units of metrics, for axes'),
@@ -124,9 +146,18 @@ FIELDS: Mapping[str, Field] = {
 }
 
 
+def split_path(path: str) -> tuple[list[str], str]:
+    """A dotted path as (blocks, last key). Keys of blocks of overrides are dotted paths themselves."""
+    found = DOTTED_KEYS.fullmatch(path)
+    if found:
+        return found['blocks'].split('.'), found['key']
+    *blocks, last = path.split('.')
+    return blocks, last
+
+
 def _set(config: Config, path: str, value: Any) -> None:
     """Sets a field by its dotted path; the last block may be an open one (`task`, `model`, `optimizer`, ...)."""
-    *blocks, last = path.split('.')
+    blocks, last = split_path(path)
     for block in blocks:
         config = config[block]
     config[last] = Config(value) if isinstance(value, Mapping) else value

@@ -102,9 +102,22 @@ def apply(config: common.Config, changes: Mapping[str, Any], where: str) -> comm
 
 
 def _known(config: common.Config, path: str, where: str) -> None:
-    if path in common.FIELDS or any(path.startswith(f'{block}.') for block in OPEN):
+    """A field, or a key of an open block that is there."""
+    if path in common.FIELDS:
         return
-    raise UserError(f'unknown field config.{path} ({where}); {_closest_field(path)}')
+    if not any(path.startswith(f'{block}.') for block in OPEN):
+        raise UserError(f'unknown field config.{path} ({where}); {_closest_field(path)}')
+    blocks, last = common.split_path(path)
+    inside: Any = config
+    for depth, block in enumerate(blocks):
+        inside = inside.get(block) if block in inside else None
+        if not hasattr(inside, 'items'):
+            outer = '.'.join(blocks[:depth])
+            names = _current(config, outer) if outer else common.FIELDS
+            words = f'config.{outer} has no block {block!r}; {closest(block, names)}'
+            raise UserError(f'unknown field config.{path} ({where}): {words}')
+    if not last:
+        raise UserError(f'unknown field config.{path} ({where})')
 
 
 def _closest_field(path: str) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 import optax
 
 from jaxlab.data.dataset import Dataset
-from jaxlab.errors import UserError
+from jaxlab.errors import UserError, closest
 from jaxlab.figures import Images
 from jaxlab.layers import normal_per_example
 from jaxlab.metrics.losses import GAN_FORMS, discriminator_loss, generator_loss
@@ -48,6 +48,10 @@ class Gan:
         if options.get('form', 'non_saturating') not in GAN_FORMS:
             raise UserError(f'config.task.form = {options["form"]!r}; valid: {", ".join(GAN_FORMS)}')
         names = ('generator', 'discriminator')
+        for field in ('model', 'optimizer'):
+            for name in config[field]:
+                if name not in names:
+                    raise UserError(f'unknown field config.{field}.{name} of task gan; {closest(name, names)}')
         models = [build_model(config.model.get(n, {}), config.training.precision, f'model.{n}') for n in names]
         rules = [
             build_optimizer(config.optimizer.get(n, {}), steps_per_epoch, total_steps, f'optimizer.{n}') for n in names

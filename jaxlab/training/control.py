@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxlab.errors import UserError
+from jaxlab.errors import UserError, closest
 
 Logs = Mapping[str, np.ndarray]  # metric -> [replicas, steps, 2]: (total, weight)
 
@@ -57,28 +57,51 @@ def padded_steps(chunk: np.ndarray, size: int) -> np.ndarray:
     return np.pad(chunk, ((0, 0), (0, missing), (0, 0)), constant_values=-1) if missing else chunk
 
 
+def check_metrics(config: Any, watched: Sequence[str]) -> None:
+    """Refuses, before the first step, a metric that is never measured and a decision that has no metric."""
+    training = config.training
+    if not training.best_metric and (training.patience or training.restore_best):
+        field = 'patience' if training.patience else 'restore_best'
+        raise UserError(
+            f"config.training.{field} needs config.training.best_metric; valid: 'validation_loss', 'train_loss'"
+        )
+    splits = ('train', *watched) if training.eval_every else ('train',)
+    for field, metric in decisive(config).items():
+        if metric.partition('_')[0] not in splits:
+            raise UserError(
+                f'{field} = {metric!r} is not measured while training; valid: a metric of {" or ".join(splits)} (a validation '
+                'split: config.data.validation_fraction=0.1 with config.training.eval_every=1)'
+            )
+
+
+def decisive(config: Any) -> dict[str, str]:
+    """Field -> the metric in it that a decision waits for."""
+    plateau = config.optimizer.get('plateau') or {}
+    found = {
+        'config.training.best_metric': config.training.best_metric,
+        'config.training.stop_at.metric': config.training.stop_at.get('metric', ''),
+        'config.optimizer.plateau.metric': plateau.get('metric', ''),
+    }
+    return {field: metric for field, metric in found.items() if metric}
+
+
+def check_measured(config: Any, row: Mapping[str, Any], evaluated: bool) -> None:
+    """Refuses a metric that is not in the first row that should have it."""
+    for field, metric in decisive(config).items():
+        if metric not in row and (evaluated or metric.startswith('train_')):
+            names = [name for name, value in row.items() if isinstance(value, list)]
+            raise UserError(f'{field} = {metric!r} is not measured; {closest(metric, names)}')
+
+
 def reason_to_stop(training: Any, history: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     """Why training ends after this history: an aim reached, or no better value for `patience` evaluations."""
     aim = training.stop_at
     last = history[-1]
-    if aim:
-        values = last.get(aim['metric'])
-        if values is None:
-            raise UserError(
-                f'config.training.stop_at.metric = {aim["metric"]!r} is not measured; valid: {measured(last)}'
-            )
-        if all(value <= aim['value'] for value in values):
-            return {
-                'reason': f'{aim["metric"]} reached {aim["value"]:g} in epoch {last["epoch"]}',
-                'epoch': last['epoch'],
-            }
-    if not training.patience:
-        return None
+    if aim and aim['metric'] in last and all(value <= aim['value'] for value in last[aim['metric']]):
+        return {'reason': f'{aim["metric"]} reached {aim["value"]:g} in epoch {last["epoch"]}', 'epoch': last['epoch']}
     rows = [row for row in history if training.best_metric in row]
-    if not rows:
-        raise UserError(
-            f'config.training.best_metric = {training.best_metric!r} is not measured; valid: {measured(last)}'
-        )
+    if not training.patience or training.best_metric not in last:
+        return None
     sign = 1.0 if training.best_mode == 'min' else -1.0
     best, best_epoch, waited = np.inf, 0, 0
     for row in rows:
@@ -93,8 +116,3 @@ def reason_to_stop(training: Any, history: Sequence[Mapping[str, Any]]) -> dict[
         f'{training.best_metric} was not better than {sign * best:.4g} (epoch {best_epoch}) for {waited} evaluations'
     )
     return {'reason': words, 'epoch': last['epoch'], 'best_epoch': best_epoch}
-
-
-def measured(row: Mapping[str, Any]) -> str:
-    """Names of the metrics in a row."""
-    return ', '.join(name for name, value in row.items() if isinstance(value, list))

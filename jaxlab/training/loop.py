@@ -1,14 +1,13 @@
 """The training loop: epochs of compiled calls, evaluations, checkpoints, and everything that may end it."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 import jax
 import numpy as np
 
-from jaxlab.errors import UserError
 from jaxlab.optimizers import Plateau, TrainState, reduce_on_plateau
 from jaxlab.training import control
 from jaxlab.training.checkpoints import Checkpoints
@@ -180,9 +179,11 @@ class Loop:
         machine, every = self.machine, self.machine.config.training.eval_every
         row: dict[str, Any] = {'epoch': epoch, 'step': progress.step, 'seconds': round(progress.seconds, 3)}
         row |= {f'train_{name}': values for name, values in control.epoch_means(progress.partial).items()}
-        if every and (epoch % every == 0 or progress.step >= machine.total_steps):
+        evaluated = bool(every) and (epoch % every == 0 or progress.step >= machine.total_steps)
+        if evaluated:
             for split in machine.watched:
                 row |= {f'{split}_{name}': values for name, values in machine.evaluate(state, split).metrics.items()}
+        control.check_measured(machine.config, row, evaluated)
         broken = control.not_finite(row)
         if broken:
             self._diverged(f'{broken} is not finite after step {progress.step}')
@@ -205,11 +206,6 @@ class Loop:
 
     def _save(self, state: Any, progress: Progress, row: Mapping[str, Any] | None) -> None:
         metric = self.machine.config.training.best_metric
-        if metric and row is not None and metric not in row and progress.history:
-            missing = metric not in {name for past in progress.history for name in past}
-            if missing and self.machine.config.training.eval_every:
-                names = ', '.join(name for name in row if isinstance(row[name], Sequence))
-                raise UserError(f'config.training.best_metric = {metric!r} is not measured; valid: {names}')
         score = float(np.mean(row[metric])) if metric and row is not None and metric in row else None
         host = self.machine.host_state(state)
         broken = control.not_finite(host)
