@@ -1,0 +1,58 @@
+"""Pooling against Flax's, equal values included."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxlab import layers
+
+CASES = [
+    ((8, 8), 2, None, 'VALID'),
+    ((7, 9), 2, None, 'VALID'),
+    ((8, 6), (4, 3), (4, 3), 'SAME'),
+    ((7, 9), 2, 2, 'SAME'),
+    ((9, 9), 3, 2, 'VALID'),
+    ((8, 8), 3, 2, ((1, 1), (1, 1))),
+    ((9,), 3, None, 'VALID'),
+    ((4, 6, 8), 2, None, 'VALID'),
+    ((3, 3), 4, None, ((1, 1), (1, 1))),
+]
+
+
+@pytest.mark.parametrize('case', CASES, ids=str)
+@pytest.mark.parametrize('kind', ['max', 'avg'])
+@pytest.mark.parametrize('ties', [False, True])
+def test_pooling_equals_stock(case, kind, ties) -> None:
+    """Ties: small whole numbers, most of them equal, so that the gradient's choice shows."""
+    space, window, strides, padding = case
+    x = jax.random.normal(jax.random.key(0), (3, *space, 4))
+    x = jnp.round(x) if ties else x
+    g = jax.random.normal(jax.random.key(1), (4096,))
+    each = lambda v: (v,) * len(space) if isinstance(v, int) else v  # noqa: E731
+    ours, stock = getattr(layers, f'{kind}_pool'), getattr(nn, f'{kind}_pool')
+
+    def pull(function, x):
+        y, back = jax.vjp(function, x)
+        return y, back(g[: y.size].reshape(y.shape))[0]
+
+    mine = jax.jit(lambda x: pull(lambda x: ours(x, window, strides, padding), x))(x)
+    theirs = jax.jit(lambda x: pull(lambda x: stock(x, each(window), each(strides or window), padding), x))(x)
+    for a, b in zip(mine, theirs, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_batch_last_needs_no_other_function() -> None:
+    x = jax.random.normal(jax.random.key(0), (3, 8, 8, 4))
+    swap = layers.swap_batch_and_channels
+    np.testing.assert_array_equal(swap(layers.max_pool(swap(x), 2)), layers.max_pool(x, 2))
+
+
+def test_second_derivative_exists() -> None:
+    x = jax.random.normal(jax.random.key(0), (2, 4, 4, 3))
+    penalty = lambda pool: jax.grad(  # noqa: E731
+        lambda x: jnp.square(jax.grad(lambda x: jnp.square(pool(x)).sum())(x)).sum()
+    )(x)
+    stock = penalty(lambda x: nn.max_pool(x, (2, 2), (2, 2)))
+    np.testing.assert_allclose(penalty(lambda x: layers.max_pool(x, 2)), stock, atol=1e-5)
