@@ -1,5 +1,6 @@
 """Curves, bars, histograms, planes and decision regions, each drawn on a matplotlib figure."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -129,7 +130,7 @@ def draw_points(data: figures.Points) -> Any:
     """Points, polylines and arrows on a plane."""
     canvas = style.canvas(data.title, data.note, height=5.2 if data.equal_axes else 4.4)
     axes = canvas.add_subplot()
-    _plane(axes, data)
+    _plane(axes, data, _ranks(data.groups))
     return canvas
 
 
@@ -140,9 +141,10 @@ def draw_regions(data: figures.Regions) -> Any:
     axes.grid(False)
     values = np.asarray(data.values, np.float64)
     finite = values[np.isfinite(values)]
-    classes = np.unique(finite)
+    classes, ranks = np.unique(finite), _ranks(data.groups)
     if not data.value_label and 0 < len(classes) <= len(style.PALETTE) and np.all(classes == np.round(classes)):
-        _class_map(axes, data, values, classes)
+        ranks = _ranks(data.groups, classes)
+        _class_map(axes, data, values, ranks)
     elif len(finite):
         mesh = axes.pcolormesh(
             data.x,
@@ -155,17 +157,48 @@ def draw_regions(data: figures.Regions) -> Any:
         canvas.colorbar(mesh, ax=axes, label=style.text(data.value_label), shrink=0.9, pad=0.02)
     if len(data.levels) and values.size and finite.min() < finite.max():
         axes.contour(data.x, data.y, values, levels=sorted(data.levels), colors=style.INK, linewidths=1.6, zorder=1.5)
-    _plane(axes, data)
+    _plane(axes, data, ranks)
     return canvas
 
 
-def _class_map(axes: Any, data: figures.Regions, values: np.ndarray, classes: np.ndarray) -> None:
-    """Whole numbers are classes: one light colour each, the palette's by number."""
+def _class_map(axes: Any, data: figures.Regions, values: np.ndarray, ranks: dict[int, int]) -> None:
+    """Whole numbers are classes: a light tint of the colour that the class's points have."""
     from matplotlib.colors import ListedColormap
 
-    top = int(classes.max())
-    colours = ListedColormap([style.tint(style.colour(i), 0.3) for i in range(top + 1)])
-    axes.pcolormesh(data.x, data.y, values, shading='nearest', cmap=colours, vmin=-0.5, vmax=top + 0.5, zorder=0)
+    places = np.full(values.shape, np.nan)
+    for number, rank in ranks.items():
+        places[values == number] = rank
+    colours = ListedColormap([style.tint(style.colour(i), 0.3) for i in range(len(ranks))])
+    limits = {'vmin': -0.5, 'vmax': len(ranks) - 0.5}
+    axes.pcolormesh(data.x, data.y, places, shading='nearest', cmap=colours, zorder=0, **limits)
+
+
+def _ranks(groups: Any, classes: Any = ()) -> dict[int, int]:
+    """Class number -> index of its colour: the classes of a map and those that the points' labels name, in order."""
+    named = {number for number in map(_number_in, groups) if number is not None}
+    numbers = {*map(int, classes), *named}
+    if not named and numbers and min(numbers) >= 0:
+        numbers = set(range(max(numbers) + 1))
+    return {number: rank for rank, number in enumerate(sorted(numbers))}
+
+
+def _colours(data: figures.Points, ranks: dict[int, int]) -> dict[str, int]:
+    """Label -> index of its colour; points named after a class (`class 2`, `target -1`) take the class's."""
+    labels = list(dict.fromkeys([*data.groups, *data.lines, *data.arrows]))
+    colours = {label: index for index, label in enumerate(labels)}
+    numbers = [_number_in(label) for label in data.groups]
+    if not ranks or None in numbers or len(set(numbers)) < len(numbers):
+        return colours
+    first = max(len(data.groups), len(ranks))
+    others = [label for label in labels if label not in data.groups]
+    named = {label: ranks[number] for label, number in zip(data.groups, numbers) if number is not None}
+    return named | {label: first + index for index, label in enumerate(others)}
+
+
+def _number_in(label: str) -> int | None:
+    """The whole number at the end of a label: `class 2` -> 2, `target -1` -> -1."""
+    found = re.search(r'(?<![\w.])([-−]?\d+)$', str(label))
+    return int(found.group(1).replace('−', '-')) if found else None
 
 
 def _range_of(data: figures.Regions, finite: np.ndarray) -> dict[str, Any]:
@@ -178,14 +211,14 @@ def _range_of(data: figures.Regions, finite: np.ndarray) -> dict[str, Any]:
     return {'cmap': 'cividis', 'vmin': low, 'vmax': high}
 
 
-def _plane(axes: Any, data: figures.Points) -> None:
+def _plane(axes: Any, data: figures.Points, ranks: dict[int, int]) -> None:
     """Points, polylines, arrows and words, with one colour a label."""
-    labels = list(dict.fromkeys([*data.groups, *data.lines, *data.arrows]))
+    colours = _colours(data, ranks)
     total = sum(len(points) for points in data.groups.values())
     size = 34 if total <= 60 else 16 if total <= 600 else 6
     many = total > 600
     for label, points in data.groups.items():
-        index, points = labels.index(label), np.reshape(np.asarray(points, np.float64), (-1, 2))
+        index, points = colours[label], np.reshape(np.asarray(points, np.float64), (-1, 2))
         axes.scatter(
             points[:, 0],
             points[:, 1],
@@ -201,7 +234,7 @@ def _plane(axes: Any, data: figures.Points) -> None:
         for point, word in zip(points, data.words.get(label, ()), strict=False):
             axes.annotate(style.text(word), point, xytext=(4, 3), textcoords='offset points', fontsize=8, zorder=4)
     for label, line in data.lines.items():
-        index, line = labels.index(label), np.reshape(np.asarray(line, np.float64), (-1, 2))
+        index, line = colours[label], np.reshape(np.asarray(line, np.float64), (-1, 2))
         axes.plot(
             line[:, 0],
             line[:, 1],
@@ -211,7 +244,7 @@ def _plane(axes: Any, data: figures.Points) -> None:
             zorder=2,
         )
     for label, arrows in data.arrows.items():
-        index, arrows = labels.index(label), np.reshape(np.asarray(arrows, np.float64), (-1, 4))
+        index, arrows = colours[label], np.reshape(np.asarray(arrows, np.float64), (-1, 4))
         axes.quiver(
             *arrows.T,
             color=style.colour(index),
@@ -233,7 +266,7 @@ def _plane(axes: Any, data: figures.Points) -> None:
         axes.set_xlim(*data.x_range)
     if data.y_range:
         axes.set_ylim(*data.y_range)
-    style.legend(axes, len(labels))
+    style.legend(axes, len(colours))
 
 
 def _name_axes(axes: Any, data: Any) -> None:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from jaxlab import figures as f
-from jaxlab.report import style
+from jaxlab.report import charts, style
 from jaxlab.report.draw import draw, file_stem, is_drawn
 from tests.report import example
 
@@ -100,3 +100,13 @@ def test_an_animation_needs_frames(tmp_path):
     ]
     with Image.open(draw(f.Animation('mixed', 'Mixed', frames=mixed), tmp_path)) as image:
         assert image.n_frames == 3
+
+
+def test_points_and_regions_of_a_class_share_their_colour():
+    assert charts._ranks(['target 1', 'target -1'], np.array([-1.0, 1.0])) == {-1: 0, 1: 1}
+    points = f.Points('p', 'p', groups={'target 1': 0, 'target -1': 0}, lines={'boundary': 0})
+    assert charts._colours(points, {-1: 0, 1: 1}) == {'target 1': 1, 'target -1': 0, 'boundary': 2}
+    unnamed = f.Points('p', 'p', groups={'yes': 0, 'no': 0})
+    assert charts._colours(unnamed, {0: 0, 1: 1}) == {'yes': 0, 'no': 1}
+    assert charts._ranks([], np.array([2.0])) == {0: 0, 1: 1, 2: 2}
+    assert charts._number_in('version 1.5') is None and charts._number_in('class −3') == -3
