@@ -47,6 +47,8 @@ class Split:
             raise IndexError(f'index outside a split of {self.size} examples')
         if self.arrays is not None:
             return {name: values[indices] for name, values in self.arrays.items()}
+        if self.reader is None:
+            raise ValueError('a split has arrays or a reader')
         return self.reader(self.origin[indices])
 
     def take(self, indices: np.ndarray) -> 'Split':

@@ -136,7 +136,7 @@ def _classified(folder: Path) -> dict[str, list[Path]]:
     if set(found) in ({'jpg'}, {'image'}) and (paths := next(iter(found.values()))):
         numbers = [int(match[1]) for path in paths if (match := re.fullmatch(r'image_(\d{4})', path.stem))]
         if len(numbers) == len(paths) and max(numbers) <= 80 * len(FLOWERS):
-            classes = {f'{at:02}_{name}': [] for at, name in enumerate(FLOWERS)}
+            classes: dict[str, list[Path]] = {f'{at:02}_{name}': [] for at, name in enumerate(FLOWERS)}
             for number, path in zip(numbers, paths, strict=True):
                 classes[sorted(classes)[(number - 1) // 80]].append(path)
             return {name: members for name, members in classes.items() if members}
@@ -175,7 +175,7 @@ def _from_listing(request: Request, root: Path, listing: images.Listing, how: im
 
 def _check_parts(root: Path, listing: images.Listing, parts: dict[str, Split]) -> None:
     first = parts.get('train', parts.get('all'))
-    present = set() if first is None else set(first.labels.tolist())
+    present = set() if first is None or first.labels is None else set(first.labels.tolist())
     for label, name in enumerate(listing.class_names):
         if label not in present:
             raise UserError(f'{str(root)!r}: no image of class {name!r} can be decoded')
@@ -192,7 +192,7 @@ def _decoded(paths: list[Path], how: images.Decoding) -> tuple[Arrays, dict[str,
 
 def _examined(paths: list[Path], how: images.Decoding) -> tuple[Arrays, dict[str, str]]:
     """As `_decoded`, keeping no images: every file is decoded once now, so that none fails in the middle of a run."""
-    bad = {}
+    bad: dict[str, str] = {}
     for start in range(0, len(paths), 256):
         found = images.decode_all(paths[start : start + 256], how)[1]
         bad |= {str(start + row): why for row, why in found.items()}
@@ -224,8 +224,9 @@ def _embedded(request: Request, known: Known, how: images.Decoding) -> Raw:
         return raw
     parts = {}
     for name, part in raw.parts.items():
-        grey = np.floor(part.arrays['image'].mean(-1, keepdims=True, dtype=np.float32) + 0.5).astype(np.uint8)
-        parts[name] = in_memory({'image': grey, 'label': part.arrays['label']}, int(part.origin[0]))
+        arrays = part.read(np.arange(part.size))
+        grey = np.floor(arrays['image'].mean(-1, keepdims=True, dtype=np.float32) + 0.5).astype(np.uint8)
+        parts[name] = in_memory({**arrays, 'image': grey}, int(part.origin[0]))
     return dataclasses.replace(raw, parts=parts)
 
 
@@ -234,7 +235,7 @@ def _tfds(request: Request, known: Known, how: images.Decoding) -> Raw | None:
         from PIL import Image
 
         image = Image.fromarray(np.asarray(example['image'], np.uint8)).convert('L' if how.grey else 'RGB')
-        return {'image': images.resized(image, how), 'label': np.int32(example['label'])}
+        return {'image': images.resized(image, how), 'label': np.asarray(example['label'], np.int32)}
 
     found = tfds_source.read_images(request, known.tfds_name, how.shape, convert, dataclasses.asdict(how))
     if found is None:

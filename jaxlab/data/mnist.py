@@ -64,11 +64,11 @@ def _tfds(request: Request) -> Raw | None:
 
 def _files(request: Request) -> Raw | None:
     for folder in own_folders(request, request.name, request.name.replace('_', '-')):
-        found = {(part, name): _find(folder, part, kind) for part in PREFIXES for name, (kind, _) in KINDS.items()}
-        if not any(found.values()):
+        keys = [(part, name) for part in PREFIXES for name in KINDS]
+        found = {key: path for key in keys if (path := _find(folder, *key))}
+        if not found:
             continue
-        missing = [f'{PREFIXES[part]}-{KINDS[name][0]}-idx{KINDS[name][1]}-ubyte' for (part, name), path
-                   in found.items() if path is None]
+        missing = [_file_name(*key) for key in keys if key not in found]
         if missing:
             raise UserError(f'{request.name} in {str(folder)!r} lacks {", ".join(missing)} (.gz or not)')
         parts = {part: _part(found[part, 'image'], found[part, 'label']) for part in PREFIXES}
@@ -76,9 +76,13 @@ def _files(request: Request) -> Raw | None:
     return None
 
 
-def _find(folder: Path, part: str, kind: str) -> Path | None:
-    dimensions = dict(KINDS.values())[kind]
-    stems = [f'{PREFIXES[part]}-{kind}{mark}idx{dimensions}-ubyte' for mark in '-.']
+def _file_name(part: str, name: str, mark: str = '-') -> str:
+    kind, dimensions = KINDS[name]
+    return f'{PREFIXES[part]}-{kind}{mark}idx{dimensions}-ubyte'
+
+
+def _find(folder: Path, part: str, name: str) -> Path | None:
+    stems = [_file_name(part, name, mark) for mark in '-.']
     candidates = [folder / (stem + ending) for stem in stems for ending in ('', '.gz')]
     return next((path for path in candidates if path.is_file()), None)
 

@@ -44,10 +44,12 @@ def pool(parts: list[Split]) -> Split:
     if len(parts) == 1:
         return parts[0]
     origin = np.concatenate([part.origin for part in parts])
-    labels = None if parts[0].labels is None else np.concatenate([part.labels for part in parts])
-    if parts[0].arrays is None:
+    known = [part.labels for part in parts if part.labels is not None]
+    labels = np.concatenate(known) if len(known) == len(parts) else None
+    held = [part.arrays for part in parts if part.arrays is not None]
+    if len(held) < len(parts):
         return Split(len(origin), None, origin, parts[0].reader, labels)
-    arrays = {name: np.concatenate([part.arrays[name] for part in parts]) for name in parts[0].arrays}
+    arrays = {name: np.concatenate([one[name] for one in held]) for name in held[0]}
     return Split(len(origin), arrays, origin, labels=labels)
 
 
@@ -78,8 +80,8 @@ def disjointness_note(splits: Mapping[str, Split]) -> str:
     names = list(splits)
     for at, name in enumerate(names):
         for other in names[at + 1 :]:
-            shared = np.intersect1d(splits[name].origin, splits[other].origin)
-            assert shared.size == 0, f'{name} and {other} share {shared.size} examples'
+            common = np.intersect1d(splits[name].origin, splits[other].origin)
+            assert common.size == 0, f'{name} and {other} share {common.size} examples'
     if len(names) < 2:
         return ''
     held = [array for part in splits.values() if part.arrays is not None for array in part.arrays.values()]
@@ -102,7 +104,8 @@ def overlaps(splits: Mapping[str, Split]) -> dict[tuple[str, str], int]:
 
 
 def _fingerprints(part: Split) -> list[bytes]:
-    inputs = [np.ascontiguousarray(values) for name, values in part.arrays.items() if name not in ('label', 'target')]
+    named = (part.arrays or {}).items()
+    inputs = [np.ascontiguousarray(values) for name, values in named if name not in ('label', 'target')]
     return [hashlib.blake2b(b''.join(values[row].tobytes() for values in inputs), digest_size=16).digest()
             for row in range(part.size)]
 

@@ -41,7 +41,7 @@ def render(count: int, classes: int, size: tuple[int, int], seed: int) -> Arrays
     """`count` images [count, H, W, 3] uint8 and labels [count] int32; classes as even as possible, in random order."""
     generator = np.random.Generator(np.random.Philox(seed))
     labels = generator.permutation(np.arange(count) % classes).astype(np.int32)
-    drawn = tuple(min(side, LARGEST_DRAWN) for side in size)
+    drawn = (min(size[0], LARGEST_DRAWN), min(size[1], LARGEST_DRAWN))
     images = np.concatenate([_draw(labels[start : start + 250], drawn, generator) for start in range(0, count, 250)])
     if drawn != tuple(size):
         rows, columns = (np.arange(side) * small // side for side, small in zip(size, drawn, strict=True))

@@ -57,7 +57,7 @@ def read_images(request: Request, tfds_name: str, shape: tuple[int, int, int] | 
 
 
 def _as_they_are(example: dict[str, Any]) -> dict[str, np.ndarray]:
-    return {'image': np.asarray(example['image'], np.uint8), 'label': np.int32(example['label'])}
+    return {'image': np.asarray(example['image'], np.uint8), 'label': np.asarray(example['label'], np.int32)}
 
 
 def _decode(folder: Path, tfds_name: str, shape: tuple[int, int, int] | None, convert: Convert

@@ -228,7 +228,7 @@ def moved_boxes(boxes: jax.Array, matrix: jax.Array, size: tuple[int, int]) -> j
     top, left, bottom, right = jnp.moveaxis(boxes, -1, 0)
     corners = [jnp.stack(corner, -1) for corner in ((top, left), (top, right), (bottom, left), (bottom, right))]
     relative = jnp.stack(corners, 2) * extent - 0.5 - matrix[:, None, None, :, 2]
-    (a, b), (c, d) = ((matrix[:, i, j, None, None] for j in (0, 1)) for i in (0, 1))
+    a, b, c, d = (matrix[:, i, j, None, None] for i, j in ((0, 0), (0, 1), (1, 0), (1, 1)))
     y, x = relative[..., 0], relative[..., 1]
     out = jnp.stack([d * y - b * x, a * x - c * y], -1) / (a * d - b * c)[..., None]
     out = ((out + 0.5) / extent).clip(0, 1)
