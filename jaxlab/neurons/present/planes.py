@@ -72,7 +72,8 @@ def regions(name: str, title: str, answer: Callable[[Float[np.ndarray, 'M 2']], 
     grid = np.stack([values.ravel() for values in np.meshgrid(x, y)], axis=1)
     values = np.asarray(answer(grid)).reshape(nodes, nodes)
     return Regions(name, title, note, groups(points, targets), lines or {},
-                   x_label='x1', y_label='x2', x_range=x_range, y_range=y_range, x=x, y=y, values=values, levels=tuple(levels), value_label=value_label)
+                   x_label='x1', y_label='x2', x_range=x_range, y_range=y_range, x=x, y=y,
+                   values=values, levels=tuple(levels), value_label=value_label)
 
 
 def moving_boundary(name: str, title: str, weights: Float[np.ndarray, 'F W'], captions: Sequence[str],
