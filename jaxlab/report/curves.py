@@ -17,28 +17,42 @@ CHANGING_MODEL = (
 
 
 def history_figures(history: Sequence[Mapping[str, Any]], published: Mapping[str, Any] | None = None) -> list[Lines]:
-    """One plot a metric, with its splits together, every replica, and the published value as a line."""
+    """One plot a metric, with its splits together, every replica, and the published value as a line.
+
+    Metrics of several networks that end in the same word (`generator_loss`, `discriminator_loss`) share a plot.
+    """
     names = list(dict.fromkeys(name for row in history for name in row if _is_metric(row, name)))
     metrics = list(dict.fromkeys(wording.split_of(name)[1] for name in names))
+    families: dict[str, list[str]] = {}
+    for metric in metrics:
+        families.setdefault(_family(metric, metrics), []).append(metric)
     order = sorted(
-        metrics, key=lambda metric: (metric != 'loss', wording.direction(metric) == 0, metrics.index(metric))
+        families, key=lambda family: (family != 'loss', wording.direction(family) == 0, list(families).index(family))
     )
-    return [_figure(metric, history, names, published or {}) for metric in order]
+    return [_figure(family, families[family], history, names, published or {}) for family in order]
+
+
+def _family(metric: str, metrics: Sequence[str]) -> str:
+    """The last word of a metric that shares it with another one, else the metric itself."""
+    last = metric.rpartition('_')[2]
+    kin = [other for other in metrics if other.rpartition('_')[2] == last and '_' in other]
+    return last if metric in kin and len(kin) > 1 and last not in metrics else metric
 
 
 def _figure(
-    metric: str, history: Sequence[Mapping[str, Any]], names: Sequence[str], published: Mapping[str, Any]
-) -> Lines:
-    ours = [name for name in names if wording.split_of(name)[1] == metric]
+    family: str, metrics: Sequence[str], history: Sequence[Mapping[str, Any]], names: Sequence[str],
+    published: Mapping[str, Any],
+) -> Lines:  # fmt: skip
+    ours = [name for name in names if wording.split_of(name)[1] in metrics]
     ours.sort(key=lambda name: ('train', 'validation', 'test', '').index(wording.split_of(name)[0]))
-    splits = {name: wording.split_of(name)[0] for name in ours}
-    series = {wording.SPLIT_WORDS[splits[n]] if splits[n] else wording.words(n): curve(history, n) for n in ours}
+    labels = _labels(ours, len(metrics) > 1)
+    series = {labels[name]: curve(history, name) for name in ours}
     replicas = max(len(y) for _, y in series.values())
     lines = {}
     for name in ours:
         value = published_value(published.get(name))
         if value is not None:
-            lines[f'published, {wording.SPLIT_WORDS[wording.split_of(name)[0]]} ({wording.number(value)})'] = value
+            lines[f'published, {labels[name]} ({wording.number(value)})'] = value
     note = (
         f'n = {replicas} replicas (thin) and their mean (thick).'
         if replicas > 1
@@ -46,13 +60,26 @@ def _figure(
     )
     if any(name.startswith('train_') for name in ours):
         note += '\n' + CHANGING_MODEL
-    unit = wording.UNITS.get(metric) or ('share' if wording.is_bounded(metric) else '')
-    label = wording.words(metric)
+    unit = wording.UNITS.get(family) or ('share' if wording.is_bounded(family) else '')
+    label = wording.words(family)
     return Lines(
-        name=f'curve_{metric}', title=f'{label[:1].upper()}{label[1:]} while training', note=note, series=series,
+        name=f'curve_{family}', title=f'{label[:1].upper()}{label[1:]} while training', note=note, series=series,
         x_label='epoch' if 'epoch' in history[0] else 'step', y_label=f'{label} ({unit})' if unit else label,
         markers=len(history) <= 12, horizontal=lines, y_log=_spans_decades(series),
     )  # fmt: skip
+
+
+def _labels(names: Sequence[str], several: bool) -> dict[str, str]:
+    """What a curve is called: its split, or its metric (and its split, where there are several) in a shared plot."""
+    splits = {name: wording.split_of(name)[0] for name in names}
+    found = {}
+    for name, split in splits.items():
+        split_word, metric_word = wording.SPLIT_WORDS.get(split, ''), wording.words(wording.split_of(name)[1])
+        if several:
+            found[name] = f'{metric_word}, {split_word}' if len(set(splits.values())) > 1 else metric_word
+        else:
+            found[name] = split_word if split else wording.words(name)
+    return found
 
 
 def curve(history: Sequence[Mapping[str, Any]], name: str) -> tuple[np.ndarray, np.ndarray]:

@@ -236,6 +236,21 @@ def phases(results: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     return [*rows, ('whole run', wording.seconds(total), '')]
 
 
+def cost_rows(results: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a run takes: updates, operations and memory of one (`--mode=describe`)."""
+    rows = []
+    if results.get('steps_per_epoch'):
+        steps = f'{wording.number(results.get("steps"))} in {results.get("epochs")} epochs of {results["steps_per_epoch"]}'
+        rows.append(('updates', steps))
+    if results.get('flops_per_step'):
+        rows.append(('an update', f'{results["flops_per_step"] / 1e9:.3g} GFLOP (the compiler\'s count)'))
+    memory = results.get('memory') or {}
+    for name, words in (('state_bytes', 'state'), ('temporary_bytes', 'temporary'), ('data_bytes', 'data')):
+        if memory.get(name):
+            rows.append((f'memory, {words}', f'{memory[name] / 2**20:.1f} MiB'))
+    return rows
+
+
 def data_rows(results: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Provenance of the data: source, licence, checksum, sizes of the splits."""
     data = results.get('data') or {}

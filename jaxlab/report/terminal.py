@@ -111,8 +111,8 @@ def print_model_table(networks: Mapping[str, Sequence[Mapping[str, Any]]], conso
 def print_describe(results: Mapping[str, Any], console: 'Console') -> None:
     """An experiment before or after it ran: aim, data, theory, model, who chose which setting, published numbers."""
     _head(results, console)
-    for title, rows in (('Data', summary.data_rows(results)),):
-        _facts(title, rows, console)
+    _facts('Data', summary.data_rows(results), console)
+    _facts('Cost', summary.cost_rows(results), console)
     for note in (results.get('data') or {}).get('notes') or []:
         console.print(_text(f'- {formula.plain(str(note))}', 'dim'))
     if results.get('theory'):
