@@ -16,7 +16,6 @@ import itertools
 import math
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
@@ -119,7 +118,7 @@ def overlapping_adds(geometry: Geometry, g: Array, kernel: Array) -> Array:
 
 
 def phases(geometry: Geometry, g: Array, kernel: Array) -> Array:
-    """Input positions of equal remainder by the stride see the same taps: one plain convolution of g for each remainder.
+    """Input positions of equal remainder by the stride see the same taps: one plain convolution for each remainder.
 
     For p = s q + f the taps are t = f + s m and o = q - m, so dx[s q + f] = sum_m g[q - m] k[f + s m]^T. Every
     remainder is computed for the same range of q, then they are interleaved and cropped.
@@ -162,7 +161,7 @@ def _cropped(x: Array, geometry: Geometry, first: list[int]) -> Array:
 
 
 def kernel_gradient(geometry: Geometry, x: Array, g: Array) -> Array:
-    """The gradient to the kernel [*size, C, D]: patches^T g, a few images at a time so that patches stay in the cache."""
+    """The gradient to the kernel [*size, C, D]: patches^T g, a few images at a time, so that they stay in the cache."""
     channels, features, n = x.shape[-1], g.shape[-1], x.shape[0]
 
     def product(x: Array, g: Array) -> Array:

@@ -28,7 +28,7 @@ def _hash(x: UInt32[Array, '...'], middle: UInt32[Array, '...']) -> UInt32[Array
 def bits_per_example(key: jax.Array, shape: tuple[int, ...], first: jax.Array | int = 0) -> UInt32[Array, 'N ...']:
     """Uniform 32-bit words of `shape` [N, ...]; row i depends on key and `first + i` only."""
     words = jax.random.bits(key, (4,), jnp.uint32)
-    row = (jnp.asarray(first, jnp.uint32) + jnp.arange(shape[0], dtype=jnp.uint32))
+    row = jnp.asarray(first, jnp.uint32) + jnp.arange(shape[0], dtype=jnp.uint32)
     low = _hash(_hash(row + words[0], words[1]), words[2])
     high = _hash(_hash(row ^ words[2], words[3]), words[0])
     inner = (1,) * (len(shape) - 1)
@@ -39,8 +39,8 @@ def bits_per_example(key: jax.Array, shape: tuple[int, ...], first: jax.Array | 
 class Dropout(nn.Module):
     """Sets each element to zero with probability `rate` while training and scales the others by 1 / (1 - rate).
 
-    Srivastava et al. 2014, scaled in training ("inverted") as everywhere today. Keys come from the collection 'dropout'.
-    The probability is exact to 2^-32.
+    Srivastava et al. 2014, scaled in training ("inverted") as everywhere today. Keys come from the collection
+    'dropout'. The probability is exact to 2^-32.
     """
 
     rate: float

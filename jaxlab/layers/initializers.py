@@ -64,7 +64,7 @@ def kernel_init(init: str, transposed: bool = False) -> Initializer:
         'lecun': lecun_normal,
     }
     if init not in table:
-        raise ValueError(f"init: {init!r} is not one of {', '.join(table)}")
+        raise ValueError(f'init: {init!r} is not one of {", ".join(table)}')
     return table[init]()
 
 

@@ -79,9 +79,7 @@ def _split(window: tuple[int, ...], x: Array) -> Array:
 
 def _members(window: tuple[int, ...], x: Array) -> list[Array]:
     """For each place in the window, in row order, what lies there in every window: strided slices of x."""
-    return [
-        lax.slice(x, (0, *place, 0), x.shape, (1, *window, 1)) for place in itertools.product(*map(range, window))
-    ]
+    return [lax.slice(x, (0, *place, 0), x.shape, (1, *window, 1)) for place in itertools.product(*map(range, window))]
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))

@@ -8,8 +8,8 @@ import pytest
 from jax.test_util import check_grads
 
 from jaxlab import layers
-from jaxlab.layers.convolve import LAYOUTS, convolve
 from jaxlab.layers.conv_cpu import Geometry
+from jaxlab.layers.convolve import LAYOUTS, convolve
 
 KEY = jax.random.key(0)
 PAIRS = ((2, 1), (0, 3))
@@ -96,8 +96,11 @@ def test_transposed_equals_stock(case) -> None:
 def test_other_precisions(dtype, tolerance, inputs, strides) -> None:
     with jax.enable_x64(True):
         both(
-            layers.Conv(4, 3, strides, dtype=dtype), nn.Conv(4, (3, 3), strides, dtype=dtype), (4, 8, 7, inputs),
-            dtype, tolerance,
+            layers.Conv(4, 3, strides, dtype=dtype),
+            nn.Conv(4, (3, 3), strides, dtype=dtype),
+            (4, 8, 7, inputs),
+            dtype,
+            tolerance,
         )
         ours = layers.ConvTranspose(inputs, 5, strides, dtype=dtype)
         both(ours, nn.ConvTranspose(inputs, (5, 5), (strides,) * 2, dtype=dtype), (4, 4, 5, 6), dtype, tolerance)
@@ -150,7 +153,9 @@ def test_under_vmap(kernels, layout) -> None:
     one = jax.value_and_grad(loss, (0, 1))
     mapped = jax.jit(jax.vmap(one, (0 if kernels else None, 0)))(kernel, x)
     singles = [one(kernel[i] if kernels else kernel, x[i]) for i in range(n)]
-    for a, b in zip(jax.tree.leaves(mapped), jax.tree.leaves(jax.tree.map(lambda *v: jnp.stack(v), *singles)), strict=True):
+    for a, b in zip(
+        jax.tree.leaves(mapped), jax.tree.leaves(jax.tree.map(lambda *v: jnp.stack(v), *singles)), strict=True
+    ):
         np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-5)
 
 
@@ -180,7 +185,9 @@ def test_batch_last_is_the_same_layer(module) -> None:
         return jnp.sin(module('NHWC').apply(v, x) if layout == 'NHWC' else swap(module('CHWN').apply(v, swap(x)))).sum()
 
     run = jax.jit(jax.value_and_grad(loss, (1, 2)), static_argnums=0)
-    for a, b in zip(jax.tree.leaves(run('CHWN', variables, x)), jax.tree.leaves(run('NHWC', variables, x)), strict=True):
+    for a, b in zip(
+        jax.tree.leaves(run('CHWN', variables, x)), jax.tree.leaves(run('NHWC', variables, x)), strict=True
+    ):
         np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-5)
 
 

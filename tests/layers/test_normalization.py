@@ -36,7 +36,9 @@ def test_equals_flax(axis) -> None:
     variables = stock.init(jax.random.key(2), X)
     assert jax.tree.map(jnp.shape, variables) == jax.tree.map(jnp.shape, ours.init(jax.random.key(2), X, True))
     close(step(ours, variables, X, G, True), step(stock, variables, X, G))
-    evaluated = nn.BatchNorm(use_running_average=True).apply(variables, X) if axis == -1 else ours.apply(variables, X, False)
+    evaluated = (
+        nn.BatchNorm(use_running_average=True).apply(variables, X) if axis == -1 else ours.apply(variables, X, False)
+    )
     close(ours.apply(variables, X, False), evaluated)
 
 
@@ -65,14 +67,14 @@ def test_shares_of_a_batch_equal_the_whole() -> None:
     variables = ours.init(jax.random.key(2), X, True)
     g = G * weight[:, None, None, None]
     whole = step(ours, variables, X, g, True, weight)
-    split = lambda v: v.reshape(4, 2, *v.shape[1:])  # noqa: E731
+    split = lambda v: v.reshape(4, 2, *v.shape[1:])
 
     def share(x, g, weight):
         y, new, (params, dx) = step(ours, variables, x, g, True, weight)
         return y, new, jax.tree.map(lambda p: jax.lax.psum(p, BATCH_AXIS), params), dx
 
     y, new, params, dx = jax.vmap(share, axis_name=BATCH_AXIS)(split(X), split(g), split(weight))
-    first = lambda tree: jax.tree.map(lambda leaf: leaf[0], tree)  # noqa: E731
+    first = lambda tree: jax.tree.map(lambda leaf: leaf[0], tree)
     close((y.reshape(X.shape), first(new), (first(params), dx.reshape(X.shape))), whole)
 
 
@@ -100,7 +102,12 @@ def test_equals_torch() -> None:
     y = theirs(x)
     y.backward(torch.tensor(np.asarray(G).transpose(0, 3, 1, 2).copy()))
     mine, new, (params, dx) = step(ours, variables, X, G, True)
-    last = lambda v: v.detach().numpy().transpose(0, 2, 3, 1)  # noqa: E731
+    last = lambda v: v.detach().numpy().transpose(0, 2, 3, 1)
     close((mine, dx), (last(y), last(x.grad)))
     stats = (new['batch_stats']['mean'], new['batch_stats']['var'], params['scale'], params['bias'])
-    close(stats, tuple(t.detach().numpy() for t in (theirs.running_mean, theirs.running_var, theirs.weight.grad, theirs.bias.grad)))
+    close(
+        stats,
+        tuple(
+            t.detach().numpy() for t in (theirs.running_mean, theirs.running_var, theirs.weight.grad, theirs.bias.grad)
+        ),
+    )

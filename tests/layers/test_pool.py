@@ -30,7 +30,7 @@ def test_pooling_equals_stock(case, kind, ties) -> None:
     x = jax.random.normal(jax.random.key(0), (3, *space, 4))
     x = jnp.round(x) if ties else x
     g = jax.random.normal(jax.random.key(1), (4096,))
-    each = lambda v: (v,) * len(space) if isinstance(v, int) else v  # noqa: E731
+    each = lambda v: (v,) * len(space) if isinstance(v, int) else v
     ours, stock = getattr(layers, f'{kind}_pool'), getattr(nn, f'{kind}_pool')
 
     def pull(function, x):
@@ -51,8 +51,6 @@ def test_batch_last_needs_no_other_function() -> None:
 
 def test_second_derivative_exists() -> None:
     x = jax.random.normal(jax.random.key(0), (2, 4, 4, 3))
-    penalty = lambda pool: jax.grad(  # noqa: E731
-        lambda x: jnp.square(jax.grad(lambda x: jnp.square(pool(x)).sum())(x)).sum()
-    )(x)
+    penalty = lambda pool: jax.grad(lambda x: jnp.square(jax.grad(lambda x: jnp.square(pool(x)).sum())(x)).sum())(x)
     stock = penalty(lambda x: nn.max_pool(x, (2, 2), (2, 2)))
     np.testing.assert_allclose(penalty(lambda x: layers.max_pool(x, 2)), stock, atol=1e-5)

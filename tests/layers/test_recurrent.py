@@ -27,7 +27,9 @@ def shaken(cell, x, seed=1):
     variables = cell.init(jax.random.key(seed), x)
     leaves, tree = jax.tree.flatten(variables)
     keys = jax.random.split(jax.random.key(seed), len(leaves))
-    return tree.unflatten([leaf + 0.3 * jax.random.normal(key, leaf.shape) for leaf, key in zip(leaves, keys, strict=True)])
+    return tree.unflatten(
+        [leaf + 0.3 * jax.random.normal(key, leaf.shape) for leaf, key in zip(leaves, keys, strict=True)]
+    )
 
 
 def toy(gates, forget=None):
@@ -125,8 +127,16 @@ def test_own_backward_pass_equals_automatic_differentiation(reverse, masked):
         return jnp.stack([outputs[t] for t in range(3)]), h
 
     cases = [
-        (lambda *a: recurrence.lstm(*a, mask, reverse, True), lstm_loop, (normal(3, 3, 8), normal(2, 8), normal(3, 2), normal(3, 2))),
-        (lambda *a: recurrence.gru(*a, mask, reverse, True), gru_loop, (normal(3, 3, 6), normal(2, 6), normal(6), normal(3, 2))),
+        (
+            lambda *a: recurrence.lstm(*a, mask, reverse, True),
+            lstm_loop,
+            (normal(3, 3, 8), normal(2, 8), normal(3, 2), normal(3, 2)),
+        ),
+        (
+            lambda *a: recurrence.gru(*a, mask, reverse, True),
+            gru_loop,
+            (normal(3, 3, 6), normal(2, 6), normal(6), normal(3, 2)),
+        ),
     ]
     for ours, loop, arguments in cases:
         every = tuple(range(len(arguments)))
@@ -197,7 +207,12 @@ def test_equal_to_torch(name):
     theirs = getattr(torch.nn, name)(4, 5, batch_first=True)
     module = {'LSTM': LSTM, 'GRU': GRU, 'RNN': SimpleRNN}[name](5, init_scheme='torch')
     x = sequence()
-    weights = {'kernel': 'weight_ih_l0', 'recurrent_kernel': 'weight_hh_l0', 'bias': 'bias_ih_l0', 'recurrent_bias': 'bias_hh_l0'}
+    weights = {
+        'kernel': 'weight_ih_l0',
+        'recurrent_kernel': 'weight_hh_l0',
+        'bias': 'bias_ih_l0',
+        'recurrent_bias': 'bias_hh_l0',
+    }
     params = {ours: jnp.asarray(getattr(theirs, name).detach().numpy().T) for ours, name in weights.items()}
     inputs = torch.tensor(np.asarray(x), requires_grad=True)
     out = theirs(inputs)[0]
