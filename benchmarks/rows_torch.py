@@ -101,7 +101,7 @@ def build(name: str, row: str) -> tuple[Run, int]:
     parameters = sum(p.numel() for network in networks for p in network.parameters())
     kind = gan if name == 'dcgan' else classification
     step = kind(networks, problem, row != 'torch_eager', row == 'torch_compile')
-    batches = [(inputs[k::problems.BATCHES].clone(), labels[k::problems.BATCHES]) for k in range(problems.BATCHES)]
+    batches = [(inputs[k :: problems.BATCHES].clone(), labels[k :: problems.BATCHES]) for k in range(problems.BATCHES)]
     count = [0]
 
     def run(n: int) -> float:

@@ -169,7 +169,9 @@ def print_replicas(entries: list[dict[str, Any]]) -> None:
             continue
         low, high = entry['ratio_low'], entry['ratio_high']
         verdict = 'reached' if entry['ratio_to_one'] <= entry['aim'] else 'missed'
-        print(f'  {entry["model"]:<10}{entry["ratio_to_one"]:6.2f} [{low:.2f}-{high:.2f}]; aim {entry["aim"]}: {verdict}')
+        print(
+            f'  {entry["model"]:<10}{entry["ratio_to_one"]:6.2f} [{low:.2f}-{high:.2f}]; aim {entry["aim"]}: {verdict}'
+        )
 
 
 def machine() -> dict[str, Any]:

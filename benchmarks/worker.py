@@ -37,7 +37,9 @@ def main() -> None:
         if not math.isfinite(loss):
             raise FloatingPointError(f'loss is {loss} after three steps')
     except Exception as error:  # a peer that cannot run is a note in the table, not the end of the run
-        answer(error=f'{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ""}'[:300])
+        answer(
+            error=f'{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ""}'[:300]
+        )
         return
     answer(parameters=parameters, loss=loss)
     for line in sys.stdin:

@@ -68,7 +68,7 @@ class MultiHeadAttention(nn.Module):
       heads: H; must divide the width.
       features: width of the projections, by default that of the queries.
       dropout: share of attention weights set to zero in training.
-      init_scheme: `'torch'` (joined Glorot projections, U(+-1/sqrt(D)) output, biases 0), `'keras'` (Glorot), `'lecun'`.
+      init_scheme: `'torch'` (joined Glorot projections, U(+-1/sqrt(D)) output), `'keras'` (Glorot) or `'lecun'`; biases 0.
     """
 
     heads: int

@@ -1,9 +1,10 @@
 """Recurrent cells run over a sequence: LSTM, GRU and the plain RNN as pure functions of time-major arrays.
 
 The input projections of all steps are one matrix product before the scan, so that a step only multiplies the state.
-LSTM and GRU bring their own backward pass: the forward scan keeps the activated gates, the reverse scan carries the
-state's gradient only, and the gradient of the recurrent kernel is one product over all steps after it. Automatic
-differentiation of a scan adds to that gradient once a step, which is slower by half on a CPU.
+LSTM and GRU bring their own backward pass: the forward scan keeps what the chain rule needs (the LSTM its ready local
+derivatives, the GRU its activated gates), the reverse scan carries the state's gradient only, and the gradient of the
+recurrent kernel is one product over all steps after it. Automatic differentiation of a scan adds to that gradient once
+a step, which is slower by half on a CPU.
 
 Symbols: T steps, N examples, D inputs, H units. A mask is [T, N] in {0, 1}; where it is 0 the state is held, so padding
 (in front or behind) changes nothing. Gates lie side by side along the last axis: LSTM i, f, g, o (Hochreiter and
@@ -22,7 +23,9 @@ State = Float[Array, 'N H']
 Mask = Float[Array, 'T N'] | None
 
 
-def project(x: Float[Array, 'N T D'], kernel: Float[Array, 'D G'], bias: Float[Array, 'G'] | None) -> Float[Array, 'T N G']:
+def project(
+    x: Float[Array, 'N T D'], kernel: Float[Array, 'D G'], bias: Float[Array, 'G'] | None
+) -> Float[Array, 'T N G']:
     """`x_t W + b` of all steps at once, time first (what the scan reads step by step)."""
     projected = jnp.swapaxes(x, 0, 1) @ kernel
     return projected if bias is None else projected + bias
@@ -48,11 +51,19 @@ def _kernel_gradient(previous: Float[Array, 'T N H'], cotangent: Float[Array, 'T
 
 
 def lstm_step(projected: Float[Array, 'N G'], recurrent: Float[Array, 'H G'], hidden: State, cell: State):
-    """One LSTM step: `c = f c + i g`, `h = o tanh(c)`. Gives the activated gates i, f, g, o as well."""
-    i, f, g, o = jnp.split(projected + hidden @ recurrent, 4, axis=-1)
-    i, f, g, o = sigmoid(i), sigmoid(f), jnp.tanh(g), sigmoid(o)
+    """One LSTM step: `c = f c + i g`, `h = o tanh(c)`; gives h, c and the step's local derivatives.
+
+    The four gates are one hyperbolic tangent, because `sigmoid(x) = (1 + tanh(x / 2)) / 2`. The derivatives are what
+    the chain rule multiplies by: `dc -> i, f, g` and `dh -> o` before their activations, `dh -> c`, and `c -> old c`.
+    """
+    halves = jnp.repeat(jnp.asarray([0.5, 0.5, 1.0, 0.5], projected.dtype), hidden.shape[-1])
+    ti, tf, g, to = jnp.split(jnp.tanh((projected + hidden @ recurrent) * halves), 4, axis=-1)
+    i, f, o = 0.5 + 0.5 * ti, 0.5 + 0.5 * tf, 0.5 + 0.5 * to
     new_cell = f * cell + i * g
-    return o * jnp.tanh(new_cell), new_cell, jnp.concatenate([i, f, g, o], axis=-1)
+    squashed = jnp.tanh(new_cell)
+    slopes = [g * (1 - ti * ti) / 4, cell * (1 - tf * tf) / 4, i * (1 - g * g), squashed * (1 - to * to) / 4]
+    derivatives = jnp.concatenate(slopes, axis=-1), o * (1 - squashed * squashed), f
+    return o * squashed, new_cell, derivatives
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(5, 6))
@@ -72,39 +83,29 @@ def lstm(
 def _lstm_forward(projected, recurrent, hidden, cell, mask, reverse, sequence):
     def step(carry, at):
         hidden, cell = carry
-        new_hidden, new_cell, gates = lstm_step(at[0], recurrent, hidden, cell)
+        new_hidden, new_cell, derivatives = lstm_step(at[0], recurrent, hidden, cell)
         new_hidden, new_cell = hold(at[1], new_hidden, hidden), hold(at[1], new_cell, cell)
-        return (new_hidden, new_cell), (gates, hidden, cell, new_hidden if sequence else None)
+        return (new_hidden, new_cell), (derivatives, hidden, new_hidden if sequence else None)
 
-    last, (gates, hiddens, cells, outputs) = lax.scan(step, (hidden, cell), (projected, mask), reverse=reverse)
-    return (outputs, *last), (gates, hiddens, cells, recurrent, mask)
+    last, (derivatives, hiddens, outputs) = lax.scan(step, (hidden, cell), (projected, mask), reverse=reverse)
+    return (outputs, *last), (derivatives, hiddens, recurrent, mask)
 
 
 def _lstm_backward(reverse, sequence, residuals, cotangents):
-    gates, hiddens, cells, recurrent, mask = residuals
+    derivatives, hiddens, recurrent, mask = residuals
     d_outputs, d_hidden, d_cell = cotangents
     transposed = recurrent.T
 
     def step(carry, at):
         d_hidden, d_cell = carry
-        gates, cell, mask, d_output = at
+        (to_gates, to_cell, forget), mask, d_output = at
         d_hidden = d_hidden if d_output is None else d_hidden + d_output
         (d_hidden, kept_hidden), (d_cell, kept_cell) = _route(mask, d_hidden), _route(mask, d_cell)
-        i, f, g, o = jnp.split(gates, 4, axis=-1)
-        tanh_cell = jnp.tanh(f * cell + i * g)
-        d_cell = d_cell + d_hidden * o * (1 - tanh_cell**2)
-        d_projected = jnp.concatenate(
-            [
-                d_cell * g * i * (1 - i),
-                d_cell * cell * f * (1 - f),
-                d_cell * i * (1 - g**2),
-                d_hidden * tanh_cell * o * (1 - o),
-            ],
-            axis=-1,
-        )
-        return (d_projected @ transposed + kept_hidden, d_cell * f + kept_cell), d_projected
+        d_cell = d_cell + d_hidden * to_cell
+        d_projected = to_gates * jnp.concatenate([d_cell, d_cell, d_cell, d_hidden], axis=-1)
+        return (d_projected @ transposed + kept_hidden, d_cell * forget + kept_cell), d_projected
 
-    steps = (gates, cells, mask, d_outputs)
+    steps = (derivatives, mask, d_outputs)
     (d_hidden, d_cell), d_projected = lax.scan(step, (d_hidden, d_cell), steps, reverse=not reverse)
     d_mask = None if mask is None else jnp.zeros_like(mask)
     return d_projected, _kernel_gradient(hiddens, d_projected), d_hidden, d_cell, d_mask

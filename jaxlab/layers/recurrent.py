@@ -50,8 +50,8 @@ class _Recurrent(nn.Module):
 
     Args:
       features: units H.
-      init_scheme: whose starting values and biases (`'keras'`, `'torch'`, `'lecun'`; see the table at the top of the file).
-      forget_bias: LSTM only; the forget gate's starting bias. `None` is the framework's: Keras 1, Flax 0, PyTorch random.
+      init_scheme: whose starting values and biases (`'keras'`, `'torch'`, `'lecun'`; table at the top of the file).
+      forget_bias: LSTM only; the forget gate's start in `bias`. `None` is the framework's: Keras 1, Flax 0, PyTorch random.
       reverse: read from the last step to the first (outputs stay in the order of the inputs).
       sequence: give all states [N, T, H], or only the last [N, H] (with `reverse` that after reading the first step).
     """
@@ -61,8 +61,8 @@ class _Recurrent(nn.Module):
     reverse: bool = False
     sequence: bool = True
 
-    def _parameters(self, inputs: int, gates: int, two_biases: bool, forget_bias: float = 0.0):
-        """The input kernel [D, gates H], recurrent kernel [H, gates H] and the biases [gates H] (second may be None)."""
+    def _parameters(self, inputs: int, gates: int, two_biases: bool, forget_bias: float | None = None):
+        """Input kernel [D, gates H], recurrent kernel [H, gates H] and two biases [gates H] (the second may be None)."""
         if self.init_scheme not in INITS:
             raise ValueError(f'init_scheme: {self.init_scheme!r} is none of {", ".join(INITS)}')
         units, width = self.features, gates * self.features
@@ -74,7 +74,7 @@ class _Recurrent(nn.Module):
 
         def first_bias(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
             bias = bias_init(key, shape, dtype)
-            return bias.at[units : 2 * units].set(forget_bias) if forget_bias else bias
+            return bias if forget_bias is None else bias.at[units : 2 * units].set(forget_bias)
 
         kernel = self.param('kernel', kernel_init, (inputs, width))
         recurrent = self.param('recurrent_kernel', recurrent_init, (units, width))
@@ -107,8 +107,8 @@ class LSTM(_Recurrent):
         state: tuple[Float[Array, 'N H'], Float[Array, 'N H']] | None = None,
         return_state: bool = False,
     ) -> Any:
-        """All hidden states or the last one; with `return_state` also the last (h, c). The state is held where mask is 0."""
-        forget_bias = (1.0 if self.init_scheme == 'keras' else 0.0) if self.forget_bias is None else self.forget_bias
+        """All hidden states or the last; with `return_state` also the last (h, c). The state is held where mask is 0."""
+        forget_bias = 1.0 if self.init_scheme == 'keras' and self.forget_bias is None else self.forget_bias
         kernel, recurrent, bias, second = self._parameters(x.shape[-1], 4, self.init_scheme == 'torch', forget_bias)
         projected = recurrence.project(x, kernel, bias if second is None else bias + second)
         hidden, cell = (None, None) if state is None else state

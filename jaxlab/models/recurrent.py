@@ -13,6 +13,7 @@ from jaxlab.layers.recurrent import GRU, LSTM, Bidirectional, SimpleRNN
 
 CELLS = {'lstm': LSTM, 'gru': GRU, 'rnn': SimpleRNN}
 
+
 def _uniform_embedding(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
     """Keras's start of an embedding: U(-0.05, 0.05)."""
     return jax.random.uniform(key, shape, dtype, -0.05, 0.05)

@@ -1,8 +1,8 @@
 """Residual networks, version 1 (He et al. 2015, arXiv 1512.03385), as torchvision builds and starts them.
 
-A block computes `relu(x' + F(x))`, where F is two 3x3 convolutions (`basic`) or 1x1, 3x3, 1x1 with a waist a quarter as
-wide (`bottleneck`, its stride on the 3x3), and x' is x or its projection by a strided 1x1 convolution. Convolutions have
-no bias; each is followed by BatchNorm (epsilon 1e-5, keeping 0.9 of its running statistics, which use n / (n - 1)).
+A block computes `relu(x' + F(x))`, where F is two 3x3 convolutions (`basic`) or 1x1, 3x3, 1x1 with a waist a quarter
+as wide (`bottleneck`, its stride on the 3x3), and x' is x or its projection by a strided 1x1 convolution. Convolutions
+have no bias; each is followed by BatchNorm (epsilon 1e-5, keeping 0.9 of its running statistics, which use n / (n - 1)).
 Kernels start at N(0, 2 / fan_out), the last layer at U(+-1/sqrt(512)).
 
 | depth | blocks | parameters, ImageNet stem, 1000 classes |
@@ -36,7 +36,16 @@ class _Residual(nn.Module):
         """Convolution `name`, padded as PyTorch does (size // 2 on both sides), then its norm `name`_norm."""
         around = [(size // 2, size // 2)] * 2
         start = initializers.he_normal_fan_out()
-        y = Conv(features, (size, size), (stride, stride), around, use_bias=False, kernel_init=start, dtype=self.dtype, name=name)(x)
+        y = Conv(
+            features,
+            (size, size),
+            (stride, stride),
+            around,
+            use_bias=False,
+            kernel_init=start,
+            dtype=self.dtype,
+            name=name,
+        )(x)
         norm = BatchNorm(momentum=0.9, epsilon=1e-5, unbiased_variance=True, dtype=self.dtype, name=f'{name}_norm')
         return norm(y, self.train, self.weight)
 
@@ -81,7 +90,7 @@ class ResNet(nn.Module):
 
     Args:
       depth: 18, 34 or 50.
-      stem: `'imagenet'`, or `'cifar'` for images of about 32 pixels (3x3 stride 1, no pooling; a quarter of the shrinking).
+      stem: `'imagenet'`, or `'cifar'` for images of about 32 pixels (3x3 stride 1, no pooling).
       width: channels of the first stage; 64 as published.
     """
 

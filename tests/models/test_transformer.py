@@ -50,11 +50,17 @@ def test_equal_to_torch(norm_first):
     torch = pytest.importorskip('torch')
     torch.manual_seed(0)
     theirs = torch.nn.TransformerEncoderLayer(16, 2, 32, 0.0, batch_first=True, norm_first=norm_first)
-    linear = lambda m: {'kernel': jnp.asarray(m.weight.detach().numpy().T), 'bias': jnp.asarray(m.bias.detach().numpy())}
+    linear = lambda m: {
+        'kernel': jnp.asarray(m.weight.detach().numpy().T),
+        'bias': jnp.asarray(m.bias.detach().numpy()),
+    }
     norm = lambda m: {'scale': jnp.asarray(m.weight.detach().numpy()), 'bias': jnp.asarray(m.bias.detach().numpy())}
     attention = theirs.self_attn
     kernels = np.split(attention.in_proj_weight.detach().numpy(), 3)
-    params = {name: {'kernel': jnp.asarray(k.T), 'bias': jnp.zeros(16)} for name, k in zip(('query', 'key', 'value'), kernels, strict=True)}
+    params = {
+        name: {'kernel': jnp.asarray(k.T), 'bias': jnp.zeros(16)}
+        for name, k in zip(('query', 'key', 'value'), kernels, strict=True)
+    }
     params = {
         'attention': params | {'out': linear(attention.out_proj)},
         'dense_1': linear(theirs.linear1),
