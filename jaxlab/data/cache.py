@@ -69,7 +69,7 @@ def _write(entry: Path, arrays: Arrays, facts: Any) -> None:
             checks[name] = zlib.crc32(values.data)
         (draft / 'manifest.json').write_text(json.dumps({'checks': checks, 'facts': facts}))
         if entry.exists():  # damaged, or written by another process meanwhile: equal content either way
-            shutil.rmtree(entry, ignore_errors=True)
+            shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() else entry.unlink()
         os.replace(draft, entry)
     except OSError:
         # A full disk or a race lost: the arrays are at hand, only the shortcut is missing.

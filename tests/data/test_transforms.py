@@ -74,7 +74,7 @@ def test_range_shape_and_dtype_are_kept(name, dtype):
     out = augment(batch, (name, ARGUMENTS.get(name, {})))
     assert out['image'].shape == batch['image'].shape and out['image'].dtype == batch['image'].dtype
     high = 255 if dtype == np.uint8 else 1
-    assert 0 <= out['image'].min() and out['image'].max() <= high + 1e-6
+    assert out['image'].min() >= 0 and out['image'].max() <= high + 1e-6
     assert not np.array_equal(out['image'], batch['image'])
     np.testing.assert_array_equal(out['label'], batch['label'])
 
