@@ -51,8 +51,10 @@ def same(quantity: str, right: Any, tolerance: float = 1e-12) -> Golden:
 
 @dataclasses.dataclass(frozen=True)
 class Slip:
-    """A slip of a page: `published` where `right` belongs. `case`, `quantity` (and `iteration` from 1) name the
-    computation that proves it; both texts hold numbers in the order of that quantity's entries.
+    """A slip of a page: `published` where `right` belongs.
+
+    `case`, `quantity`, `iteration` (from 1) and `row` (from 0) name the computation that proves it; `right` then lists
+    that quantity's numbers in order. Without a case both are words.
     """
 
     spec: str
@@ -63,3 +65,9 @@ class Slip:
     case: str = ''
     quantity: str = ''
     iteration: int = 0
+    row: int | None = None
+
+    def computed(self, found: dict[str, np.ndarray]) -> np.ndarray:
+        """The numbers of that computation."""
+        values = np.asarray(found[self.quantity])
+        return np.ravel(values if self.row is None else values[self.row])
