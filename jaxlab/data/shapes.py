@@ -12,7 +12,7 @@ from jaxlab.data.sources import Request, checksum
 SHAPES = ('circle', 'square', 'triangle', 'cross', 'ring', 'bar', 'diamond', 'star', 'crescent', 'frame')
 SIZES = {'train': 2_000, 'test': 500}
 SEED = 10
-LARGEST_DRAWN = 64  # pixels; larger images are this one with each pixel repeated
+LARGEST_DRAWN = 48  # pixels; larger images are this one with each pixel repeated
 
 
 def class_names(classes: int) -> tuple[str, ...]:
@@ -45,7 +45,7 @@ def render(count: int, classes: int, size: tuple[int, int], seed: int) -> Arrays
     images = np.concatenate([_draw(labels[start : start + 250], drawn, generator) for start in range(0, count, 250)])
     if drawn != tuple(size):
         rows, columns = (np.arange(side) * small // side for side, small in zip(size, drawn, strict=True))
-        images = images[:, rows][:, :, columns]
+        images = np.take(np.take(images, rows, 1), columns, 2)
     return {'image': images, 'label': labels}
 
 
@@ -71,8 +71,8 @@ def _draw(labels: np.ndarray, size: tuple[int, int], generator: np.random.Genera
     paint = np.where(near, (ground + 0.5) % 1.0, paint)
     ground = ground + slope * x[None, :, :, None]
     image = np.where(inside[..., None], np.where(striped[..., None], 1 - paint, paint), ground)
-    image += generator.normal(0, 0.06, image.shape).astype(np.float32)
-    return np.floor(image.clip(0, 1) * 255 + 0.5).astype(np.uint8)
+    image += np.float32(0.06) * generator.standard_normal(image.shape, np.float32)
+    return (image.clip(0, 1) * 255 + np.float32(0.5)).astype(np.uint8)
 
 
 def _inside(shape: int, u: np.ndarray, v: np.ndarray) -> np.ndarray:
