@@ -103,8 +103,14 @@ class PmapPlacement:
         return len(self.local)
 
     def whole(self, tree: Any) -> Any:
-        copy = jax.pmap(lambda leaf: leaf, in_axes=None, out_axes=0, axis_size=self.devices, devices=self.local)
-        return jax.tree.map(copy, tree)
+        sharding = NamedSharding(Mesh(np.array(self.local), (BATCH_AXIS,)), PartitionSpec(BATCH_AXIS))
+
+        def copied(leaf: Any) -> jax.Array:
+            one = np.asarray(leaf)[None]
+            copies = [jax.device_put(one.copy(), device) for device in self.local]  # of its own: it is donated later
+            return jax.make_array_from_single_device_arrays((self.devices, *one.shape[1:]), sharding, copies)
+
+        return jax.tree.map(copied, tree)
 
     state = whole
 
@@ -125,7 +131,7 @@ class PmapPlacement:
         return program.lower(*arguments).compile()
 
     def host(self, tree: Any) -> Any:
-        return jax.tree.map(lambda leaf: np.asarray(leaf[0]), tree)
+        return jax.tree.map(lambda leaf: np.asarray(leaf.addressable_data(0))[0], tree)
 
     def host_split(self, tree: Any, axis: int) -> Any:
         def whole(leaf: Any) -> np.ndarray:
