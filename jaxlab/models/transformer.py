@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float
 
 from jaxlab.errors import UserError, closest
 from jaxlab.layers import Dense, Dropout
-from jaxlab.layers.attention import MultiHeadAttention, padding_mask
+from jaxlab.layers.attention import MultiHeadAttention, padding_mask, tokenwise
 
 ACTIVATIONS = {'relu': nn.relu, 'gelu': lambda x: nn.gelu(x, approximate=False)}
 POOLS = ('mean', 'first')
@@ -52,11 +52,11 @@ class EncoderLayer(nn.Module):
         )
 
         def forward(x: Array) -> Array:
-            x = Dense(self.hidden, dtype=self.dtype, init_scheme=self.init_scheme, name='dense_1')(x)
-            x = Dropout(self.dropout)(ACTIVATIONS[self.activation](x), train)
-            return Dense(width, dtype=self.dtype, init_scheme=self.init_scheme, name='dense_2')(x)
+            wide = Dense(self.hidden, dtype=self.dtype, init_scheme=self.init_scheme, name='dense_1')
+            narrow = Dense(x.shape[-1], dtype=self.dtype, init_scheme=self.init_scheme, name='dense_2')
+            x = ACTIVATIONS[self.activation](tokenwise(wide, x))
+            return tokenwise(narrow, Dropout(self.dropout)(x, train))
 
-        width = x.shape[-1]
         parts = (('norm_1', lambda x: attention(x, mask=mask, train=train)), ('norm_2', forward))
         for name, sublayer in parts:
             norm = nn.LayerNorm(self.epsilon, dtype=self.dtype, name=name)

