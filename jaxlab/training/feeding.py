@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -49,14 +48,26 @@ def gather(split: Split, indices: np.ndarray) -> dict[str, np.ndarray]:
     return {name: array.reshape(*indices.shape, *array.shape[1:]) for name, array in split.read(flat).items()}
 
 
+@dataclasses.dataclass(frozen=True)
+class _Blocks:
+    """A random-access source for grain: item i is the examples of the i-th block of indices."""
+
+    split: Split
+    chunks: Sequence[np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.chunks)
+
+    def __getitem__(self, item: int) -> Mapping[str, np.ndarray]:
+        return gather(self.split, self.chunks[item])
+
+
 def prefetched(split: Split, chunks: Sequence[np.ndarray]) -> Iterator[Mapping[str, np.ndarray]]:
-    """The examples of each chunk of indices, read by a thread while the one before is being computed."""
-    with ThreadPoolExecutor(1) as pool:
-        pending = None
-        for chunk in chunks:
-            following = pool.submit(gather, split, chunk)
-            if pending is not None:
-                yield pending.result()
-            pending = following
-        if pending is not None:
-            yield pending.result()
+    """The examples of each chunk of indices, in order, read by grain's threads while the one before is computed.
+
+    Threads, not worker processes: those change the order with their number and take seconds to start.
+    """
+    import grain
+
+    options = grain.ReadOptions(num_threads=2, prefetch_buffer_size=2)
+    return iter(grain.MapDataset.source(_Blocks(split, chunks)).to_iter_dataset(options))
