@@ -3,12 +3,12 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import ArrayLike
 
 from jaxlab.figures import Animation, Figure, Histogram, Lines, Regions, Step, Table, Worked
 from jaxlab.neurons import separability
 from jaxlab.neurons.perceptron import PerceptronRun, threshold, verdict
 from jaxlab.neurons.present import latex, planes
+from jaxlab.neurons.shapes import Numbers
 
 FRAMES = 24  # an animation with more is tiring
 
@@ -77,8 +77,8 @@ def error_curve(run: PerceptronRun) -> Lines:
                  series, 'epoch', 'total error', markers=True)
 
 
-def decision(run: PerceptronRun, inputs: ArrayLike, targets: ArrayLike, fires_at_zero: bool = True,
-             weights: ArrayLike | None = None) -> Regions:
+def decision(run: PerceptronRun, inputs: Numbers, targets: Numbers, fires_at_zero: bool = True,
+             weights: Numbers | None = None) -> Regions:
     """What the trained unit says everywhere on the plane."""
     final = np.asarray(run.weights if weights is None else weights, np.float64)
     x_range, y_range = planes.ranges(inputs)
@@ -98,13 +98,13 @@ def decision(run: PerceptronRun, inputs: ArrayLike, targets: ArrayLike, fires_at
                           lines={} if ends is None else {'boundary': ends})
 
 
-def _values(targets: ArrayLike) -> tuple[float, float]:
+def _values(targets: Numbers) -> tuple[float, float]:
     values = np.unique(np.asarray(targets, np.float64))
     low = -1.0 if values[0] < 0 else 0.0
     return low, 1.0
 
 
-def animation(run: PerceptronRun, inputs: ArrayLike, targets: ArrayLike) -> Animation:
+def animation(run: PerceptronRun, inputs: Numbers, targets: Numbers) -> Animation:
     """The boundary after each update, the start first."""
     flat = run.trace.weights.reshape(-1, run.trace.weights.shape[-1])
     moved = np.flatnonzero(run.trace.error.reshape(-1))
@@ -116,7 +116,7 @@ def animation(run: PerceptronRun, inputs: ArrayLike, targets: ArrayLike) -> Anim
     return planes.moving_boundary('perceptron_learning', 'The boundary moves', weights, captions, inputs, targets)
 
 
-def separation_table(run: PerceptronRun, inputs: ArrayLike, targets: ArrayLike) -> Table:
+def separation_table(run: PerceptronRun, inputs: Numbers, targets: Numbers) -> Table:
     """Can it be done, with how much room, and what the theory promises."""
     answer = separability.separability(inputs, targets)
     rows: list[tuple[Any, ...]] = [
@@ -133,7 +133,7 @@ def separation_table(run: PerceptronRun, inputs: ArrayLike, targets: ArrayLike) 
                  'The bound holds for a start at zero weights.', ('question', 'answer'), rows, '<<')
 
 
-def perceptron_figures(run: PerceptronRun, inputs: ArrayLike, targets: ArrayLike, fires_at_zero: bool = True,
+def perceptron_figures(run: PerceptronRun, inputs: Numbers, targets: Numbers, fires_at_zero: bool = True,
                        worked_epochs: int = 1) -> list[Figure]:
     """Everything a report shows of one training; the plane only where there are two inputs."""
     figures: list[Figure] = [worked(run, worked_epochs), trace_table(run), error_curve(run),
@@ -143,7 +143,7 @@ def perceptron_figures(run: PerceptronRun, inputs: ArrayLike, targets: ArrayLike
     return figures
 
 
-def start_histogram(epochs: ArrayLike, converged: ArrayLike, title: str) -> Histogram:
+def start_histogram(epochs: Numbers, converged: Numbers, title: str) -> Histogram:
     """Epochs to the first one without a mistake, over random starts."""
     epochs, converged = np.asarray(epochs), np.asarray(converged)
     failed = int((~converged).sum())

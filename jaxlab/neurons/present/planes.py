@@ -1,18 +1,20 @@
 """Units with two inputs on the plane: classes, decision map, boundary, also where there is no line to draw."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
-from jaxtyping import ArrayLike, Float
+from jaxtyping import Float
 
 from jaxlab.figures import Animation, Points, Regions
 from jaxlab.neurons.present.latex import text_number, text_vector
 from jaxlab.neurons.separability import line
+from jaxlab.neurons.shapes import Numbers
 
 Range = tuple[float, float]
 
 
-def ranges(points: ArrayLike, room: float = 0.5) -> tuple[Range, Range]:
+def ranges(points: Numbers, room: float = 0.5) -> tuple[Range, Range]:
     """A box around the points with some room on every side."""
     points = np.asarray(points, np.float64)
     low, high = points.min(axis=0), points.max(axis=0)
@@ -21,13 +23,13 @@ def ranges(points: ArrayLike, room: float = 0.5) -> tuple[Range, Range]:
     return (float(x0), float(x1)), (float(y0), float(y1))
 
 
-def groups(points: ArrayLike, targets: ArrayLike) -> dict[str, np.ndarray]:
+def groups(points: Numbers, targets: Numbers) -> dict[str, np.ndarray]:
     """The samples of each target."""
     points, targets = np.asarray(points, np.float64), np.asarray(targets, np.float64)
     return {f'target {text_number(value)}': points[targets == value] for value in np.unique(targets)[::-1]}
 
 
-def describe_line(weights: ArrayLike, level: float = 0.0) -> str:
+def describe_line(weights: Numbers, level: float = 0.0) -> str:
     """The boundary in words."""
     w0, w1, w2 = (float(w) for w in np.asarray(weights, np.float64))
     if not np.all(np.isfinite([w0, w1, w2])):
@@ -43,7 +45,7 @@ def describe_line(weights: ArrayLike, level: float = 0.0) -> str:
     return f'Boundary: x2 = {text_number(start)} {sign} {text_number(abs(slope))} x1.'
 
 
-def boundary(name: str, title: str, weights: ArrayLike, points: ArrayLike, targets: ArrayLike, level: float = 0.0,
+def boundary(name: str, title: str, weights: Numbers, points: Numbers, targets: Numbers, level: float = 0.0,
              other_levels: dict[str, float] | None = None, note: str = '') -> Points:
     """Samples and the line w0 + w1 x1 + w2 x2 = level (weights: bias first), and further levels by name."""
     x_range, y_range = ranges(points)
@@ -58,13 +60,13 @@ def boundary(name: str, title: str, weights: ArrayLike, points: ArrayLike, targe
                   x_label='x1', y_label='x2', x_range=x_range, y_range=y_range)
 
 
-def _no_line(weights: ArrayLike) -> bool:
+def _no_line(weights: Numbers) -> bool:
     weights = np.asarray(weights, np.float64)
     return not np.all(np.isfinite(weights)) or not np.any(weights[1:])
 
 
-def regions(name: str, title: str, answer: Callable[[Float[np.ndarray, 'M 2']], np.ndarray], points: ArrayLike,
-            targets: ArrayLike, levels: Sequence[float] = (), value_label: str = '', note: str = '', nodes: int = 101,
+def regions(name: str, title: str, answer: Callable[[Float[np.ndarray, 'M 2']], Any], points: Numbers,
+            targets: Numbers, levels: Sequence[float] = (), value_label: str = '', note: str = '', nodes: int = 101,
             box: tuple[Range, Range] | None = None, lines: dict[str, np.ndarray] | None = None) -> Regions:
     """A filled map of the answer over the plane: right for every unit and network, with or without a line."""
     x_range, y_range = box or ranges(points)
@@ -77,7 +79,7 @@ def regions(name: str, title: str, answer: Callable[[Float[np.ndarray, 'M 2']], 
 
 
 def moving_boundary(name: str, title: str, weights: Float[np.ndarray, 'F W'], captions: Sequence[str],
-                    points: ArrayLike, targets: ArrayLike, level: float = 0.0, seconds: float = 0.7) -> Animation:
+                    points: Numbers, targets: Numbers, level: float = 0.0, seconds: float = 0.7) -> Animation:
     """One frame for each set of weights; a frame without a line says why."""
     frames = [boundary(f'{name}_{index}', caption, each, points, targets, level, note=f'w = {text_vector(each, 4)}.')
               for index, (each, caption) in enumerate(zip(weights, captions))]
