@@ -1,0 +1,165 @@
+"""The compiled programs: bits do not depend on how a run is cut into calls, one compilation serves all, replicas."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from jaxlab.data.dataset import Split
+from jaxlab.data.splits import epoch_order
+from jaxlab.training import control
+from jaxlab.training.feeding import Feed, blocks, gather, prefetched
+from jaxlab.training.machine import Machine
+from launch import experiment
+from tests.training import lab
+
+
+@pytest.fixture(scope='module')
+def plain(tmp_path_factory):
+    """Two epochs, three updates a call."""
+    return lab.train(lab.small(training__steps_per_call=3), tmp_path_factory.mktemp('plain'))
+
+
+@pytest.mark.parametrize('steps_per_call', [1, 0, 100])
+def test_bits_do_not_depend_on_the_calls(steps_per_call, plain, tmp_path):
+    listener = lab.Listener()
+    found = lab.train(lab.small(training__steps_per_call=steps_per_call), tmp_path, listener)
+    assert sum(listener.calls) == 10
+    assert found.facts['params_digest'] == plain.facts['params_digest']
+    assert lab.equal(lab.plain(found.record.states), lab.plain(plain.record.states))
+    for name in ('train_loss', 'train_accuracy'):
+        assert [row[name] for row in found.record.history] == [row[name] for row in plain.record.history]
+
+
+def test_one_compilation_serves_any_number_of_steps(monkeypatch):
+    """Calls of 1, 2 and 5 updates of two epochs, and the state that they return goes in again."""
+    machine = lab.machine(lab.small())
+    compiled = []
+    compile_it = type(machine.placement).compile
+    monkeypatch.setattr(type(machine.placement), 'compile', lambda *a, **k: compiled.append(1) or compile_it(*a, **k))
+    state = machine.placement.state(machine.init())
+    rows = machine.placement.split(machine.feed.epoch(0), axis=2)
+    for start, stop in ((0, 1), (1, 3), (3, 5), (0, 5)):
+        state, _, _ = machine.train(state, machine.resident, rows, start, stop, 0)
+    assert len(compiled) == 1
+
+
+def test_the_state_is_donated():
+    machine = lab.machine(lab.small())
+    host = machine.init()
+    state = machine.placement.state(host)
+    rows = machine.placement.split(machine.feed.epoch(0), axis=2)
+    machine.train(state, machine.resident, rows, 0, 5, 0)
+    kernels = [leaf for leaf in jax.tree.leaves(state) if leaf.ndim == 2]
+    assert kernels and all(leaf.is_deleted() for leaf in kernels)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(host))  # the caller's own copy is still there
+
+
+def test_an_epoch_is_a_pure_function_of_seed_and_epoch():
+    feed = Feed(100, 24, False, True, (3, 4))
+    assert feed.steps_per_epoch == 5
+    first, again, next_one = feed.epoch(0), Feed(100, 24, False, True, (3, 4)).epoch(0), feed.epoch(1)
+    assert first.shape == (2, 5, 24) and first.dtype == np.int32
+    assert np.array_equal(first, again) and not np.array_equal(first, next_one)
+    assert not np.array_equal(first[0], first[1])
+    assert np.array_equal(first[1], Feed(100, 24, False, True, (4,)).epoch(0)[0])  # replica 1 is the run of seed 4
+    for replica in (0, 1):
+        assert sorted(first[replica].ravel()[:100]) == list(range(100))
+        assert (first[replica].ravel()[100:] == -1).all()
+    assert np.array_equal(first[0].ravel()[:100], epoch_order(3, 0, 100))
+
+
+def test_short_last_batch_is_padded_or_dropped():
+    assert Feed(100, 24, True, True, (0,)).epoch(0).shape == (1, 4, 24)
+    assert (Feed(100, 24, True, True, (0,)).epoch(0) >= 0).all()
+    assert Feed(10, 4, False, False, (0,)).epoch(7).tolist() == [[[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, -1, -1]]]
+    assert blocks(np.arange(5), 5).tolist() == [[0, 1, 2, 3, 4]]
+
+
+def test_the_published_number_of_updates_an_epoch():
+    assert Feed(56_000, 200, False, True, (0,)).steps_per_epoch == 280  # A04
+    assert Feed(60_000, 64, False, True, (0,)).steps_per_epoch == 938  # E2
+    assert Feed(60_000, 256, False, True, (0,)).steps_per_epoch == 235  # A08: the last batch holds 96
+    last = Feed(60_000, 256, False, True, (0,)).epoch(0)[0, -1]
+    assert (last >= 0).sum() == 96
+
+
+def test_blocks_are_read_ahead_in_order():
+    split = experiment.prepare(lab.small()).data.splits['train']
+    chunks = [np.array([[[1, 2], [3, -1]]]), np.array([[[4, 5], [6, 7]]])]
+    read = list(prefetched(split, chunks))
+    assert [examples['label'].shape for examples in read] == [(1, 2, 2)] * 2
+    assert read[1]['label'].tolist() == gather(split, chunks[1])['label'].tolist()
+    assert np.array_equal(read[0]['image'][0, 1, 1], split.arrays['image'][0])  # a row of padding repeats example 0
+
+
+def streamed(dataset):
+    """The same examples, read from a source a block at a time."""
+    def stream(split: Split) -> Split:
+        whole, first = split.arrays, split.origin
+        places = {row: place for place, row in enumerate(first.tolist())}
+        reader = lambda rows: {name: array[[places[row] for row in rows.tolist()]] for name, array in whole.items()}
+        return dataclasses.replace(split, arrays=None, reader=reader)
+
+    return dataclasses.replace(dataset, splits={name: stream(split) for name, split in dataset.splits.items()})
+
+
+@pytest.mark.parametrize('devices', [1, 8])
+def test_streamed_data_gives_the_same_run(devices, tmp_path, monkeypatch):
+    """Read two updates at a time (a block of three, the last one padded), evaluated a batch at a time."""
+    config = lab.small(parallel__devices=devices, training__epochs=1)
+    resident = lab.train(config, tmp_path / 'resident')
+    monkeypatch.setattr('jaxlab.training.machine.STREAM_BYTES', 2 * 24 * (784 + 4))
+    ready = experiment.prepare(config)
+    monkeypatch.setattr('launch.experiment._load', lambda *_: streamed(ready.data))
+    assert Machine(config, ready.task, streamed(ready.data)).stream_block == 2
+    found = lab.train(config, tmp_path / 'streamed')
+    lab.close(resident.record.states, found.record.states, 1e-6)
+    lab.close(resident.record.outputs, found.record.outputs, 1e-5)
+    assert found.facts['metrics']['test_loss']['mean'] == pytest.approx(resident.facts['metrics']['test_loss']['mean'], 1e-5)
+
+
+def test_means_are_exact_with_a_short_last_batch(plain):
+    """Over examples, not over batches: recomputed from the logits of the whole test split (50 = 24 + 24 + 2)."""
+    logits = plain.record.outputs['test'][0]['logits'].astype(np.float64)
+    labels = experiment.prepare(lab.small()).data.splits['test'].arrays['label']
+    assert logits.shape == (50, 10)
+    losses = np.log(np.exp(logits).sum(1)) - logits[np.arange(50), labels]
+    metrics = plain.facts['metrics']
+    assert metrics['test_loss']['mean'] == pytest.approx(losses.mean(), rel=1e-6)
+    assert metrics['test_accuracy']['mean'] == (logits.argmax(1) == labels).mean()
+    log = np.array([[[3.0, 2], [10.0, 1]]])  # means 1.5 and 10; over the three examples 13 / 3
+    assert control.epoch_means({'loss': log}) == {'loss': [13 / 3]}
+
+
+@pytest.mark.parametrize('form', ['unrolled', 'vmap'])
+def test_replicas_are_the_runs_of_their_seeds(form, tmp_path):
+    """Replica r of three is the run of seed 5 + r: close to rounding (another program, trap: not the same bits)."""
+    three = lab.train(lab.small(replicas=3, replica_form=form, training__seed=5), tmp_path / 'three')
+    assert three.facts['seeds'] == [5, 6, 7] and three.facts['replica_form'] == form
+    singles = [lab.train(lab.small(training__seed=5 + r), tmp_path / f'{r}') for r in range(3)]
+    for replica, single in enumerate(singles):
+        lab.close(three.record.states[replica], single.record.states[0], 2e-5)
+        lab.close(three.record.outputs['test'][replica], single.record.outputs['test'][0], 2e-4)
+    entry = three.facts['metrics']['test_loss']
+    values = [single.facts['metrics']['test_loss']['mean'] for single in singles]
+    assert entry['values'] == pytest.approx(values, rel=1e-4)
+    assert entry['mean'] == pytest.approx(np.mean(entry['values'])) and entry['std'] == pytest.approx(np.std(entry['values'], ddof=1))
+    assert singles[0].facts['metrics']['test_loss']['std'] is None
+    assert len(set(entry['values'])) == 3
+
+
+def test_replicas_share_a_mesh(tmp_path):
+    """Three replicas over eight devices equal three on one."""
+    one = lab.train(lab.small(replicas=3), tmp_path / 'one')
+    eight = lab.train(lab.small(replicas=3, parallel__devices=8), tmp_path / 'eight')
+    lab.close(one.record.states, eight.record.states, 2e-5)
+
+
+def test_bfloat16_computes_in_half_and_keeps_float32(tmp_path):
+    half = lab.train(lab.small(training__precision='bfloat16'), tmp_path / 'half')
+    whole = lab.train(lab.small(), tmp_path / 'whole')
+    assert {leaf.dtype for leaf in jax.tree.leaves(half.record.states[0]['model'].params)} == {np.dtype('float32')}
+    mine, theirs = (run.facts['metrics']['train_loss']['mean'] for run in (half, whole))
+    assert mine == pytest.approx(theirs, rel=0.1) and mine != theirs
