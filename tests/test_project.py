@@ -124,7 +124,7 @@ def test_importing_everything_loads_no_tensorflow_and_no_torch():
             if parts[-1] == '__main__' or str(path.relative_to(ROOT)) in MAY_IMPORT_TENSORFLOW:
                 continue
             modules.append('.'.join(parts[:-1] if parts[-1] == '__init__' else parts))
-    code = f'''
+    code = f"""
 import importlib, sys
 class Watch:
     tried = set()
@@ -134,7 +134,7 @@ class Watch:
 sys.meta_path.insert(0, Watch())
 for current in {modules!r}:
     importlib.import_module(current)
-print(sorted(Watch.tried))'''
+print(sorted(Watch.tried))"""
     assert run_python(code).strip() == '[]'
 
 
