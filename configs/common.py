@@ -126,6 +126,7 @@ FIELDS: Mapping[str, Field] = {
     'training.stop_at': _field({}, AIM, 'stop once metric <= value: {metric, value}'),
     'training.steps_per_call': _field(0, COUNT, 'updates a compiled call (0: about half a second of them)'),
     'training.snapshot_every': _field(0, COUNT, "epochs between the task's snapshots (0: none)"),
+    'training.log_steps': _field(False, FLAG, 'whether every update\'s metrics are kept, not only the means of epochs'),
     'training.precision': _field(
         'float32', _choice('float32', 'bfloat16'), 'of the computation; parameters stay float32'
     ),

@@ -164,12 +164,14 @@ def _train_variants(prepared: Prepared, workdir: Path, watcher: Watcher, allow_c
 def finish(prepared: Prepared, workdir: Path, outcome: engine.Outcome) -> dict[str, Any]:
     """Writes results.json, config.json, figures and report.html (one process does)."""
     from jaxlab.report import page
+    from jaxlab.report.curves import step_figures
 
     results = {**facts(prepared), **outcome.facts}
     if runtime.is_writer():
         write_json(workdir / 'config.json', json.loads(prepared.config.to_json_best_effort()))
         write_json(workdir / 'results.json', results)
-        page.write_report(workdir, results, outcome.record.history, outcome.report.figures)
+        figures = [*step_figures(outcome.record.step_logs), *outcome.report.figures]
+        page.write_report(workdir, results, outcome.record.history, figures)
     return results
 
 

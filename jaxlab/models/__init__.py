@@ -13,6 +13,7 @@ MODELS = {  # name -> module:class; imported when asked for
     'mlp': 'jaxlab.models.mlp:MLP',
     'lenet': 'jaxlab.models.lenet:LeNet',
     'resnet': 'jaxlab.models.resnet:ResNet',
+    'two_layer': 'jaxlab.models.two_layer:TwoLayer',
     'dcgan_generator': 'jaxlab.models.gan:Generator',
     'dcgan_discriminator': 'jaxlab.models.gan:Discriminator',
 }

@@ -32,6 +32,22 @@ def history_figures(history: Sequence[Mapping[str, Any]], published: Mapping[str
     return [_figure(family, families[family], history, names, published or {}) for family in order]
 
 
+def step_figures(step_logs: Sequence[tuple[int, Mapping[str, np.ndarray]]]) -> list[Lines]:
+    """The losses of every single update; step_logs: (epoch, metric -> [replicas, steps])."""
+    if not step_logs:
+        return []
+    losses = [metric for metric in step_logs[0][1] if metric.endswith('loss')]
+    figures = []
+    for metric in losses:
+        values = np.concatenate([arrays[metric] for _, arrays in step_logs], axis=1)
+        steps = np.arange(1, values.shape[1] + 1)
+        note = f'{values.shape[1]:,} updates, n = {len(values)} replicas; each value is the mean of one batch before its update.'
+        title = f'{wording.words(metric).capitalize()} of every update'
+        series = {'batch': (steps, values)}
+        figures.append(Lines(f'steps_{metric}', title, note, series, x_label='update', y_label=wording.words(metric)))
+    return figures
+
+
 def _family(metric: str, metrics: Sequence[str]) -> str:
     """The last word of a metric that shares it with another one, else the metric itself."""
     last = metric.rpartition('_')[2]

@@ -10,6 +10,7 @@ from jaxlab.errors import UserError, closest, lookup
 TASKS = {  # name -> module:class; imported when asked for
     'classification': 'jaxlab.tasks.classification:Classification',
     'gan': 'jaxlab.tasks.gan:Gan',
+    'manual_backprop': 'jaxlab.tasks.manual_backprop:ManualBackprop',
     'perceptron': 'jaxlab.tasks.perceptron:Perceptron',
 }
 

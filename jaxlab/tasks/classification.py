@@ -11,12 +11,11 @@ import numpy as np
 import optax
 
 from jaxlab.data.dataset import Dataset
-from jaxlab.figures import Bars, Images, Matrix, Table
-from jaxlab.metrics import classification as scores
 from jaxlab.metrics.losses import cross_entropy
 from jaxlab.metrics.sums import sums, weighted_mean
 from jaxlab.models import build_model
 from jaxlab.optimizers import TrainState, build_optimizer
+from jaxlab.tasks import classified
 from jaxlab.tasks.protocol import Batch, Record, Report, Sums
 
 State = dict[str, TrainState]
@@ -29,7 +28,6 @@ class Classification:
     model: Any  # a Flax module
     optimizer: optax.GradientTransformation
     example: Mapping[str, jax.ShapeDtypeStruct]
-    classes: tuple[str, ...]
     scale: tuple[float, float]
     examples_shown: int
     label_smoothing: float = 0.0
@@ -41,9 +39,7 @@ class Classification:
         model = build_model(config.model, config.training.precision, classes=len(data.class_names))
         optimizer = build_optimizer(config.optimizer, steps_per_epoch, total_steps)
         shown = config.report.examples
-        return cls(
-            model, optimizer, prepared(data), tuple(data.class_names), tuple(config.data.scale), shown, **options
-        )
+        return cls(model, optimizer, prepared(data), tuple(config.data.scale), shown, **options)
 
     def init(self, key: jax.Array, example: Batch) -> State:
         """The network's first variables, and an optimizer that has seen nothing."""
@@ -93,76 +89,11 @@ class Classification:
         return self.model.apply(state['model'].variables(), images, method='embed')
 
     def report(self, record: Record, data: Dataset) -> Report:
-        """Confusion matrix, scores by class, surest mistakes of the first replica, on the test split."""
-        split = 'test' if 'test' in record.outputs else next(iter(record.outputs), None)
-        if split is None:
-            return Report()
-        logits = record.outputs[split][0]['logits'].astype(np.float64)
-        examples = data.splits[split].read(np.arange(data.splits[split].size))
-        labels, probabilities = examples['label'], softmax(logits)
-        predictions = probabilities.argmax(axis=1)
-        note = f'{split} split, n = {len(labels)}, first replica'
-        figures = [
-            self._confusion(labels, predictions, note),
-            self._scores(labels, predictions, note),
-            self._mistakes(examples['image'], labels, predictions, probabilities, note),
-            self._histogram(data),
-        ]
-        errors = int((labels != predictions).sum())
-        remark = f'The first replica is wrong on {errors:,} of the {len(labels):,} examples of the {split} split.'
-        return Report(figures=tuple(figures), remarks=(remark,))
-
-    def _confusion(self, labels: np.ndarray, predictions: np.ndarray, note: str) -> Matrix:
-        counts = scores.confusion_matrix(labels, predictions, len(self.classes))
-        return Matrix(
-            'confusion_matrix', 'Which class is taken for which', note, counts.astype(float), self.classes, self.classes,
-            x_label='predicted class', y_label='true class',
-        )  # fmt: skip
-
-    def _scores(self, labels: np.ndarray, predictions: np.ndarray, note: str) -> Table:
-        found = scores.class_scores(labels, predictions, len(self.classes))
-        rows = [
-            (
-                name,
-                *(float(getattr(found, column)[k]) for column in ('precision', 'recall', 'f1')),
-                int(found.support[k]),
-            )
-            for k, name in enumerate(self.classes)
-        ]
-        return Table('class_scores', 'Scores by class', note, ('class', 'precision', 'recall', 'F1', 'examples'), rows)
-
-    def _mistakes(
-        self, images: np.ndarray, labels: np.ndarray, predictions: np.ndarray, probabilities: np.ndarray, note: str
-    ) -> Images:
-        """The wrong answers that were given with the greatest confidence (right ones fill up a perfect run)."""
-        confidence = probabilities.max(axis=1)
-        order = np.lexsort((-confidence, predictions == labels))[: self.examples_shown]
-        captions = [
-            f'{self.classes[predictions[i]]} ({confidence[i]:.0%})\ntrue: {self.classes[labels[i]]}' for i in order
-        ]
-        wrong = [bool(predictions[i] != labels[i]) for i in order]
-        return Images(
-            'surest_mistakes', 'Wrong answers given with the greatest confidence', note,
-            images[order].astype(np.float32) / 255.0, captions, wrong,
-        )  # fmt: skip
-
-    def _histogram(self, data: Dataset) -> Bars:
-        heights = {
-            f'{name} (n = {split.size})': scores.class_histogram(
-                split.read(np.arange(split.size))['label'], len(self.classes)
-            )
-            for name, split in data.splits.items()
-        }
-        return Bars('class_counts', 'Examples by class', '', self.classes, heights, {}, 'class', 'examples')
+        """Examples, confusions, scores by class, surest mistakes of the first replica."""
+        return classified.report(record, data, self.examples_shown)
 
 
 def prepared(data: Dataset) -> dict[str, jax.ShapeDtypeStruct]:
     """Shapes and dtypes of one prepared training example, as a batch of one."""
     batch = {**data.splits['train'].read([0]), 'weight': np.ones(1, np.float32)}
     return dict(jax.eval_shape(data.prepare, {name: jnp.asarray(value) for name, value in batch.items()}))
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Rows to probabilities, in the logits' own precision."""
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return shifted / shifted.sum(axis=-1, keepdims=True)

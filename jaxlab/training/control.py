@@ -23,6 +23,11 @@ def epoch_means(logs: Logs) -> dict[str, list[float]]:
     return {name: (total[:, 0] / np.maximum(total[:, 1], 1e-300)).tolist() for name, total in sums.items()}
 
 
+def step_means(logs: Logs, steps: int) -> dict[str, np.ndarray]:
+    """metric -> [replicas, steps]: the mean of each update's batch."""
+    return {name: log[:, :steps, 0] / np.maximum(log[:, :steps, 1], 1e-30) for name, log in logs.items()}
+
+
 def means(logs: Logs, start: int, stop: int) -> dict[str, float]:
     """Means over some steps and all replicas, for a progress bar."""
     part = {name: log[:, start:stop] for name, log in logs.items()}

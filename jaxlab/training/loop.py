@@ -14,7 +14,7 @@ from jaxlab.training.checkpoints import Checkpoints
 from jaxlab.training.events import Events
 from jaxlab.training.feeding import prefetched
 from jaxlab.training.machine import Machine
-from jaxlab.training.snapshots import Snapshots
+from jaxlab.training.snapshots import Kept
 
 
 class Listener(Protocol):
@@ -81,7 +81,7 @@ class Loop:
     machine: Machine
     checkpoints: Checkpoints
     events: Events
-    snapshots: Snapshots
+    kept: Kept
     listener: Listener
     identity: Mapping[str, Any]
     workdir: Path
@@ -96,10 +96,12 @@ class Loop:
             state = self._epoch(state, progress, epoch, min(total, epoch * per_epoch))
             row = self._row(state, progress, epoch)
             progress.history.append(row)
+            if training.log_steps:
+                self.kept.step_logs.take(epoch, control.step_means(progress.partial, progress.step - (epoch - 1) * per_epoch))
             progress.partial = {}
             state = self._between_epochs(state, progress, row)
             if machine.config.training.snapshot_every and epoch % training.snapshot_every == 0:
-                self.snapshots.take(epoch, machine.snapshot(state))
+                self.kept.snapshots.take(epoch, machine.snapshot(state))
             every, signal = training.checkpoint_every, machine.agreed(self.listener.stop_requested())
             if (every and epoch % every == 0) or progress.step >= total or progress.stopped or signal:
                 self._save(state, progress, row)

@@ -17,7 +17,7 @@ def networks(task: Task) -> dict[str, list[dict[str, Any]]]:
 
 def rows(module: nn.Module, example: jax.ShapeDtypeStruct) -> list[dict[str, Any]]:
     """One row a layer, in the order in which they are called; parameters include running statistics, as in Keras."""
-    outputs: dict[tuple[str, ...], tuple[str, tuple[int, ...]]] = {}
+    outputs: dict[tuple[str, ...], tuple[str, Any]] = {}
 
     def note(call: Any, args: Any, kwargs: Any, context: Any) -> Any:
         result = call(*args, **kwargs)

@@ -19,7 +19,7 @@ from jaxlab.training.events import Events
 from jaxlab.training.identity import check_same, config_id, identity
 from jaxlab.training.loop import Listener, Loop, Progress
 from jaxlab.training.machine import Machine
-from jaxlab.training.snapshots import Snapshots
+from jaxlab.training.snapshots import Kept
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +38,7 @@ def train(
     """Trains (or goes on, or only evaluates what is finished) and reports."""
     begun = time.perf_counter()
     writer = jax.process_index() == 0
-    events, snapshots = Events(workdir, writer), Snapshots(workdir / 'snapshots', writer)
+    events, kept = Events(workdir, writer), Kept.of(workdir, writer)
     phases: dict[str, float] = {}
     try:
         with _checkpoints(config, workdir) as checkpoints:
@@ -47,12 +47,12 @@ def train(
             phases['init'] = time.perf_counter() - begun
             state, progress = _resume(machine, checkpoints, start, listener, allow_change)
             if progress.step:
-                snapshots.resume(progress.history[-1]['epoch'] if progress.history else 0)
+                kept.resume(progress.history)
             events.start(progress.history)
             mine = _facts(machine)
-            loop = Loop(machine, checkpoints, events, snapshots, listener, mine, workdir)
+            loop = Loop(machine, checkpoints, events, kept, listener, mine, workdir)
             if progress.step == 0 and machine.total_steps and config.training.snapshot_every:
-                snapshots.take(0, machine.snapshot(machine.placement.state(state)))
+                kept.snapshots.take(0, machine.snapshot(machine.placement.state(state)))
             device_state, progress = loop.run(machine.placement.state(state), progress)
             final = machine.host_state(device_state)
             best = _best(config, checkpoints, start, listener)
@@ -61,17 +61,17 @@ def train(
     finally:
         events.close()
     phases['train'] = progress.seconds
-    return _finish(machine, progress, device_state, final, snapshots, needs or {}, phases, mine)
+    return _finish(machine, progress, device_state, final, kept, needs or {}, phases, mine)
 
 
 def evaluate(config: Any, task: Task, data: Dataset, workdir: Path, listener: Listener,
              needs: Mapping[str, Needed] | None = None, allow_change: bool = False) -> Outcome:  # fmt: skip
     """Evaluates a run's newest checkpoint; trains nothing."""
     machine, final, progress, mine = restore(config, task, data, workdir, listener, allow_change)
-    snapshots = Snapshots(workdir / 'snapshots', writer=False)
-    snapshots.resume(progress.history[-1]['epoch'] if progress.history else 0)
+    kept = Kept.of(workdir, writer=False)
+    kept.resume(progress.history)
     state = machine.placement.state(final)
-    return _finish(machine, progress, state, final, snapshots, needs or {}, {'train': progress.seconds}, mine)
+    return _finish(machine, progress, state, final, kept, needs or {}, {'train': progress.seconds}, mine)
 
 
 def restore(config: Any, task: Task, data: Dataset, workdir: Path, listener: Listener,
@@ -129,7 +129,7 @@ def _resume(
 
 
 def _finish(
-    machine: Machine, progress: Progress, state: Any, final: Any, snapshots: Snapshots,
+    machine: Machine, progress: Progress, state: Any, final: Any, kept: Kept,
     needs: Mapping[str, Needed], phases: dict[str, float], mine: Mapping[str, Any],
 ) -> Outcome:  # fmt: skip
     """The last evaluation, the task's own report, and the facts."""
@@ -153,7 +153,8 @@ def _finish(
     begun = time.perf_counter()
     states = [machine.replica(final, replica) for replica in replicas]
     key = jax.random.key(machine.seeds[0])
-    record = Record(states, progress.history, outputs, snapshots.all(), metrics, key, needs)
+    seen, steps = (kept_part.all() for kept_part in kept)
+    record = Record(states, progress.history, outputs, seen, steps, metrics, key, needs)
     report = task.report(record, data)
     metrics |= {name: list(values) for name, values in report.metrics.items()}
     phases['report'] = time.perf_counter() - begun

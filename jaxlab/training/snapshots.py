@@ -1,7 +1,8 @@
-"""What a task wants to be seen while training goes on, one file an epoch: `snapshots/epoch_0005.npz`."""
+"""Arrays kept while training goes on, one file an epoch: what a task wants to be seen, and every update's metrics."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -10,7 +11,7 @@ from jaxlab.training.files import write_atomically
 
 
 class Snapshots:
-    """Flat dicts of arrays by epoch. Only the writing process touches the disk."""
+    """Flat dicts of arrays by epoch (`FOLDER/epoch_0005.npz`). Only the writing process touches the disk."""
 
     def __init__(self, folder: Path, writer: bool):
         self.folder, self.writer = folder, writer
@@ -37,3 +38,20 @@ class Snapshots:
     def all(self) -> list[tuple[int, Any]]:
         """(epoch, arrays), in order."""
         return sorted(self._kept.items())
+
+
+class Kept(NamedTuple):
+    """Everything that is kept by epoch."""
+
+    snapshots: Snapshots  # what the task wants to be seen
+    step_logs: Snapshots  # metric -> [replicas, steps]
+
+    @classmethod
+    def of(cls, workdir: Path, writer: bool) -> 'Kept':
+        """Those of a run's folder."""
+        return cls(Snapshots(workdir / 'snapshots', writer), Snapshots(workdir / 'steps', writer))
+
+    def resume(self, history: Sequence[Mapping[str, Any]]) -> None:
+        """Reads what belongs to a history."""
+        for kept in self:
+            kept.resume(history[-1]['epoch'] if history else 0)

@@ -1,0 +1,91 @@
+"""What every classifier reports: examples, class counts, confusions, scores by class, surest mistakes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from jaxlab.data.dataset import Dataset, Split
+from jaxlab.figures import Bars, Images, Matrix, Table
+from jaxlab.metrics import classification as scores
+from jaxlab.tasks.protocol import Record, Report
+
+MOST_CLASSES = 20  # above it a confusion matrix cannot be read
+
+
+def report(record: Record, data: Dataset, shown: int) -> Report:
+    """Of the first replica's `logits` [N, classes] on the test split (or the last one that was evaluated)."""
+    examples = [_examples(data, shown), _histogram(data)]
+    split = 'test' if 'test' in record.outputs else next(iter(record.outputs), None)
+    if split is None:
+        return Report(tuple(examples))
+    source = data.splits[split]
+    labels, probabilities = labels_of(source), softmax(record.outputs[split][0]['logits'].astype(np.float64))
+    predictions = probabilities.argmax(axis=1)
+    note = f'{split} split, n = {len(labels):,}, first replica'
+    figures = [_scores(labels, predictions, data.class_names, note)]
+    if len(data.class_names) <= MOST_CLASSES:
+        figures.append(_confusion(labels, predictions, data.class_names, note))
+    figures.append(_mistakes(source, labels, probabilities, data.class_names, shown, note))
+    errors = int((labels != predictions).sum())
+    remark = f'The first replica is wrong on {errors:,} of the {len(labels):,} examples of the {split} split.'
+    return Report((*examples, *figures), remarks=(remark,))
+
+
+def labels_of(split: Split) -> np.ndarray:
+    """All labels of a split, without reading a streamed example."""
+    return split.labels if split.labels is not None else split.read(np.arange(split.size))['label']
+
+
+def pictures(split: Split, rows: Sequence[int] | np.ndarray) -> np.ndarray:
+    """Images [n, H, W, C] in [0, 1], as they are before any scaling."""
+    images = split.read(rows)['image']
+    return images.astype(np.float32) / 255.0 if images.dtype == np.uint8 else images
+
+
+def _examples(data: Dataset, shown: int) -> Images:
+    train = data.splits['train']
+    rows = np.arange(min(shown, train.size))
+    captions = [data.class_names[label] for label in train.read(rows)['label']]
+    note = f'the first {len(rows)} of {train.size:,} training examples'
+    return Images('examples', 'Training examples', note, pictures(train, rows), captions)
+
+
+def _confusion(labels: np.ndarray, predictions: np.ndarray, names: Sequence[str], note: str) -> Matrix:
+    counts = scores.confusion_matrix(labels, predictions, len(names))
+    title = 'Which class is taken for which'
+    return Matrix('confusion_matrix', title, note, counts.astype(float), names, names, 'predicted class', 'true class')
+
+
+def _scores(labels: np.ndarray, predictions: np.ndarray, names: Sequence[str], note: str) -> Table:
+    found = scores.class_scores(labels, predictions, len(names))
+    rows = [
+        (name, float(found.precision[k]), float(found.recall[k]), float(found.f1[k]), int(found.support[k]))
+        for k, name in enumerate(names)
+    ]
+    return Table('class_scores', 'Scores by class', note, ('class', 'precision', 'recall', 'F1', 'examples'), rows)
+
+
+def _mistakes(
+    split: Split, labels: np.ndarray, probabilities: np.ndarray, names: Sequence[str], shown: int, note: str
+) -> Images:
+    """The wrong answers that were given with the greatest confidence (right ones fill up a perfect run)."""
+    predictions, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    order = np.lexsort((-confidence, predictions == labels))[:shown]
+    captions = [f'{names[predictions[i]]} ({confidence[i]:.0%})\ntrue: {names[labels[i]]}' for i in order]
+    wrong = [bool(predictions[i] != labels[i]) for i in order]
+    title = 'Wrong answers given with the greatest confidence'
+    return Images('surest_mistakes', title, note, pictures(split, order), captions, wrong)
+
+
+def _histogram(data: Dataset) -> Bars:
+    heights = {
+        f'{name} (n = {split.size:,})': scores.class_histogram(labels_of(split), len(data.class_names))
+        for name, split in data.splits.items()
+    }
+    return Bars('class_counts', 'Examples by class', '', data.class_names, heights, {}, 'class', 'examples')
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Rows to probabilities, in the logits' own precision."""
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return shifted / shifted.sum(axis=-1, keepdims=True)
