@@ -13,6 +13,7 @@ import random
 import statistics
 import subprocess
 import sys
+import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -219,7 +220,9 @@ def main(argv: list[str] | None = None) -> int:
     """Measures, prints, writes."""
     options = arguments(argv)
     result: dict[str, Any] = {'models': [], 'replicas': [], 'machine': machine()}
-    print(', '.join(f'{key} {value}' for key, value in result['machine'].items()))
+    print('\n'.join(textwrap.wrap(', '.join(f'{key} {value}' for key, value in result['machine'].items()), 80)))
+    if result['machine']['load_before'] > 0.5:
+        print('Other programs are running: PyTorch suffers most from that, so do not trust these ratios.')
     for name in options.models:
         rows = options.rows.split(',') if options.rows else rows_of(PROBLEMS[name], options.quick)
         result['models'].append(summary(name, measure(name, rows, options)))
@@ -229,6 +232,7 @@ def main(argv: list[str] | None = None) -> int:
         result['replicas'] = [replicas(name, options) for name in REPLICAS if name in options.models]
         if result['replicas']:
             print_replicas(result['replicas'])
+    result['machine']['load_after'] = round(os.getloadavg()[0], 2)  # of one machine to itself: about its cores
     if options.json:
         options.json.write_text(json.dumps(result, indent=1) + '\n')
     return 0 if all(OURS in entry['rows'] for entry in result['models']) else 1
