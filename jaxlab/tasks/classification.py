@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import flax.linen as nn
 import jax
@@ -33,9 +33,7 @@ class Classification:
     label_smoothing: float = 0.0
 
     @classmethod
-    def from_config(
-        cls, config: Any, data: Dataset, steps_per_epoch: int, total_steps: int, **options: Any
-    ) -> 'Classification':
+    def from_config(cls, config: Any, data: Dataset, steps_per_epoch: int, total_steps: int, **options: Any) -> Self:
         model = build_model(config.model, config.training.precision, classes=len(data.class_names))
         optimizer = build_optimizer(config.optimizer, steps_per_epoch, total_steps)
         shown = config.report.examples

@@ -1,7 +1,7 @@
 """Classification with gradients written by hand (E1): no automatic differentiation in the update, which the report checks."""
 
 import dataclasses
-from typing import Any
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -28,9 +28,7 @@ class ManualBackprop(Classification):
     average: bool = True
 
     @classmethod
-    def from_config(
-        cls, config: Any, data: Dataset, steps_per_epoch: int, total_steps: int, **options: Any
-    ) -> 'ManualBackprop':
+    def from_config(cls, config: Any, data: Dataset, steps_per_epoch: int, total_steps: int, **options: Any) -> Self:
         task = super().from_config(config, data, steps_per_epoch, total_steps, **options)
         if not isinstance(task.model, TwoLayer):
             raise UserError("config.model.name: the gradients are written for one network; valid: 'two_layer'")
@@ -63,7 +61,7 @@ class ManualBackprop(Classification):
     def _check(self, record: Record, data: Dataset) -> tuple[Table, float]:
         """Hand-written and automatic gradients of one batch at the final weights, in float64."""
         with jax.enable_x64(True):
-            batch = data.prepare({**data.splits['train'].read(np.arange(50)), 'weight': np.ones(50)})
+            batch: Batch = data.prepare(jax.tree.map(jnp.asarray, data.splits['train'].read(np.arange(50))))
             params = by_hand.Params(**{
                 name: jnp.asarray(value, jnp.float64) for name, value in record.states[0]['model'].params.items()
             })  # fmt: skip

@@ -1,6 +1,7 @@
 """metrics.jsonl (one line an epoch) and TensorBoard events, written by one process."""
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,8 @@ class Events:
         with write_atomically(self.path, 'w') as file:
             for row in history:
                 file.write(json.dumps(row) + '\n')
-        from tensorboardX import SummaryWriter
-
         purge = history[-1]['step'] + 1 if history else 0
-        self._board = SummaryWriter(str(self.folder), purge_step=purge)
+        self._board = _board_writer()(str(self.folder), purge_step=purge)
 
     def write(self, row: Mapping[str, Any]) -> None:
         """Adds an epoch."""
@@ -43,3 +42,16 @@ class Events:
         """Flushes what is left."""
         if self._board is not None:
             self._board.close()
+
+
+def _board_writer() -> Any:
+    """TensorBoard's writer. Its package imports PyTorch where that is installed, which takes a second and is not needed."""
+    hidden = 'torch' not in sys.modules
+    if hidden:
+        sys.modules['torch'] = None  # type: ignore[assignment]
+    try:
+        from tensorboardX import SummaryWriter
+    finally:
+        if hidden:
+            del sys.modules['torch']
+    return SummaryWriter

@@ -24,14 +24,7 @@ def start(deterministic: bool = False) -> None:
     if deterministic:
         os.environ['XLA_FLAGS'] = os.environ.get('XLA_FLAGS', '') + ' --xla_gpu_deterministic_ops=true'
     keep_memory()
-    if os.environ.get('JAX_COORDINATOR_ADDRESS') and 'JAX_NUM_PROCESSES' in os.environ:
-        # The preemption service would replace the signal handlers that checkpoint on SIGTERM.
-        jax.config.update('jax_enable_preemption_service', False)
-        jax.distributed.initialize(
-            os.environ['JAX_COORDINATOR_ADDRESS'],
-            int(os.environ['JAX_NUM_PROCESSES']),
-            int(os.environ['JAX_PROCESS_ID']),
-        )
+    _join_processes()
     folder = cache_folder() / 'compiled'
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -40,6 +33,23 @@ def start(deterministic: bool = False) -> None:
     jax.config.update('jax_compilation_cache_dir', str(folder))
     jax.config.update('jax_persistent_cache_min_compile_time_secs', 0)
     jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)
+
+
+def _join_processes() -> None:
+    """Several processes: named by JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID, or found by jax itself
+    (TPU pods, Slurm) where JAXLAB_DISTRIBUTED=1 asks for it."""
+    import jax
+
+    address, found = os.environ.get('JAX_COORDINATOR_ADDRESS'), os.environ.get('JAXLAB_DISTRIBUTED') == '1'
+    if not found and not (address and 'JAX_NUM_PROCESSES' in os.environ):
+        return
+    # The preemption service would replace the signal handlers that checkpoint on SIGTERM.
+    jax.config.update('jax_enable_preemption_service', False)
+    if found:
+        jax.distributed.initialize()
+    else:
+        count, number = int(os.environ['JAX_NUM_PROCESSES']), int(os.environ['JAX_PROCESS_ID'])
+        jax.distributed.initialize(address, count, number)
 
 
 def is_writer() -> bool:
