@@ -128,7 +128,7 @@ _TABLE = (
     Activation('sigmoid', jax.nn.sigmoid, _sigmoid_slope, r'\frac{1}{1 + e^{-x}}', 'f\\,(1 - f)',
                'unipolar sigmoid; steepest at 0 with 0.25, saturates on both sides', 0.0, 1.0),
     Activation('bipolar_sigmoid', bipolar_sigmoid, lambda x: 0.5 * (1 - bipolar_sigmoid(x)**2),
-               r'\frac{1 - e^{-x}}{1 + e^{-x}} = \tanh\frac{x}{2}', r'\tfrac{1}{2}(1 - f^2)',
+               r'\frac{1 - e^{-x}}{1 + e^{-x}} = \tanh(x/2)', r'\tfrac{1}{2}(1 - f^2)',
                'steepest at 0 with 0.5; equals 2 sigmoid(x) - 1', -1.0, 1.0),
     Activation('tanh', jnp.tanh, lambda x: 1 - jnp.tanh(x)**2, r'\tanh x', '1 - f^2', 'steepest at 0 with 1',
                -1.0, 1.0),

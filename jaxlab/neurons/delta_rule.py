@@ -92,8 +92,10 @@ def train_delta(weights: Numbers, inputs: Numbers, targets: Numbers, learning_ra
     _, trace = _epochs(weights, inputs, targets, learning_rate, epochs=epochs, entry=activation(function))
     trace = jax.tree.map(np.asarray, trace)
     outputs = np.stack([predict(w, inputs, function) for w in trace.weights[:, -1]])
-    mse = np.mean((np.asarray(targets) - outputs)**2, axis=1)
-    return DeltaRun(trace.weights[-1, -1], trace, np.mean(trace.error**2, axis=1), mse)
+    with np.errstate(over='ignore', invalid='ignore'):  # a rate beyond the limit runs away: that is a result, not a bug
+        mse = np.mean((np.asarray(targets) - outputs)**2, axis=1)
+        online = np.mean(trace.error**2, axis=1)
+    return DeltaRun(trace.weights[-1, -1], trace, online, mse)
 
 
 def predict(weights: Numbers, inputs: Numbers, function: str | Activation = 'linear') -> Float[Array, 'N']:

@@ -55,12 +55,12 @@ MUSEUM: dict[str, WrongFormula] = {
         'the constant 1, not a number at 0 (listed, never called)'),
     'bipolar_slope_square_outside': WrongFormula(
         Activation('bipolar_slope_square_outside', activation('bipolar_sigmoid').function,
-                   lambda x: _bipolar_slope(x, lambda f: (1 - f)**2), r'\tanh\frac{x}{2}', r'\tfrac{1}{2}(1 - f)^2'),
+                   lambda x: _bipolar_slope(x, lambda f: (1 - f)**2), r'\tanh(x/2)', r'\tfrac{1}{2}(1 - f)^2'),
         'bipolar_sigmoid', ('C11', 'C12', 'C28'), '(1 - f)^2 for 1 - f^2',
         '0.1447 at 1 and 1.0689 at -1 (right: 0.3932 at both; listed, never called)'),
     'bipolar_slope_plus': WrongFormula(
         Activation('bipolar_slope_plus', activation('bipolar_sigmoid').function,
-                   lambda x: _bipolar_slope(x, lambda f: 1 + f**2), r'\tanh\frac{x}{2}', r'\tfrac{1}{2}(1 + f^2)'),
+                   lambda x: _bipolar_slope(x, lambda f: 1 + f**2), r'\tanh(x/2)', r'\tfrac{1}{2}(1 + f^2)'),
         'bipolar_sigmoid', ('C33',), '1 + f^2 for 1 - f^2', '0.6068 at 1 (right: 0.3932); right at 0 only'),
 }
 SIGMOID_PRIME_SLIP = ("f'' = f'(1 - f)", "f' = f(1 - f)", 'C33', 'primes one too many on both sides')

@@ -121,10 +121,26 @@ def epochs_from_starts(starts: Float[Array, 'S W'], inputs: Float[Array, 'N D'],
     return jax.vmap(one_start)(starts)
 
 
+def _count(number: int, what: str) -> str:
+    return f'{number} {what}' if number == 1 else f'{number} {what}s'
+
+
+def cycle(run: PerceptronRun) -> tuple[int, int] | None:
+    """The first two epochs (from 1) that end in the same weights without having converged: from there it repeats."""
+    seen: dict[bytes, int] = {}
+    for epoch, weights in enumerate(run.trace.weights[:, -1], start=1):
+        key = np.round(np.asarray(weights, np.float64), 9).tobytes()
+        if key in seen and not run.converged:
+            return seen[key], epoch
+        seen[key] = epoch
+    return None
+
+
 def verdict(run: PerceptronRun, inputs: Numbers, targets: Numbers) -> str:
     """What came of it, in a sentence; "not separable" is decided by the linear programme, not by giving up."""
     if run.converged:
-        return f'converged in {run.epochs} epochs ({int(run.mistakes.sum())} updates)'
+        updates = int(run.mistakes.sum())
+        return f'converged in {_count(run.epochs, "epoch")} ({_count(updates, "update")})'
     if separability(inputs, targets).separable:
-        return f'not converged in {run.epochs} epochs, though the targets are linearly separable: allow more epochs'
-    return f'not converged in {run.epochs} epochs: the targets are not linearly separable'
+        return f'not converged in {_count(run.epochs, "epoch")}, though the targets are linearly separable: allow more epochs'
+    return f'not converged in {_count(run.epochs, "epoch")}: the targets are not linearly separable'

@@ -9,6 +9,7 @@ import pytest
 from jaxlab.errors import UserError
 from jaxlab.neurons import separability as geometry
 from jaxlab.neurons.perceptron import (
+    cycle,
     epochs_from_starts,
     perceptron_epoch,
     train_perceptron,
@@ -32,7 +33,7 @@ def test_a01_trace():
     assert run.trace.output[0, 0] == 1 and run.trace.error[0, 0] == -2
     np.testing.assert_allclose(run.trace.weights[0], np.tile([-0.2, 0.2, 0.2], (4, 1)), atol=1e-12)
     np.testing.assert_array_equal(run.trace.inputs[0, 1], [1, -1, 1])
-    assert verdict(run, BIPOLAR, [-1, -1, -1, 1]) == 'converged in 2 epochs (1 updates)'
+    assert verdict(run, BIPOLAR, [-1, -1, -1, 1]) == 'converged in 2 epochs (1 update)'
 
 
 def test_a01_float32_gives_the_same():
@@ -184,6 +185,7 @@ def test_c14_xor_cycles():
     run = train_perceptron(ZERO, BINARY, XOR, **C14)
     assert not run.converged and run.mistakes.sum() == 38
     np.testing.assert_array_equal(run.trace.weights[:, -1], [[-1, -1, 0]] + [[0, -1, 0]] * 9)
+    assert cycle(run) == (2, 3) and cycle(train_perceptron(ZERO, BINARY, OR, **C14)) is None
 
 
 def test_separability_of_all_sixteen_gates():

@@ -100,16 +100,16 @@ BACKWARD: dict[str, BackwardCase] = {case.name: case for case in (
     BackwardCase(
         'C02', 'two layers, linear and ReLU, three updates', ((1, -1, 1), (0, -1, 1)), (0, 0, 1),
         (((1, 0, 1), (-1, -1, 1)), ((0, 1, -1),)), ('linear', 'relu'), 1.0, _C02, ('C02', 'C29', 'C30'),
-        'learning rate 1 makes the net explode: the summed error goes from 7 to 4.55e9 in one epoch'),
+        'Learning rate 1 makes the net explode: the summed error goes from 7 to 4.55e9 in one epoch.'),
     BackwardCase(
         'C11', 'one sigmoid unit, targets 0.5 and 1', ((1, 1), (3, 3)), (0.5, 1.0), (((1, 1, 1),),), ('sigmoid',), 1.0,
         _C11_RIGHT, ('C11',),
-        'the page has three samples and two targets: its loop drops the third in silence. Two targets for one input '
-        'have no exact fit: the summed error is least at a = 0.75, z = ln 3',
+        'The page has three samples and two targets: its loop drops the third in silence. Two targets for one input '
+        'have no exact fit: the summed error is least at a = 0.75, z = ln 3.',
         wrong_activations=('precedence_sigmoid',), wrong_golden=_C11_WRONG),
     BackwardCase(
         'C12', 'one sigmoid unit, targets 1, 1, 1', ((1, 1, 1), (3, 3, 3)), (1, 1, 1), (((1, 1, 1),),), ('sigmoid',),
-        1.0, _C12, ('C12', 'C27', 'C28'), 'the unit starts saturated: steps of 4e-5, nothing is learned'),
+        1.0, _C12, ('C12', 'C27', 'C28'), 'The unit starts saturated: steps of 4e-5, nothing is learned.'),
     BackwardCase(
         'C03', 'one linear unit (delta rule)', ((1, 1, -1), (0, 1, 1)), (1, -1, -1), (((1, 0, 1),),), ('linear',), 0.1,
         ((same('Z1', ((1,),)), same('A1', ((1,),)), Golden('E', 0.0, '0'), same('dW0', ((0, 0, 0),)),
@@ -119,5 +119,5 @@ BACKWARD: dict[str, BackwardCase] = {case.name: case for case in (
          (Golden('Z1', ((1.7,),), '1.7'), Golden('A1', ((1.7,),), '1.7'), Golden('E', 3.645, '3.645'),
           Golden('dW0', ((2.7, -2.7, 2.7),), '2.7, -2.7, 2.7'), Golden('W0', ((0.43, -0.03, 0.43),),
                                                                        '0.43, -0.03, 0.43'))),
-        ('C03', 'C31', 'C34'), 'the exact solution of the three equations is (1, 0, -2)'),
+        ('C03', 'C31', 'C34'), 'The exact solution of the three equations is (1, 0, -2).'),
 )}

@@ -28,8 +28,8 @@ A03 = DeltaCase(
          'output 0: it calls all four samples class 1, and is vertical at the exact solution (1, 0, 0). The start '
          'weights are lost; zeros here.')
 C03 = DeltaCase('C03', 'one linear unit', ((1, 0), (1, 1), (-1, 1)), (1, -1, -1), (1.0, 0.0, 1.0), 0.1, 1,
-                ('C03', 'C31', 'C34'), level=0.0, note='exact solution (1, 0, -2); outputs after one epoch 0.4, 0.83, '
-                '0.89 have the wrong sign for samples 2 and 3')
+                ('C03', 'C31', 'C34'), level=0.0, note='Exact solution (1, 0, -2). After one epoch the outputs '
+                '0.4, 0.83, 0.89 have the wrong sign for samples 2 and 3.')
 TRUE_OR_TARGETS = (0, 1, 1, 1)
 DELTA = {'A03': A03, 'C03': C03}
 

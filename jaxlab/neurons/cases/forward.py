@@ -36,30 +36,30 @@ FORWARD: dict[str, ForwardCase] = {case.name: case for case in (
         'C07', 'one layer, ReLU', X, (((-1, -1, -1), (0, 1, -1), (-1, 2, 1)),), ('relu',),
         (same('A0', X_PADDED), same('Z1', ((0, 0, -1), (1, -1, 2), (-2, -3, 0))),
          same('A1', ((0, 0, 0), (1, 0, 2), (0, 0, 0)))), ('C07',),
-        'det A0 = -1, so the printed Z determines the weights uniquely'),
+        'The determinant of A0 is -1, so the printed Z determines the weights uniquely.'),
     ForwardCase(
         'C08', 'two layers, ReLU and sigmoid', X, (W_C08, ((1, 0, 1), (1, -1, 1), (0, -1, 1))), ('relu', 'sigmoid'),
         (same('A0', X_PADDED), same('Z1', ((-2, 0, -3), (1, -1, 2), (-2, -3, 0))),
          same('A1', ((0, 0, 0), (1, 0, 2), (0, 0, 0))), same('Z2', ((0, 0, 0), (-1, 0, -2), (-1, 0, -2))),
          Golden('A2', ((0.5, 0.5, 0.5), (S1, 0.5, S2), (S1, 0.5, S2)),
                 '[[2, 2, 2], [3.7183, 2, 8.3891], [3.7183, 2, 8.3891]]', PRECEDENCE)), ('C08',),
-        'a sigmoid cannot exceed 1: all nine printed outputs are outside its range',
+        'A sigmoid cannot exceed 1: all nine printed outputs are outside its range.',
         wrong_activations=('relu', 'precedence_sigmoid')),
     ForwardCase(
         'C10', 'one layer, sigmoid', X, (W_C08,), ('sigmoid',),
         (same('A0', X_PADDED), same('Z1', ((-2, 0, -3), (1, -1, 2), (-2, -3, 0))),
          Golden('A1', ((S2, 0.5, S3), (P1, S1, P2), (S2, S3, 0.5)),
                 '[[8.3891, 2, 21.0855], [1.3679, 3.7183, 1.1353], [8.3891, 21.0855, 2]]', PRECEDENCE)), ('C10',),
-        'the printed "sigmoid" falls with z and lies above 1', wrong_activations=('precedence_sigmoid',)),
+        'The printed "sigmoid" falls with z and lies above 1.', wrong_activations=('precedence_sigmoid',)),
     ForwardCase(
         'C13', 'two layers, linear without and ReLU with a bias', ((1, 1, 0), (0, 1, 1)),
         (((1, -1), (1, -1)), ((-1, 1, 0), (0, -1, 1), (1, 0, -1))), ('linear', 'relu'),
         (same('A0', ((1, 1, 0), (0, 1, 1))), same('Z1', ((1, 0, -1), (1, 0, -1))), same('A1', ((1, 0, -1), (1, 0, -1))),
          same('A1 padded', ((1, 1, 1), (1, 0, -1), (1, 0, -1))), same('Z2', ((0, -1, -2), (0, 0, 0), (0, 1, 2))),
          same('A2', ((0, 0, 0), (0, 0, 0), (0, 1, 2)))), ('C13', 'C26'),
-        'a linear hidden layer collapses: Z2 = [[1,-1],[0,0],[-1,1]] X + (-1,0,1)'),
+        'A linear hidden layer collapses: Z2 = [1 -1; 0 0; -1 1] X + (-1, 0, 1).'),
     ForwardCase(
-        'C15', 'a second layer (ReLU, bipolar sigmoid), wired wrongly', X,
+        'C15', 'two layers, ReLU and bipolar sigmoid', X,
         (W_C17, ((1, -1, -1), (0, 1, -1), (-1, 2, 1))), ('relu', 'bipolar_sigmoid'),
         (same('A0', X_PADDED), same('Z1', ((0, 2, -1), (-1, -1, 0), (-2, -3, 0))),
          Golden('A1', ((0, 2, 0), (0, 0, 0), (0, 0, 0)), '[[1, 1, 1], [0, -1, 1], [-1, 0, -1]]',
@@ -68,7 +68,7 @@ FORWARD: dict[str, ForwardCase] = {case.name: case for case in (
                 'X fed to layer 2, and W1 in memory was still W0'),
          Golden('A2', ((0, B2, 0), (0, 0, 0), (0, -B2, 0)),
                 '[[0, 0.7616, -0.4621], [-0.4621, -0.4621, 0], [-0.7616, -0.9051, 0]]', 'follows from Z2')), ('C15',),
-        'composition test: layer 2 must change when the weights of layer 1 change; as published it does not',
+        'Layer 2 must change when the weights of layer 1 change; as published it does not: it was fed with X again.',
         wrong_weights=(W_C17, W_C17), every_layer_reads_inputs=True),
     ForwardCase(
         'C16', 'one layer of two units, sigmoid', X, (((-1, -1, 1), (-1, 2, 1)),), ('sigmoid',),
@@ -78,5 +78,5 @@ FORWARD: dict[str, ForwardCase] = {case.name: case for case in (
     ForwardCase(
         'C17', 'one layer, ReLU, other weights', X, (W_C17,), ('relu',),
         (same('A0', X_PADDED), same('Z1', ((0, 2, -1), (-1, -1, 0), (-2, -3, 0))),
-         same('A1', ((0, 2, 0), (0, 0, 0), (0, 0, 0)))), ('C17',), '8 of 9 outputs are zero (sparsity 0.889)'),
+         same('A1', ((0, 2, 0), (0, 0, 0), (0, 0, 0)))), ('C17',), '8 of 9 outputs are zero (sparsity 0.889).'),
 )}

@@ -35,7 +35,7 @@ def worked(run: DeltaRun, learning_rate: float, function: str | Activation = 'li
 
 def epoch_table(run: DeltaRun, names: tuple[str, ...] = (), most: int = 50) -> Table:
     """MSE and weights of every epoch."""
-    names = names or tuple(f'w{index}' for index in range(len(run.weights)))
+    names = names or ('bias', *(f'w{index}' for index in range(1, len(run.weights))))
     rows = [(epoch + 1, float(run.online_mse[epoch]), float(run.mse[epoch]), *map(float, run.trace.weights[epoch, -1]))
             for epoch in range(min(most, len(run.mse)))]
     note = ("Online: mean of the squared errors taken before each update; after: of the epoch's final weights."
@@ -90,7 +90,8 @@ def surface(run: DeltaRun, inputs: Numbers, targets: Numbers, axes: tuple[int, i
     first, second = (np.linspace(low[k] - room, high[k] + room, nodes) for k in (0, 1))
     values = delta_rule.error_surface(inputs, targets, first, second, run.weights, axes, function)
     levels = np.quantile(values, np.linspace(0.04, 0.9, 9))
-    others = [f'weight {k} = {latex.text_number(run.weights[k], 4)}' for k in range(len(run.weights)) if k not in axes]
+    labels = ['bias', *(f'w{k}' for k in range(1, len(run.weights)))]
+    others = [f'{labels[k]} = {latex.text_number(run.weights[k], 4)}' for k in range(len(run.weights)) if k not in axes]
     note = f'{len(path) - 1} updates from the start to the end.' + (f' Held: {", ".join(others)}.' if others else '')
     return Regions('delta_surface', 'Error surface with the path of the weights', note,
                    {'start': path[:1], 'end': path[-1:]}, {'path': path}, x_label=names[0], y_label=names[1],

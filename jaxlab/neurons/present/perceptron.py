@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from jaxlab.figures import Animation, Figure, Histogram, Lines, Regions, Step, Table, Worked
+from jaxlab.figures import Animation, Bars, Figure, Lines, Regions, Step, Table, Worked
 from jaxlab.neurons import separability
-from jaxlab.neurons.perceptron import PerceptronRun, threshold, verdict
+from jaxlab.neurons.perceptron import PerceptronRun, cycle, threshold, verdict
 from jaxlab.neurons.present import latex, planes
 from jaxlab.neurons.shapes import Numbers
 
@@ -29,7 +29,7 @@ def worked(run: PerceptronRun, epochs: int = 1) -> Worked:
     for epoch in range(min(epochs, run.epochs)):
         for n in range(run.trace.target.shape[1]):
             steps += _sample(run, epoch, n, rate)
-    more = f' Epochs 2 to {run.epochs} are in the table.' if run.epochs > epochs else ''
+    more = ' The other epochs are in the table.' if run.epochs > epochs else ''
     return Worked('perceptron_worked', 'The perceptron rule, sample by sample', latex.ROUNDING + more, steps)
 
 
@@ -39,8 +39,8 @@ def _sample(run: PerceptronRun, epoch: int, n: int, rate: float | None) -> list[
     steps = [
         Step(f'Net of {where}: x = {latex.text_vector(at.inputs)}, w = {latex.text_vector(at.weights_before)}',
              r'z = w \cdot x', latex.products(at.weights_before, at.inputs), latex.number(at.net)),
-        Step('Output and error', r'e = t - y,\; y = \mathrm{step}(z)',
-             f'{latex.number(at.target)} - {latex.factor(at.output)}', latex.number(at.error),
+        Step('Output', r'y = \mathrm{step}(z)', '', latex.number(at.output)),
+        Step('Error', r'e = t - y', f'{latex.number(at.target)} - {latex.factor(at.output)}', latex.number(at.error),
              '' if at.error == 0 else 'mistake')]
     if at.error == 0:
         return [*steps, Step('No error, so the weights stay', 'w', '', latex.vector(at.weights))]
@@ -50,17 +50,30 @@ def _sample(run: PerceptronRun, epoch: int, n: int, rate: float | None) -> list[
                          rf'{latex.vector(at.inputs)}', latex.vector(at.weights), 'update')]
 
 
+def _effect(error: float, rate: float | None) -> str:
+    """What the rule does: w + x, w - 0.2 x."""
+    if error == 0:
+        return 'none'
+    size = abs(error) * (1.0 if rate is None else rate)
+    factor = '' if size == 1 else latex.text_number(size) + ' '
+    return f'w {"+" if error > 0 else "-"} {factor}x'
+
+
 def trace_table(run: PerceptronRun, most: int = 200) -> Table:
     """Every row of the trace, weights before and after."""
     rows: list[tuple[Any, ...]] = []
-    for epoch in range(run.epochs):
+    rate, repeats = _learning_rate(run), cycle(run)
+    for epoch in range(run.epochs if repeats is None else repeats[1]):
         for n in range(run.trace.target.shape[1]):
             at = type(run.trace)(*(values[epoch, n] for values in run.trace))
-            effect = 'none' if at.error == 0 else 'w + x' if at.error > 0 else 'w - x'
+            effect = _effect(float(at.error), rate)
             rows.append((epoch + 1, n + 1, latex.text_vector(at.inputs), latex.text_number(at.target),
                          latex.text_vector(at.weights_before), latex.text_number(at.net), latex.text_number(at.output),
                          latex.text_number(at.error), effect, latex.text_vector(at.weights)))
-    note = f'The first {most} of {len(rows)} rows.' if len(rows) > most else 'All rows. x and w have the bias first.'
+    note = 'x and w have the bias first.' + (f' The first {most} of {len(rows)} rows.' if len(rows) > most else '')
+    if repeats is not None:
+        note += (f' Epoch {repeats[1]} ends in the weights of epoch {repeats[0]}: from there it goes round for ever '
+                 f'({run.epochs} epochs were run).')
     return Table('perceptron_trace', 'Every sample of every epoch', note,
                  ('epoch', 'sample', 'x', 't', 'w before', 'z', 'y', 't - y', 'effect', 'w after'), rows[:most],
                  '>><><>>><<')
@@ -143,10 +156,13 @@ def perceptron_figures(run: PerceptronRun, inputs: Numbers, targets: Numbers, fi
     return figures
 
 
-def start_histogram(epochs: Numbers, converged: Numbers, title: str) -> Histogram:
+def start_bars(epochs: Numbers, converged: Numbers, title: str) -> Bars:
     """Epochs to the first one without a mistake, over random starts."""
     epochs, converged = np.asarray(epochs), np.asarray(converged)
     failed = int((~converged).sum())
     note = f'{len(epochs)} random starts' + (f'; {failed} did not converge and are left out.' if failed else '.')
-    return Histogram('perceptron_starts', title, note, {'starts': epochs[converged].astype(float)},
-                     int(max(1, epochs.max() - epochs.min() + 1)), 'epochs')
+    needed = epochs[converged].astype(int)
+    counts = np.arange(needed.min(), needed.max() + 1) if needed.size else np.zeros(0, int)
+    return Bars('perceptron_starts', title, note, [str(count) for count in counts],
+                {'starts': np.array([np.sum(needed == count) for count in counts])},
+                x_label='epochs', y_label='starts')

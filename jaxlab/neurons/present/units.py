@@ -14,6 +14,7 @@ from jaxlab.neurons.cases.gates import GateCase
 from jaxlab.neurons.cases.tape import TapeCase, value_and_gradient
 from jaxlab.neurons.manual_backprop import ManualTrace, Params
 from jaxlab.neurons.present import latex, planes
+from jaxlab.neurons.separability import line
 from jaxlab.neurons.shapes import Numbers
 
 
@@ -64,8 +65,13 @@ def gate_regions(case: GateCase) -> Regions:
 
     def answer(grid):
         return gates.gate(grid, case.layers, case.coding)[-1].output[:, 0]
+    lines = {}
+    for unit, (weights, theta) in enumerate(zip(*case.layers[0]), start=1):
+        ends = line((0.0, *weights), theta, *planes.ranges(points))
+        if ends is not None:
+            lines[f'unit {unit}'] = ends
     return planes.regions(f'gate_map_{case.name}', f'{case.title} ({case.coding})', answer, points, case.output,
-                          note=case.note)
+                          note=case.note, nodes=301, lines=lines)
 
 
 def gate_figures(case: GateCase) -> list[Figure]:
@@ -95,7 +101,8 @@ def activation_table(names: Sequence[str | Activation]) -> Table:
         slope = np.asarray(entry.derivative(jnp.asarray(x)))
         automatic = np.asarray(jax.vmap(jax.grad(entry.function))(jnp.asarray(x)))
         flat = x[np.abs(slope) < 0.01]
-        rows.append((entry.name, float(entry.function(jnp.asarray(0.0))), float(slope.max()),
+        steepest = float(np.max(np.asarray(entry.derivative(jnp.linspace(-8, 8, 1601)))))
+        rows.append((entry.name, float(entry.function(jnp.asarray(0.0))), steepest,
                      f'{len(flat) / len(x):.0%}', f'{float(np.max(np.abs(slope - automatic))):.0e}', entry.note))
     return Table('activation_table', 'Activations side by side',
                  'Flat: share of [-8, 8] with a slope below 0.01. Gap: closed form against jax.grad.',
