@@ -54,7 +54,7 @@ class Conv(nn.Module):
     layout: str = 'NHWC'
 
     @nn.compact
-    def __call__(self, x: Float[Array, 'N *space C']) -> Float[Array, 'N *out D']:
+    def __call__(self, x: Float[Array, 'first *space last']) -> Float[Array, '_ *out _']:
         space = x.ndim - 2
         size = _each(self.kernel_size, space)
         inputs = x.shape[0 if self.layout == 'CHWN' else -1]

@@ -125,14 +125,14 @@ forward, input_gradient, kernel_gradient = LAYOUTS['NHWC']
 
 
 def convolve(
-    x: Float[Array, 'N *space C'],
+    x: Float[Array, 'first *space last'],
     kernel: Float[Array, '*size c D'],
     strides: tuple[int, ...],
     padding: tuple[tuple[int, int], ...],
     dilation: tuple[int, ...],
     groups: int = 1,
     layout: str = 'NHWC',
-) -> Float[Array, 'N *out D']:
+) -> Float[Array, '_ *out _']:
     """The convolution in any number of groups: a depthwise one is a sum over taps, others go group by group.
 
     `layout` 'CHWN' takes and gives images batch-last, see `conv_batch_last`.
