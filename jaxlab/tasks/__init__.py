@@ -12,6 +12,7 @@ TASKS = {  # name -> module:class; imported when asked for
     'gan': 'jaxlab.tasks.gan:Gan',
     'manual_backprop': 'jaxlab.tasks.manual_backprop:ManualBackprop',
     'perceptron': 'jaxlab.tasks.perceptron:Perceptron',
+    'trace': 'jaxlab.tasks.trace:Trace',
 }
 
 
@@ -19,6 +20,9 @@ def build_task(config: Any, data: Dataset, steps_per_epoch: int, total_steps: in
     """The task of a checked config. A task's options are its dataclass fields with defaults."""
     path, attribute = lookup(TASKS, config.task.get('name', ''), 'config.task.name').split(':')
     kind = getattr(importlib.import_module(path), attribute)
+    given = [name for name in ('inputs', 'weights', 'targets') if len(config.get(name, ()))]
+    if given and not getattr(kind, 'takes_numbers', False):
+        raise UserError(f'config.{given[0]}: task {config.task.name} takes no numbers of your own; valid: task trace')
     options = {name: value for name, value in config.task.items() if name != 'name'}
     valid = {
         field.name: field.default for field in dataclasses.fields(kind) if field.default is not dataclasses.MISSING

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from jaxlab.data.dataset import Dataset, Split
-from jaxlab.figures import Bars, Images, Matrix, Table
+from jaxlab.figures import Bars, Figure, Images, Matrix, Table
 from jaxlab.metrics import classification as scores
 from jaxlab.tasks.protocol import Record, Report
 
@@ -22,7 +22,7 @@ def report(record: Record, data: Dataset, shown: int) -> Report:
     labels, probabilities = labels_of(source), softmax(record.outputs[split][0]['logits'].astype(np.float64))
     predictions = probabilities.argmax(axis=1)
     note = f'{split} split, n = {len(labels):,}, first replica'
-    figures = [_scores(labels, predictions, data.class_names, note)]
+    figures: list[Figure] = [_scores(labels, predictions, data.class_names, note)]
     if len(data.class_names) <= MOST_CLASSES:
         figures.append(_confusion(labels, predictions, data.class_names, note))
     figures.append(_mistakes(source, labels, probabilities, data.class_names, shown, note))

@@ -42,11 +42,17 @@ class Needed:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """Figures and tables in reading order, extra metrics (one value a replica), and remarks in plain words."""
+    """Figures and tables in reading order, extra metrics (one value a replica), and remarks in plain words.
+
+    printed: names of the worked computations and tables that a terminal prints by default. answer: the sentence that
+    answers the experiment's question, where no single metric does.
+    """
 
     figures: Sequence[Figure] = ()
     metrics: Mapping[str, Sequence[float]] = dataclasses.field(default_factory=dict)
     remarks: Sequence[str] = ()
+    printed: Sequence[str] = ()
+    answer: str = ''
 
 
 class Task(Protocol):

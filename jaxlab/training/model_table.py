@@ -32,12 +32,12 @@ def rows(module: nn.Module, example: jax.ShapeDtypeStruct) -> list[dict[str, Any
 
     with nn.intercept_methods(note):
         variables = jax.eval_shape(initialise, example)
-    table = []
+    table: list[dict[str, Any]] = []
     for path, (kind, shape) in outputs.items():
         own = own_leaves(variables, path)
         holds_layers = any(len(other) > len(path) and other[: len(path)] == path for other in outputs)
         if path and (own or not holds_layers):
-            row = {'path': '/'.join(path), 'type': kind, 'output_shape': list(shape)}
+            row: dict[str, Any] = {'path': '/'.join(path), 'type': kind, 'output_shape': list(shape)}
             statistics = sum(size for collection, size in own if collection != 'params')
             table.append({**row, 'parameters': sum(size for _, size in own), 'statistics': statistics})
     missing = total(variables) - sum(row['parameters'] for row in table)
