@@ -58,6 +58,8 @@ COUNT, POSITIVE = _number(0, integer=True), _number(1, integer=True)
 FRACTION = ('a number from 0 up to, not including, 1', lambda v: isinstance(v, int | float) and 0 <= v < 1)
 TEXT, FLAG = _kind('text', str), _kind('True or False', bool)
 BLOCK, LIST = _kind('a block of fields', ml_collections.ConfigDict, dict), _kind('a tuple', tuple, list)
+NUMBERS = ('numbers in nested tuples or lists', lambda v: _is_list(v))
+NUMBERS_OR_FILE = ('numbers in nested tuples or lists, or a .json file', lambda v: _is_list(v) or TEXT[1](v))
 RANGE = ('a pair of numbers (low, high)', lambda v: _is_list(v, 2) and all(map(_is_number, v)) and v[0] < v[1])
 SEED = (f'a whole number from 0 to {2**31 - 1}', lambda v: COUNT[1](v) and v < 2**31)
 RULES = ('a tuple of pairs (text, axis)', lambda v: _is_list(v) and all(_is_list(p, 2) and COUNT[1](p[1]) for p in v))
@@ -95,6 +97,19 @@ FIELDS: Mapping[str, Field] = {
     'task': _field({}, BLOCK, 'what is learned: name and options'),
     'model': _field({}, BLOCK, 'the network: name and arguments, or one such block a network'),
     'optimizer': _field({}, BLOCK, 'the update rule: name and options, or one such block a network'),
+    'inputs': _field((), NUMBERS, 'worked computations: samples of your own, one row each'),
+    'weights': _field(
+        (),
+        NUMBERS_OR_FILE,
+        'worked computations: one matrix a layer, one row a unit, bias first; or a .json file with any of inputs, weights, '
+        'targets',
+    ),
+    'targets': _field((), NUMBERS, 'worked computations: one target a sample (a row where there are several outputs)'),
+    'show': _field(
+        '',
+        _choice('', 'step', 'all'),
+        'what a terminal prints of a worked computation: the main part, the same sample by sample (Enter goes on), or all',
+    ),
     'data.name': _field('', TEXT, 'the data set'),
     'data.source': _field('auto', _choice('auto', 'tfds', 'files', 'embedded'), 'where it is taken from'),
     'data.batch_size': _field(64, POSITIVE, 'examples an update'),

@@ -146,13 +146,17 @@ class Table(Figure):
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """One step of a worked computation: what, LaTeX formula, LaTeX with numbers, result; `mark`: a slip or check."""
+    """One step of a worked computation: what, LaTeX formula, LaTeX with numbers, result; `mark`: a slip or check.
+
+    `part`: the heading of what begins here (a sample, an iteration); `--config.show=step` waits there.
+    """
 
     what: str
     formula: str = ''
     numbers: str = ''
     result: str = ''
     mark: str = ''
+    part: str = ''
 
 
 @dataclasses.dataclass(frozen=True)

@@ -52,7 +52,7 @@ def _run(asked: arguments.Arguments, words: Sequence[str]) -> int:
 
     runtime.start(asked.deterministic)
     from jaxlab.training.loop import Interrupted
-    from launch import experiment
+    from launch import experiment, paging
     from launch.progress import Watcher
 
     watcher = Watcher(title=config.name)
@@ -72,6 +72,8 @@ def _run(asked: arguments.Arguments, words: Sequence[str]) -> int:
     finally:
         watcher.close()
     if runtime.is_writer():
+        if not asked.json:
+            paging.show(watcher.pages, config.show)
         _show(asked, result, workdir)
     return 0
 
@@ -86,6 +88,8 @@ def _act(asked: arguments.Arguments, prepared: Any, workdir: Path, watcher: Any)
         return modes.sample(prepared, workdir, watcher, asked.count, asked.seed, change)
     if asked.mode == 'predict':
         return modes.predict(prepared, workdir, watcher, asked.input, change)
+    if asked.mode == 'eval' and not prepared.data.splits:
+        raise UserError('--mode=eval: a worked computation keeps no checkpoint; valid: train, describe')
     if asked.mode == 'eval' and not (workdir / 'checkpoints').is_dir():
         raise UserError(f'no checkpoint in {workdir}; train first: the same command with --mode=train')
     return experiment.train(prepared, workdir, watcher, asked.mode, change)

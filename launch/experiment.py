@@ -14,12 +14,12 @@ from jaxlab.errors import UserError
 from jaxlab.tasks import build_task
 from jaxlab.tasks.protocol import Needed, Task
 from jaxlab.training import run as engine
-from jaxlab.training import runtime
+from jaxlab.training import runtime, worked
 from jaxlab.training.feeding import Feed
 from jaxlab.training.files import write_json
 from jaxlab.training.identity import flat
 from jaxlab.training.machine import check_sizes
-from launch import configfile
+from launch import configfile, paging
 from launch.progress import Watcher
 
 UNLISTED = (
@@ -61,11 +61,17 @@ def prepare(
         chosen |= dict.fromkeys(changes, 'stand-in data')
         if any(path.startswith('data.') for path in changes):
             data = _load(config, data_dir)
+    task = build_task(config, data, *_steps(config, data))
+    return Prepared(config, data, task, chosen, adapted, data_dir, command)
+
+
+def _steps(config: common.Config, data: Dataset) -> tuple[int, int]:
+    """Updates an epoch and of the whole training; none where the data set has no splits (worked computations)."""
+    if not data.splits:
+        return 0, 0
     check_sizes(config, data.splits['train'].size)
     feed = Feed(data.splits['train'].size, config.data.batch_size, config.data.drop_remainder, False, (0,))
-    total = config.training.steps or config.training.epochs * feed.steps_per_epoch
-    task = build_task(config, data, feed.steps_per_epoch, total)
-    return Prepared(config, data, task, chosen, adapted, data_dir, command)
+    return feed.steps_per_epoch, config.training.steps or config.training.epochs * feed.steps_per_epoch
 
 
 def _load(config: common.Config, data_dir: str | None) -> Dataset:
@@ -95,9 +101,11 @@ def train(
     for note in (*prepared.data.notes, *(_adapted_words(item) for item in prepared.adapted)):
         watcher.say(note)
     needs = _needs(prepared, workdir, watcher)
-    action = engine.train if mode == 'train' else engine.evaluate
+    trained = engine.train if mode == 'train' else engine.evaluate
+    action = trained if prepared.data.splits else worked.compute
     outcome = action(config, prepared.task, prepared.data, workdir, watcher, needs, allow_change)
     watcher.close()
+    watcher.pages += paging.chosen(outcome.report, config.show)
     return finish(prepared, workdir, outcome)
 
 
@@ -167,6 +175,8 @@ def finish(prepared: Prepared, workdir: Path, outcome: engine.Outcome) -> dict[s
     from jaxlab.report.curves import step_figures
 
     results = {**facts(prepared), **outcome.facts}
+    if outcome.report.answer:
+        results['answer'] = outcome.report.answer
     if runtime.is_writer():
         write_json(workdir / 'config.json', json.loads(prepared.config.to_json_best_effort()))
         write_json(workdir / 'results.json', results)

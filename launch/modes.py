@@ -12,6 +12,8 @@ def describe(prepared: Prepared) -> dict[str, Any]:
     """The experiment without training: model table, data and its source, steps, memory, operations."""
     from jaxlab.training.describe import describe as cost
 
+    if not prepared.data.splits:
+        return facts(prepared)
     return {**facts(prepared), **cost(prepared.config, prepared.task, prepared.data)}
 
 

@@ -14,6 +14,7 @@ class Watcher:
     def __init__(self, console: Console | None = None, title: str = '', parent: 'Watcher | None' = None):
         self.console = console or Console(stderr=True)
         self.title, self.signal, self._parent = title, 0, parent
+        self.pages: list[Any] = []  # worked computations and tables to print once the run is over
         self._bar: Any = None
         self._task: Any = None
         self._begun: tuple[float, int] | None = None

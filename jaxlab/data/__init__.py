@@ -9,7 +9,7 @@ from typing import Any
 
 import jax
 
-from jaxlab.data import cifar10, folders, gates, mnist, pipeline, transforms
+from jaxlab.data import cifar10, folders, gates, mnist, pipeline, transforms, worked
 from jaxlab.data.dataset import Dataset, Raw, Split, identity
 from jaxlab.data.prepare import prepare_tfds
 from jaxlab.data.settings import DEFAULTS, checked
@@ -28,6 +28,7 @@ DATASETS = {
     'hymenoptera': folders.read,
     'folder': folders.read_folder,
     'gates': gates.read,
+    'worked': worked.read,
 }
 
 
@@ -45,6 +46,8 @@ def load(config: Mapping[str, Any], data_dir: str | os.PathLike | None = None,
     request = Request(name, settings['source'], named_dir(data_dir), cache_dir_or_none(cache_dir),
                       settings['options'], settings['split_seed'])
     raw = read(request)
+    if not raw.parts:
+        return Dataset(name, raw.source, {}, raw.class_names, raw.description, raw.licence, raw.checksum)
     splits = pipeline.make_splits(raw, settings)
     example = splits['train'].read([0, 0])
     scale, mean, std = settings['scale'], settings['mean'], settings['std']

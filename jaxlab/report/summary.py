@@ -113,7 +113,9 @@ def published_rows(results: Mapping[str, Any]) -> list[PublishedRow]:
 
 
 def answer(results: Mapping[str, Any]) -> str:
-    """The answer to the experiment's question in a sentence or two, made from the main metric."""
+    """The answer to the experiment's question in a sentence or two: the task's own, or made from the main metric."""
+    if results.get('answer'):
+        return str(results['answer'])
     name = wording.main_metric(results)
     if name is None:
         return ''

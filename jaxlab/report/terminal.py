@@ -76,8 +76,11 @@ def print_table(table: Table, console: 'Console') -> None:
 
 def print_worked(worked: Worked, console: 'Console') -> None:
     """A worked computation step by step: formula, numbers, result, as plain characters."""
-    console.print(_text(formula.plain(worked.title), 'bold'))
+    if worked.title:
+        console.print(_text(formula.plain(worked.title), 'bold'))
     for number, step in enumerate(worked.steps, 1):
+        if step.part:
+            console.print(_text(formula.plain(step.part), 'bold'))
         mark = f'  [{formula.plain(step.mark)}]' if step.mark else ''
         console.print(_text(f'{number}. {formula.plain(step.what)}{mark}'))
         for latex, after in ((step.formula, ''), (step.numbers, step.formula)):

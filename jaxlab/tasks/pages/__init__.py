@@ -1,0 +1,1 @@
+"""The worked pages: one module a family, each a function `Settings -> Report`."""

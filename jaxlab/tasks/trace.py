@@ -1,0 +1,97 @@
+"""A worked computation: nothing is trained from data, every intermediate is computed, in float64, and laid out.
+
+`PAGES` is the table of what can be worked: a page is a function `Settings -> Report` in `jaxlab/tasks/pages`.
+"""
+
+import dataclasses
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+
+from jaxlab.data.dataset import Dataset
+from jaxlab.errors import UserError, lookup
+from jaxlab.neurons import own
+from jaxlab.tasks.pages.settings import Settings
+from jaxlab.tasks.protocol import Batch, Record, Report, Sums
+
+PAGES = {  # name -> module:function; imported when asked for
+    'gates': 'jaxlab.tasks.pages.gates:page',
+    'perceptron': 'jaxlab.tasks.pages.perceptron:page',
+    'delta_rule': 'jaxlab.tasks.pages.delta:page',
+    'xor': 'jaxlab.tasks.pages.xor:page',
+    'forward': 'jaxlab.tasks.pages.forward:page',
+    'backward': 'jaxlab.tasks.pages.backward:page',
+    'activations': 'jaxlab.tasks.pages.activations:page',
+    'attention': 'jaxlab.tasks.pages.attention:page',
+    'attention_vs_gru': 'jaxlab.tasks.pages.attention_vs_gru:page',
+}
+RULES = {  # name -> module:function; what is done with a network of one's own
+    'forward': 'jaxlab.tasks.pages.own:forward',
+    'backprop': 'jaxlab.tasks.pages.own:backprop',
+    'perceptron': 'jaxlab.tasks.pages.own:perceptron',
+    'delta': 'jaxlab.tasks.pages.own:delta',
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Trace:
+    """`page`: what is worked. `learning_rate` 0: the page's own. With `config.inputs`, a network of one's own takes the
+    page's place: `rule` (forward, backprop, perceptron, delta), `activation` (one for all layers, or one a layer
+    separated by commas; '': the rule's own), `loss` (half_squared, cross_entropy).
+    """
+
+    settings: Settings
+    page: str = ''
+    rule: str = ''
+    activation: str = ''
+    loss: str = 'half_squared'
+    learning_rate: float = 0.0
+
+    takes_numbers = True
+
+    @classmethod
+    def from_config(cls, config: Any, data: Dataset, steps_per_epoch: int, total_steps: int, **options: Any) -> 'Trace':
+        network = own.read(config.inputs, config.weights, config.targets, options.get('activation', ''))
+        rate = float(options.get('learning_rate', 0.0))
+        if rate < 0:
+            raise UserError(f'config.task.learning_rate = {rate:g}; valid: a number from 0 up (0: that of the page)')
+        settings = Settings(
+            network, rate, config.training.epochs, options.get('loss', 'half_squared'), config.show, config.training.seed
+        )
+        task = cls(settings, **options)
+        lookup(PAGES, task.page, 'config.task.page')
+        if network is not None:
+            if not task.rule:
+                raise UserError(f'page {task.page} takes no numbers of your own; valid: a --config.task.rule, one of '
+                                f'{", ".join(RULES)}')  # fmt: skip
+            lookup(RULES, task.rule, 'config.task.rule')
+        return task
+
+    def init(self, key: jax.Array, example: Batch) -> dict[str, Any]:
+        """Nothing is learned here."""
+        return {}
+
+    def train_step(self, state: Any, batch: Batch, key: jax.Array) -> tuple[Any, Sums]:
+        """Nothing is learned here."""
+        return state, {}
+
+    def eval_step(self, state: Any, batch: Batch, key: jax.Array) -> tuple[Sums, dict[str, jax.Array]]:
+        """Nothing is measured on examples."""
+        return {}, {}
+
+    def snapshot(self, state: Any, key: jax.Array) -> None:
+        """Nothing moves."""
+        return None
+
+    def networks(self) -> Mapping[str, Any]:
+        """No Flax module."""
+        return {}
+
+    def report(self, record: Record, data: Dataset) -> Report:
+        """The whole computation, in double precision."""
+        where = RULES[self.rule] if self.settings.own is not None else PAGES[self.page]
+        module, function = where.split(':')
+        with jax.enable_x64(True):
+            return getattr(importlib.import_module(module), function)(self.settings)
