@@ -26,9 +26,14 @@ Mask = Float[Array, 'T N'] | None
 def project(
     x: Float[Array, 'N T D'], kernel: Float[Array, 'D G'], bias: Float[Array, 'G'] | None
 ) -> Float[Array, 'T N G']:
-    """`x_t W + b` of all steps at once, time first (what the scan reads step by step)."""
-    projected = jnp.swapaxes(x, 0, 1) @ kernel
-    return projected if bias is None else projected + bias
+    """`x_t W + b` of all steps at once, time first (what the scan reads step by step).
+
+    As one matrix [T N, D]: the gradient of a product over three axes needs copies on a CPU.
+    """
+    examples, steps, inputs = x.shape
+    projected = jnp.swapaxes(x, 0, 1).reshape(steps * examples, inputs) @ kernel
+    projected = projected if bias is None else projected + bias
+    return projected.reshape(steps, examples, kernel.shape[-1])
 
 
 def hold(mask: Float[Array, 'N'] | None, new: State, old: State) -> State:
@@ -44,7 +49,8 @@ def _route(mask: Float[Array, 'N'] | None, cotangent: State) -> tuple[State, Sta
 
 def _kernel_gradient(previous: Float[Array, 'T N H'], cotangent: Float[Array, 'T N G']) -> Float[Array, 'H G']:
     """Sum over steps and examples of `h_(t-1)^T dz_t`, as one product."""
-    return jnp.einsum('tnh,tng->hg', previous, cotangent)
+    units, width = previous.shape[-1], cotangent.shape[-1]
+    return previous.reshape(-1, units).T @ cotangent.reshape(-1, width)
 
 
 # --- LSTM -----------------------------------------------------------------------------------------------------------
