@@ -25,10 +25,10 @@ class Record:
         str, Sequence[Mapping[str, np.ndarray]]
     ]  # split -> per replica: name -> [N, ...], in the split's order
     snapshots: Sequence[tuple[int, Any]]  # (epoch, what Task.snapshot returned for the first replica)
-    step_logs: Sequence[tuple[int, Mapping[str, np.ndarray]]]  # (epoch, metric -> [replicas, steps]), if they were kept
     metrics: Mapping[str, Sequence[float]]  # 'test_accuracy' -> one value a replica
     key: jax.Array
     needs: Mapping[str, 'Needed'] = dataclasses.field(default_factory=dict)
+    step_logs: Sequence[tuple[int, Mapping[str, np.ndarray]]] = ()  # (epoch, metric -> [replicas, steps]), if kept
 
 
 @dataclasses.dataclass(frozen=True)
