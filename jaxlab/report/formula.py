@@ -90,6 +90,7 @@ def plain(text: str) -> str:
 def plain_formula(latex: str) -> str:
     """One formula as readable characters."""
     out = re.sub(r'\\(?:left|right|big|Big|bigl|bigr|displaystyle|limits|!)(?![A-Za-z])', '', latex)
+    out = re.sub(r'\^\{\[([^\[\]{}]*)\](T?)\}', lambda m: f'[{m[1]}]' + ('ᵀ' if m[2] else ''), out)  # layers: W[1]ᵀ
     out = re.sub(r'\\begin\{[a-z]*matrix\}(.*?)\\end\{[a-z]*matrix\}', _matrix, out, flags=re.DOTALL)
     out = re.sub(r'\\(?:begin|end)\{[a-z*]+\}', '', out).replace('\\\\', '; ').replace('&', ' ')
     out = (

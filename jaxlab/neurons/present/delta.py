@@ -18,8 +18,9 @@ def worked(run: DeltaRun, learning_rate: float, function: str | Activation = 'li
         for n in range(run.trace.target.shape[1]):
             at = type(run.trace)(*(values[epoch, n] for values in run.trace))
             steps += [
-                Step(f'Epoch {epoch + 1}, sample {n + 1}: net', r'z = w \cdot x',
-                     latex.products(at.weights_before, at.inputs), latex.number(at.net)),
+                Step('Net', r'z = w \cdot x', latex.products(at.weights_before, at.inputs), latex.number(at.net),
+                     part=f'Epoch {epoch + 1}, sample {n + 1}: x = {latex.text_vector(at.inputs)}, target '
+                          f'{latex.text_number(at.target)}'),
                 Step('Output and error', rf'e = d - y,\; y = f(z) = {entry.latex}'.replace('x', 'z', 1)
                      if entry.name == 'linear' else rf'e = d - y,\; y = f(z),\; f(x) = {entry.latex}',
                      f'{latex.number(at.target)} - {latex.factor(at.output)}', latex.number(at.error)),

@@ -54,6 +54,11 @@ def text_matrix(values: Any, digits: int = DIGITS) -> str:
     return '[' + '; '.join(', '.join(text_number(value, digits) for value in row) for row in rows) + ']'
 
 
+def as_matrix(printed: str) -> str:
+    """A printed nested list in the form of `text_matrix`; anything else as it stands."""
+    return printed.replace('], [', '; ').replace('[[', '[').replace(']]', ']')
+
+
 def products(left: Any, right: Any) -> str:
     """The sum of products, written out."""
     return ' + '.join(rf'{factor(a)} \cdot {factor(b)}' for a, b in zip(left, right))

@@ -94,7 +94,7 @@ def backward_worked(trace: BackpropTrace, activations: Names, learning_rate: flo
     pages = []
     for n in range(min(samples, trace.error.shape[0])):
         at = iteration(trace, n)
-        steps = [Step(f'Sample {n + 1}, bias on top', r'A^{[0]}', '', latex.matrix(at.forward[0].inputs)),
+        steps = [Step('The sample, bias on top', r'A^{[0]}', '', latex.matrix(at.forward[0].inputs), part=f'Sample {n + 1}'),
                  *forward_steps(at.forward, activations), *backward_steps(at, activations, learning_rate, loss)]
         pages.append(Worked(f'backward_{name}_{n + 1}', f'{title}: iteration {n + 1}', f'{latex.ROUNDING} {note}'.strip(),
                             steps))
@@ -106,7 +106,7 @@ def published_table(found: dict[str, np.ndarray], goldens: Sequence[Golden], nam
     rows: list[tuple[Any, ...]] = []
     for golden in goldens:
         if golden.published is not None:
-            rows.append((golden.quantity, golden.published, latex.text_matrix(found.get(golden.quantity, golden.right)),
+            rows.append((golden.quantity, latex.as_matrix(golden.published), latex.text_matrix(found.get(golden.quantity, golden.right)),
                          'agrees' if golden.agrees else 'differs', golden.cause))
     differing = sum(row[3] == 'differs' for row in rows)
     return Table(f'published_{name}', title, f'{differing} of {len(rows)} printed quantities differ.',

@@ -35,10 +35,10 @@ def worked(run: PerceptronRun, epochs: int = 1) -> Worked:
 
 def _sample(run: PerceptronRun, epoch: int, n: int, rate: float | None) -> list[Step]:
     at = type(run.trace)(*(values[epoch, n] for values in run.trace))
-    where = f'epoch {epoch + 1}, sample {n + 1}'
+    begins = (f'Epoch {epoch + 1}, sample {n + 1}: x = {latex.text_vector(at.inputs)}, target '
+              f'{latex.text_number(at.target)}, w = {latex.text_vector(at.weights_before)}')
     steps = [
-        Step(f'Net of {where}: x = {latex.text_vector(at.inputs)}, w = {latex.text_vector(at.weights_before)}',
-             r'z = w \cdot x', latex.products(at.weights_before, at.inputs), latex.number(at.net)),
+        Step('Net', r'z = w \cdot x', latex.products(at.weights_before, at.inputs), latex.number(at.net), part=begins),
         Step('Output', r'y = \mathrm{step}(z)', '', latex.number(at.output)),
         Step('Error', r'e = t - y', f'{latex.number(at.target)} - {latex.factor(at.output)}', latex.number(at.error),
              '' if at.error == 0 else 'mistake')]
