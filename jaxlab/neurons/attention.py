@@ -11,7 +11,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from jaxlab.errors import UserError
 
@@ -63,6 +63,33 @@ def logit_variance(key: Array, depths: tuple[int, ...], draws: int = 4096) -> Fl
         dot = jnp.sum(q * k, axis=-1)
         rows.append((float(jnp.var(dot)), float(jnp.var(dot / math.sqrt(depth)))))
     return np.array(rows)
+
+
+class Projections(NamedTuple):
+    """B24's untrained parameters: one embedding and three linear maps [d, d] with bias."""
+
+    embedding: Float[Array, 'words d']
+    query: tuple[Float[Array, 'd d'], Float[Array, 'd']]
+    key: tuple[Float[Array, 'd d'], Float[Array, 'd']]
+    value: tuple[Float[Array, 'd d'], Float[Array, 'd']]
+
+
+def init_projections(key: PRNGKeyArray, words: int = 21, width: int = 8) -> Projections:
+    """Embedding N(0, 1); weights and biases U(-1/sqrt(d), 1/sqrt(d))."""
+    embedding, *keys = jax.random.split(key, 7)
+    bound = 1 / math.sqrt(width)
+    maps = [(jax.random.uniform(keys[2 * n], (width, width), minval=-bound, maxval=bound),
+             jax.random.uniform(keys[2 * n + 1], (width,), minval=-bound, maxval=bound)) for n in range(3)]
+    return Projections(jax.random.normal(embedding, (words, width)), *maps)
+
+
+def cross_attention(params: Projections, source: Int[Array, 'S'], target: Int[Array, 'T'],
+                    mask: Array | None = None) -> AttentionTrace:
+    """The target's words ask, the source's answer."""
+    asked, answering = params.embedding[target], params.embedding[source]
+    query, key, value = (x @ matrix + bias for x, (matrix, bias) in (
+        (asked, params.query), (answering, params.key), (answering, params.value)))
+    return attention(query, key, value, mask)
 
 
 class Vocabulary(NamedTuple):

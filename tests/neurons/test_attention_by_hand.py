@@ -95,6 +95,18 @@ def test_b24_words_and_rows():
         words.encode('unknown', 5)
 
 
+def test_b24_untrained_weights_are_noise_around_one_fifth():
+    params = attention.init_projections(jax.random.key(0))
+    assert sum(leaf.size for leaf in jax.tree.leaves(params)) == 384
+    source, target = (jnp.array([ids[n] - 1 for n in range(3)] + [4, 5]) for ids in (cases.B24_SOURCES[0],
+                                                                                     cases.B24_TARGETS[0]))
+    weights = jax.jit(jax.vmap(lambda key: attention.cross_attention(
+        attention.init_projections(key), source, target).weights))(jax.random.split(jax.random.key(1), 2000))
+    assert float(weights.mean()) == pytest.approx(0.2)
+    assert float(weights.std()) == pytest.approx(0.062, abs=0.006)
+    np.testing.assert_allclose(np.quantile(weights, [0.05, 0.95]), [0.110, 0.307], atol=0.015)
+
+
 def test_a_query_without_keys_gets_zeros():
     trace = attention.attention(np.ones((2, 3)), np.ones((4, 3)), np.ones((4, 2)), np.zeros((2, 4), bool))
     np.testing.assert_array_equal(trace.output, 0)

@@ -115,6 +115,20 @@ def test_c11_as_published():
         network.backprop_epoch(case.weights, case.inputs, case.targets, ['sigmoid'])[1].backward[0].gradient[0, 0, 0])
 
 
+def test_c11_true_slope_of_the_wrong_function():
+    case, wrong = BACKWARD['C11'], museum.MUSEUM['precedence_sigmoid'].wrong
+    exact = jax.grad(lambda w: 0.5 * (wrong.function(w @ jnp.array([1.0, 1, 3])) - case.targets[0])**2)(jnp.ones(3))
+    np.testing.assert_allclose(exact, [-0.003414373, -0.003414373, -0.01024312], rtol=1e-6)
+
+
+def test_c11_two_targets_for_one_input_meet_half_way():
+    case = BACKWARD['C11']
+    bias = jnp.array([[jnp.log(3.0), 0, 0]])
+    gradient = jax.grad(lambda w: network.total_error((w,), case.inputs, case.targets, case.activations))(bias)
+    np.testing.assert_allclose(gradient, 0, atol=1e-15)
+    assert float(network.forward(case.inputs, [bias], case.activations)[0].output[0, 0]) == pytest.approx(0.75)
+
+
 def test_c11_after_the_epoch():
     case = BACKWARD['C11']
     weights, _ = network.backprop_epoch(case.weights, case.inputs, case.targets, case.activations)
@@ -148,15 +162,24 @@ def test_c12_after_the_epoch_and_in_float32():
 C02 = BACKWARD['C02']
 
 
+@jax.jit
+def c02_total(weights):
+    return network.total_error(weights, C02.inputs, C02.targets, C02.activations)
+
+
 def c02_error(weights):
-    return float(network.total_error(weights, C02.inputs, C02.targets, C02.activations))
+    return float(c02_total(network.as_weights(weights)))
+
+
+@jax.jit
+def c02_epoch(weights, rate):
+    return network.backprop_epoch(weights, C02.inputs, C02.targets, C02.activations, rate)
 
 
 def c02_epochs(rate, epochs):
-    weights, step = C02.weights, jax.jit(lambda w: network.backprop_epoch(
-        w, C02.inputs, C02.targets, C02.activations, rate))
+    weights = network.as_weights(C02.weights)
     for _ in range(epochs):
-        weights, trace = step(weights)
+        weights, trace = c02_epoch(weights, rate)
     return weights, trace
 
 
@@ -222,8 +245,8 @@ def test_any_network_equals_autodiff(name, loss):
     names = [name, 'tanh', output]
     weights = tuple(jnp.asarray(rng.randn(*shape)) for shape in ((4, 4), (3, 4), (2, 4)))
     inputs, targets = rng.randn(3, 5), np.eye(2)[:, rng.randint(0, 2, 5)]
-    automatic = jax.grad(network.total_error)(weights, inputs, targets, names, loss=loss)
-    steps = network.backward(network.forward(inputs, weights, names), targets, names, loss)
+    automatic = jax.jit(jax.grad(lambda w: network.total_error(w, inputs, targets, names, loss=loss)))(weights)
+    steps = jax.jit(lambda w: network.backward(network.forward(inputs, w, names), targets, names, loss))(weights)
     for step, expected in zip(steps, automatic):
         np.testing.assert_allclose(step.gradient, expected, rtol=1e-9, atol=1e-12)
 

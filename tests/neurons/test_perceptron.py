@@ -8,6 +8,7 @@ import pytest
 
 from jaxlab.errors import UserError
 from jaxlab.neurons import separability as geometry
+from jaxlab.neurons.delta_rule import least_squares
 from jaxlab.neurons.perceptron import (
     cycle,
     epochs_from_starts,
@@ -76,6 +77,11 @@ def test_a01_boundary_margin_and_bound():
     assert geometry.distance_to_line(weights, BIPOLAR, [-1, -1, -1, 1]) == pytest.approx(0.7071068, abs=1e-7)
     assert geometry.margin(weights, BIPOLAR) == pytest.approx(0.5773503, abs=1e-7)
     assert geometry.mistake_bound(weights, BIPOLAR) == pytest.approx(9)
+
+
+def test_a01_least_squares_draws_the_same_line():
+    weights, _ = least_squares(BIPOLAR, [-1, -1, -1, 1])
+    np.testing.assert_allclose(weights, [-0.5, 0.5, 0.5], atol=1e-12)
 
 
 def test_a01_xor_never_ends_and_is_said_to_be_inseparable():

@@ -106,7 +106,8 @@ def published_table(found: dict[str, np.ndarray], goldens: Sequence[Golden], nam
     rows: list[tuple[Any, ...]] = []
     for golden in goldens:
         if golden.published is not None:
-            rows.append((golden.quantity, latex.as_matrix(golden.published), latex.text_matrix(found.get(golden.quantity, golden.right)),
+            right = latex.text_matrix(found.get(golden.quantity, golden.right))
+            rows.append((golden.quantity, latex.as_matrix(golden.published), right,
                          'agrees' if golden.agrees else 'differs', golden.cause))
     differing = sum(row[3] == 'differs' for row in rows)
     return Table(f'published_{name}', title, f'{differing} of {len(rows)} printed quantities differ.',
