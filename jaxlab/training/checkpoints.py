@@ -5,12 +5,14 @@ part: step, history, the partial log of an unfinished epoch, the config it belon
 notice a flipped bit in a data file; the digest does, and the checkpoint before is taken instead.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from jax.experimental import multihost_utils
 from jaxlab.errors import UserError
 
 SCORE = 'score'
+SYSTEM_ERROR = 'os_error_code'  # in the words of an error that Orbax passes on from the system
 
 
 def digest(tree: Any) -> str:
@@ -51,7 +54,7 @@ class Checkpoints:
         import orbax.checkpoint as ocp
         from orbax.checkpoint import checkpoint_managers as managers
 
-        logging.getLogger('absl').setLevel(logging.ERROR)
+        _quieten()
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder.resolve()
         self._args = ocp.args
@@ -75,8 +78,10 @@ class Checkpoints:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._manager.wait_until_finished()
-        self._manager.close()
+        try:
+            self.wait()
+        finally:
+            self._manager.close()
 
     @property
     def steps(self) -> list[int]:
@@ -90,18 +95,34 @@ class Checkpoints:
         tree = jax.tree.map(np.asarray, serialization.to_state_dict(state))
         facts = json.loads(json.dumps({**meta, 'step': step, 'score': score}))
         facts['digest'] = _seal(tree, facts)
-        saved = self._manager.save(
-            step,
-            args=self._args.Composite(state=self._args.StandardSave(tree), meta=self._args.JsonSave(facts)),
-            metrics=None if score is None else {SCORE: float(score)},
-            force=True,
-        )
+        with self._writing():
+            saved = self._manager.save(
+                step,
+                args=self._args.Composite(state=self._args.StandardSave(tree), meta=self._args.JsonSave(facts)),
+                metrics=None if score is None else {SCORE: float(score)},
+                force=True,
+            )
         if not saved:
             raise RuntimeError(f'the checkpoint of step {step} was not saved')
 
     def wait(self) -> None:
         """Until a save in flight is on disk."""
-        self._manager.wait_until_finished()
+        with self._writing():
+            self._manager.wait_until_finished()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Says in one line what the disk refused; Orbax wraps the system's errors in its own, often a save later."""
+        try:
+            yield
+        except Exception as error:
+            if not isinstance(error, OSError) and SYSTEM_ERROR not in str(error):
+                raise
+            reason = str(error).strip().splitlines()[0].rpartition(': ')[2].partition(' [')[0]
+            raise UserError(
+                f'a checkpoint in {self.folder} could not be written: {reason}; the last whole checkpoint is kept; '
+                'free some room or choose another --workdir'
+            ) from error
 
     def meta(self) -> Mapping[str, Any] | None:
         """The JSON part of the newest readable checkpoint, without its arrays."""
@@ -184,6 +205,20 @@ def _seal(tree: Any, facts: Mapping[str, Any]) -> str:
     """Digest of a whole checkpoint, its JSON part included."""
     rest = {name: value for name, value in facts.items() if name != 'digest'}
     return hashlib.sha256((digest(tree) + json.dumps(rest, sort_keys=True)).encode()).hexdigest()
+
+
+def _quieten() -> None:
+    """Orbax's threads print tracebacks of errors that the callers here say in one line."""
+    for name in ('absl', 'asyncio'):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    if sys.unraisablehook is sys.__unraisablehook__:
+        sys.unraisablehook = _without_closed_loops
+
+
+def _without_closed_loops(problem: Any) -> None:
+    """After a failed save, futures of the parts that did not fail report to an event loop that is gone."""
+    if not (isinstance(problem.exc_value, RuntimeError) and str(problem.exc_value) == 'Event loop is closed'):
+        sys.__unraisablehook__(problem)
 
 
 def _words(error: Exception) -> str:

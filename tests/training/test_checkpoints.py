@@ -183,7 +183,8 @@ def test_a_change_can_be_allowed(copy):
 
 def test_another_network_is_an_error_and_stays_where_it_is(copy):
     """Not damage: nothing is set aside, cast or left out, also where the change was allowed."""
-    with pytest.raises(UserError, match=r'checkpoint of step 20 .* is of another network: .*/mean is float32\(16,\), expected float32\(8,\)'):
+    misfit = r'checkpoint of step 20 .* is of another network: .*/mean is float32\(16,\), expected float32\(8,\)'
+    with pytest.raises(UserError, match=misfit):
         lab.train(lab.small(**LONG, model__features=(8,)), copy, allow_change=True)
     with pytest.raises(UserError, match='is missing, expected float32'):
         lab.train(lab.small(**LONG, model__features=(16, 8)), copy, allow_change=True)

@@ -56,8 +56,8 @@ def test_weights_count_each_example_once():
 
 def test_sharded_parameters_equal_whole_ones(float64):
     """A mesh of 4 x 2: the hidden layer's kernel and its momentum are split over two devices."""
-    rules = {'parallel__devices': 8, 'parallel__model_axis': 2, 'parallel__shard': ((r'Dense_0/kernel', 1), ('Dense_1/kernel', 0))}
-    config = lab.small(**rules)
+    rules = ((r'Dense_0/kernel', 1), (r'Dense_1/kernel', 0))
+    config = lab.small(parallel__devices=8, parallel__model_axis=2, parallel__shard=rules)
     machine = lab.machine(config)
     placed = machine.placement.state(machine.init())
     kernel = placed[0]['model'].params['Dense_0']['kernel']

@@ -145,7 +145,8 @@ def test_replicas_are_the_runs_of_their_seeds(form, tmp_path):
     entry = three.facts['metrics']['test_loss']
     values = [single.facts['metrics']['test_loss']['mean'] for single in singles]
     assert entry['values'] == pytest.approx(values, rel=1e-4)
-    assert entry['mean'] == pytest.approx(np.mean(entry['values'])) and entry['std'] == pytest.approx(np.std(entry['values'], ddof=1))
+    assert entry['mean'] == pytest.approx(np.mean(entry['values']))
+    assert entry['std'] == pytest.approx(np.std(entry['values'], ddof=1))
     assert singles[0].facts['metrics']['test_loss']['std'] is None
     assert len(set(entry['values'])) == 3
 
