@@ -117,6 +117,17 @@ def plain_formula(latex: str) -> str:
     return re.sub(r' {2,}', ' ', out).strip()
 
 
+def matrix_rows(latex: str) -> list[str]:
+    """A lone matrix of several rows as lines with aligned columns, `= [` in front; anything else gives none."""
+    found = re.fullmatch(r'\\begin\{bmatrix\}(.*)\\end\{bmatrix\}', latex.strip(), flags=re.DOTALL)
+    if found is None or '\\\\' not in found[1] or 'begin' in found[1]:
+        return []
+    cells = [[plain_formula(cell.strip()) for cell in row.split('&')] for row in found[1].split('\\\\')]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ['  '.join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in cells]
+    return [f'{"= [" if n == 0 else "   "} {line}{" ]" if n == len(lines) - 1 else ""}' for n, line in enumerate(lines)]
+
+
 def _matrix(match: re.Match[str]) -> str:
     rows = [re.sub(r'\s*&\s*', ' ', row).strip() for row in match.group(1).split('\\\\')]
     return '[' + '; '.join(rows) + ']'

@@ -1,5 +1,6 @@
 """The report in short, for a terminal of 80 columns. Rich is imported when something is printed."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from jaxlab.report.comparison import Comparison
+
+LONGEST = 300  # characters of a formula with its numbers put in
 
 
 def print_results(results: Mapping[str, Any], console: 'Console') -> None:
@@ -84,15 +87,26 @@ def print_worked(worked: Worked, console: 'Console') -> None:
         mark = f'  [{formula.plain(step.mark)}]' if step.mark else ''
         console.print(_text(f'{number}. {formula.plain(step.what)}{mark}'))
         for latex, after in ((step.formula, ''), (step.numbers, step.formula)):
-            if latex:
-                console.print(_text(f'     {formula.plain_formula(formula.continued(latex, after))}', 'cyan'))
+            line = formula.plain_formula(formula.continued(latex, after))
+            if latex and len(line) <= LONGEST:
+                _indented(line, 'cyan', console)
+            elif latex:
+                _indented('(the numbers are in the report)', 'dim', console)
         if step.result and formula.is_words(step.result):
-            console.print(_text(f'     {formula.plain(step.result)}', 'green'))
+            _indented(formula.plain(step.result), 'green', console)
         elif step.result:
+            rows = formula.matrix_rows(step.result)
             result = formula.continued(step.result, step.formula or step.numbers)
-            console.print(_text(f'     {formula.plain_formula(result)}', 'green'))
+            _indented('\n'.join(rows) if rows else formula.plain_formula(result), 'green', console)
     if worked.note:
         console.print(_text(formula.plain(worked.note), 'dim'))
+
+
+def _indented(words: str, style: str, console: 'Console') -> None:
+    """Text whose every line stands under the step's words."""
+    for line in words.split('\n'):
+        for part in textwrap.wrap(line, max(console.width - 5, 20)) or ['']:
+            console.print(_text(f'     {part}', style))
 
 
 def print_model_table(networks: Mapping[str, Sequence[Mapping[str, Any]]], console: 'Console') -> None:

@@ -63,8 +63,8 @@ def cut_table(run: DeltaRun) -> Table:
     outputs = np.asarray(delta_rule.predict(run.weights, POINTS))
     rows = [(latex.text_vector(x), latex.text_number(t), float(y), int(y > 0.5), int(y > 0), 'slip' if (y > 0) != (t > 0.5) else '')
             for x, t, y in zip(POINTS, A03.targets, outputs)]  # fmt: skip
-    return Table('delta_cut', 'Where the output is cut into classes', 'A linear unit with targets 0 and 1 is cut half way.',
-                 ('x', 'target', 'output', 'class, cut at 0.5', 'class, cut at 0 (as published)', ''), rows, '<>>>><', 6)  # fmt: skip
+    return Table('delta_cut', 'Where the output is cut into classes', 'A linear unit with targets 0 and 1 is cut half way; the published line is that of output 0.',
+                 ('x', 'target', 'output', 'cut at 0.5', 'cut at 0', ''), rows, '<>>>><', 6)  # fmt: skip
 
 
 def ways(rate: float, epochs: int) -> Lines:

@@ -62,9 +62,10 @@ def answers(weights: network.Weights, run: OnlineRun, rate: float, most: int) ->
     rows = [(latex.text_vector(x), latex.text_number(t), *(float(column[n]) for column in columns))
             for n, (x, t) in enumerate(zip(np.array(A02.inputs).T, A02.targets))]  # fmt: skip
     squares = [float(np.mean((column - np.array(A02.targets)) ** 2)) for column in columns]
-    return Table('xor_answers', 'The four answers', 'Stopped as soon as all four lie on the right side of 0.5, the last one '
-                 'is almost undecided.', ('x', 'target', 'at the start', f'stopped at epoch {run.epochs}',
-                 f'without the stop, {most} epochs'), [*rows, ('MSE', '', *squares)], '<>>>>', 6)  # fmt: skip
+    note = (f'Training stops at epoch {run.epochs}, when all four lie on the right side of 0.5: the last one is almost '
+            f'undecided. Without that rule it goes on to epoch {most}.')  # fmt: skip
+    columns_named = ('x', 'target', 'start', f'epoch {run.epochs}', f'epoch {most}')
+    return Table('xor_answers', 'The four answers', note, columns_named, [*rows, ('MSE', '', *squares)], '<>>>>', 6)
 
 
 def seeds(rate: float, most: int) -> Table:

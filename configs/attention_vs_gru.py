@@ -1,0 +1,24 @@
+"""Attention beside a recurrent summary (B24): a map of all words against one vector, nothing trained."""
+
+from configs import common
+
+
+def get_config(profile: str = 'full') -> common.Config:
+    """Five words against five, width 8, one head; embeddings from sines so that every number can be checked."""
+    config = common.experiment('attention_vs_gru', task='trace', data='worked', spec=('B24',))
+    config.aim = 'What does an attention map hold that the last state of a recurrent network does not?'
+    config.task.page = 'attention_vs_gru'
+    config.training.epochs = 0
+    config.published = {
+        'attention_parameters': {'value': 384, 'where': 'B24'},
+        'gru_parameters': {'value': 600, 'where': 'B24', 'note': "counted in the specification; Flax's own cell has 584"},
+        'weight_ml_pad': {'value': 0.12705554, 'where': 'B24, recomputed', 'note': 'as published: padding was not masked'},
+    }
+    config.theory = (
+        'Attention: $A = \\mathrm{softmax}(Q K^T / \\sqrt{8})$, output $A V$; queries from the target, keys and values from '
+        'the source.',
+        'A recurrent network reads word after word into one state $h_t = f(h_{t-1}, x_t)$; all that is left is $h_T$.',
+        'Padding is masked by scores of $-\\infty$, so that its weights are exactly 0.',
+    )
+    config.limits = ('Nothing is trained: neither panel says anything about the words.',)
+    return common.with_profile(config, profile)

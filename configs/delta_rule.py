@@ -1,0 +1,27 @@
+"""The delta rule (A03, C03; by hand C31): a linear neuron sample by sample, and where its output must be cut."""
+
+from configs import common
+
+
+def get_config(profile: str = 'full') -> common.Config:
+    """A03: learning rate 0.1, twenty epochs from zero weights; C03: three updates, learning rate 0.1."""
+    config = common.experiment('delta_rule', task='trace', data='worked', spec=('A03', 'C03', 'C31', 'C34'))
+    config.aim = 'How does a linear neuron follow its error down, and where must its output be cut into classes?'
+    config.task.page = 'delta_rule'
+    config.task.rule = 'delta'
+    config.training.epochs = 0
+    config.published = {
+        'c03_bias': {'value': 0.43, 'where': 'C03'},
+        'c03_weight_1': {'value': -0.03, 'where': 'C03'},
+        'c03_weight_2': {'value': 0.43, 'where': 'C03'},
+        'right_at_zero': {'value': 4, 'where': 'A03', 'note': 'the published line is that of output 0; its figure is lost'},
+    }
+    config.theory = (
+        'Output $y = w \\cdot x$, error $E = \\tfrac{1}{2}(d - y)^2$.',
+        'After every sample $w \\leftarrow w + \\eta\\,(d - y)\\,x$, which is descent on E; with an activation f the step '
+        "also has the factor $f'(z)$.",
+        'A step on one sample makes its own error larger beyond $\\eta = 2 / \\|x\\|^2$; a whole epoch multiplies the '
+        'distance to the solution by $\\prod_n (I - \\eta\\,x_n x_n^T)$.',
+    )
+    config.limits = ("A03's start weights are lost; zeros here, so its published curve cannot be compared.",)
+    return common.with_profile(config, profile)
