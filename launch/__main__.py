@@ -1,11 +1,13 @@
 """python -m launch: one experiment from the command line."""
 
+import contextlib
 import errno
 import json
+import os
 import shlex
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,34 +50,52 @@ def _run(asked: arguments.Arguments, words: Sequence[str]) -> int:
     chosen = dict.fromkeys(cut, 'profile') | dict.fromkeys(changes, 'command line')
     workdir = _workdir(asked, config)
 
-    from jaxlab.training import runtime  # from here on jax is needed
+    with _stdout_kept_clean(asked.json):
+        from jaxlab.training import runtime  # from here on jax is needed
 
-    runtime.start(asked.deterministic)
-    from jaxlab.training.loop import Interrupted
-    from launch import experiment, paging
-    from launch.progress import Watcher
+        runtime.start(asked.deterministic)
+        from jaxlab.training.loop import Interrupted
+        from launch import experiment, paging
+        from launch.progress import Watcher
 
-    watcher = Watcher(title=config.name)
-    watcher.catch_signals()
-    if asked.download:
-        from jaxlab.data import prepare_tfds
+        watcher = Watcher(title=config.name)
+        watcher.catch_signals()
+        if asked.download:
+            from jaxlab.data import prepare_tfds
 
-        prepare_tfds(config.data.name, asked.data_dir)
-    command = 'python -m launch ' + shlex.join(words)
-    prepared = experiment.prepare(config, asked.data_dir, chosen, command)
-    try:
-        result = _act(asked, prepared, workdir, watcher)
-    except Interrupted as stop:
-        watcher.close()
-        print(str(stop), file=sys.stderr)
-        return INTERRUPTED + stop.signal
-    finally:
-        watcher.close()
+            prepare_tfds(config.data.name, asked.data_dir)
+        command = 'python -m launch ' + shlex.join(words)
+        prepared = experiment.prepare(config, asked.data_dir, chosen, command)
+        try:
+            result = _act(asked, prepared, workdir, watcher)
+        except Interrupted as stop:
+            watcher.close()
+            print(str(stop), file=sys.stderr)
+            return INTERRUPTED + stop.signal
+        finally:
+            watcher.close()
     if runtime.is_writer():
         if not asked.json:
             paging.show(watcher.pages, config.show)
         _show(asked, result, workdir)
     return 0
+
+
+@contextlib.contextmanager
+def _stdout_kept_clean(asked: bool) -> Iterator[None]:
+    """For --json: what libraries write to stdout, below Python too (Gloo does), goes to stderr."""
+    if not asked:
+        yield
+        return
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _act(asked: arguments.Arguments, prepared: Any, workdir: Path, watcher: Any) -> dict[str, Any]:

@@ -1,0 +1,106 @@
+"""Two processes (`jax.distributed`, gloo) share every batch: the losses of one, one writer, one checkpoint."""
+
+import json
+import signal
+import socket
+
+import pytest
+
+from tests.cli import command
+
+FEW = ('--config.training.epochs=6', '--config.data.limit=100')  # 13 updates an epoch, the last with 4 examples
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return probe.getsockname()[1]
+
+
+def start_two(*words: str) -> list:
+    """Both processes of one run."""
+    port = free_port()
+    return [
+        command.start(
+            *words,
+            env=command.environment(
+                JAX_COORDINATOR_ADDRESS=f'127.0.0.1:{port}', JAX_NUM_PROCESSES='2', JAX_PROCESS_ID=str(number)
+            ),
+        )
+        for number in range(2)
+    ]
+
+
+def finish_two(processes: list, seconds: float = 120) -> list[tuple[int, str, str]]:
+    try:
+        return [command.finish(process, seconds) for process in processes]
+    finally:
+        for process in processes:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
+
+
+def rows(workdir) -> list[dict]:
+    return [json.loads(line) for line in (workdir / 'metrics.jsonl').read_text().splitlines()]
+
+
+@pytest.fixture(scope='module')
+def tiny(tmp_path_factory) -> str:
+    return command.tiny_config(tmp_path_factory.mktemp('config'))
+
+
+@pytest.fixture(scope='module')
+def two(tiny, tmp_path_factory):
+    """(workdir, what each process said) of a whole run."""
+    workdir = tmp_path_factory.mktemp('two')
+    return workdir, finish_two(start_two(tiny, f'--workdir={workdir}', '--json', *FEW))
+
+
+def test_the_losses_of_one_process(two, tiny, tmp_path):
+    workdir, ends = two
+    assert [code for code, _, _ in ends] == [0, 0], ends[0][2] + ends[1][2]
+    code, _, err = command.run(tiny, f'--workdir={tmp_path}', *FEW)
+    assert code == 0, err
+    mine, theirs = rows(workdir), rows(tmp_path)
+    assert len(mine) == len(theirs) == 6
+    for one, other in zip(mine[:1], theirs[:1]):
+        for metric in ('train_loss', 'validation_loss'):
+            assert one[metric] == pytest.approx(other[metric], rel=1e-4)
+    assert mine[-1]['train_loss'] == pytest.approx(theirs[-1]['train_loss'], rel=0.05)  # float32 parts company slowly
+
+
+def test_one_writer(two):
+    """One result, one log, one checkpoint; only the first process speaks on stdout."""
+    workdir, ends = two
+    assert json.loads(ends[0][1])['steps'] == 78 and ends[1][1] == ''
+    found = command.results(workdir)
+    assert found['steps'] == 78 and found['device']['count'] == 2
+    assert [row['epoch'] for row in rows(workdir)] == [1, 2, 3, 4, 5, 6]
+    assert sorted(path.name for path in (workdir / 'checkpoints').iterdir()) == ['65', '78']
+    assert (workdir / 'report.html').is_file() and len(list((workdir / 'events').iterdir())) == 1
+    assert not list(workdir.glob('.*'))
+
+
+def test_a_signal_to_one_stops_both_and_both_go_on(two, tiny, tmp_path):
+    """To the second process only; all must agree to stop after the same update, or they would wait for each other."""
+    processes = start_two(tiny, f'--workdir={tmp_path}', '--config.training.steps_per_call=1', *FEW)
+    command.wait_until(lambda: command.epochs_done(tmp_path) >= 1, processes[0])
+    processes[1].send_signal(signal.SIGTERM)
+    ends = finish_two(processes, 60)
+    assert [code for code, _, _ in ends] == [143, 143], ends[0][2] + ends[1][2]
+    ends = finish_two(start_two(tiny, f'--workdir={tmp_path}', *FEW))
+    assert [code for code, _, _ in ends] == [0, 0], ends[0][2] + ends[1][2]
+    assert command.results(tmp_path)['params_digest'] == command.results(two[0])['params_digest']
+    assert [row['epoch'] for row in rows(tmp_path)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_checkpoint_of_two_opens_in_one(two, tiny):
+    """Evaluated by one process: the same test loss."""
+    workdir = two[0]
+    before = command.results(workdir)
+    code, out, err = command.run(tiny, f'--workdir={workdir}', '--mode=eval', '--json', *FEW)
+    assert code == 0, err
+    found = json.loads(out)
+    assert found['params_digest'] == before['params_digest']
+    assert found['metrics']['test_loss']['mean'] == pytest.approx(before['metrics']['test_loss']['mean'], rel=1e-5)
