@@ -29,9 +29,9 @@ def load_module(path: Path) -> Any:
     """The config file as a module; its own errors are said with file and line."""
     if not path.is_file():
         folder = path.parent if path.parent.is_dir() else Path('configs')
-        known = sorted(str(file) for file in folder.glob('*.py') if file.stem not in ('common', '__init__'))
-        near = difflib.get_close_matches(str(path), known, n=1, cutoff=0.4)
-        hint = f'did you mean {near[0]}?' if near else 'python -m launch --list shows all'
+        known = {file.stem: file for file in folder.glob('*.py') if file.stem not in ('common', '__init__')}
+        near = difflib.get_close_matches(path.stem, known, n=1, cutoff=0.6)
+        hint = f'did you mean {known[near[0]]}?' if near else 'python -m launch --list shows all'
         raise UserError(f'no config file {path}; {hint}')
     spec = importlib.util.spec_from_file_location(f'configs.{path.stem}', path)
     module = importlib.util.module_from_spec(spec)
@@ -65,6 +65,8 @@ def load(path: Path, profile: str) -> common.Config:
         raise
     except Exception as error:
         raise UserError(f'{path}, line {_line_in(error, path)}: {type(error).__name__}: {error}') from error
+    if not isinstance(config, common.Config):
+        raise UserError(f'{path}: get_config returned {type(config).__name__}; valid: what common.with_profile(...) returns')
     check(config, str(path))
     return config
 
