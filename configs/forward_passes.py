@@ -13,13 +13,13 @@ def get_config(profile: str = 'full') -> common.Config:
     config.training.epochs = 0
     wrong = '1 + exp(-z) was executed'
     config.published = {
-        'c08_output_1_1': {'value': 2, 'where': 'C08', 'note': wrong},
-        'c10_output_1_1': {'value': 8.3891, 'where': 'C10', 'note': wrong},
-        'c15_net_1_3': {'value': -1, 'where': 'C15', 'note': 'the second layer was fed with X and an old matrix'},
-        'c07_output_2_3': {'value': 2, 'where': 'C07'},
-        'c13_output_3_3': {'value': 2, 'where': 'C13'},
-        'c16_output_1_1': {'value': 0.1192, 'where': 'C16'},
-        'c17_output_1_2': {'value': 2, 'where': 'C17'},
+        'c08_first_output': {'value': 2, 'where': 'C08', 'note': wrong},
+        'c10_first_output': {'value': 8.3891, 'where': 'C10', 'note': wrong},
+        'c15_last_net_of_row_1': {'value': -1, 'where': 'C15', 'note': 'the second layer was fed with X and an old matrix'},
+        'c07_last_output_of_row_2': {'value': 2, 'where': 'C07'},
+        'c13_last_output': {'value': 2, 'where': 'C13'},
+        'c16_first_output': {'value': 0.1192, 'where': 'C16'},
+        'c17_largest_output': {'value': 2, 'where': 'C17'},
     }
     config.theory = (
         'Layer by layer $Z^{[l]} = W^{[l-1]} A^{[l-1]}$ and $A^{[l]} = f_l(Z^{[l]})$, one column a sample.',

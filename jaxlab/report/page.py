@@ -37,6 +37,7 @@ def write_report(
         facts=summary.facts(results),
         phases=summary.phases(results),
         metrics=summary.metric_rows(results),
+        single=summary.single_values(results),
         published=summary.published_rows(results),
         curves=[item(figure, folder) for figure in curves],
         items=[item(figure, folder) for figure in figures],

@@ -63,6 +63,19 @@ def _metric_row(name: str, results: Mapping[str, Any]) -> MetricRow:
     )  # fmt: skip
 
 
+def single_values(results: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(metric, value) where nothing was repeated and nothing was split (a worked computation), else nothing."""
+    rows = metric_rows(results)
+    if (results.get('data') or {}).get('examples') or any(row.n != 1 for row in rows):
+        return []
+    found = []
+    for row in rows:
+        value = statistics.mean(wording.values_of(results['metrics'][row.name]))
+        whole = value == round(value) and abs(value) < 1e15
+        found.append((row.metric, wording.number(round(value)) if whole else wording.number(value, 8)))
+    return found
+
+
 def interval_of(name: str, results: Mapping[str, Any]) -> statistics.Interval | None:
     """Student's interval over replicas; for one replica's accuracy Wilson's over the examples of the split."""
     values = wording.values_of((results.get('metrics') or {}).get(name) or [])

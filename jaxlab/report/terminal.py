@@ -34,6 +34,13 @@ def _metrics(results: Mapping[str, Any], console: 'Console') -> None:
     rows = summary.metric_rows(results)
     if not rows:
         return
+    single = summary.single_values(results)
+    if single:
+        plain = _table((('quantity', '<'), ('value', '>')))
+        for metric, value in single:
+            plain.add_row(metric, value)
+        console.print(plain)
+        return
     table = _table((('split', '<'), ('metric', '<'), ('mean ± std', '>'), ('n', '>'), ('95 % interval', '<')))
     for row in rows:
         table.add_row(row.split, row.metric, row.value, str(row.n), row.interval or row.method or '–')

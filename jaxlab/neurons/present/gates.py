@@ -14,7 +14,7 @@ def gate_worked(case: GateCase) -> Worked:
     """Every row of the truth table: each unit's net, set against its threshold."""
     traces = gates.gate(gates.truth_inputs(case.inputs, case.coding), case.layers, case.coding)
     no, yes = gates.shapes.coding_of(case.coding)
-    answer = rf'{latex.number(yes)}\; \text{{if}}\; w \cdot x \ge \theta,\; \text{{else}}\; {latex.number(no)}'
+    rule = rf'$y = {latex.number(yes)}$ where $w \cdot x \ge \theta$, else ${latex.number(no)}$.'
     steps = []
     for n, x in enumerate(np.asarray(traces[0].inputs)):
         begins = f'x = {latex.text_vector(x)}'
@@ -25,11 +25,10 @@ def gate_worked(case: GateCase) -> Worked:
                 sign = r'\ge' if net >= theta else '<'
                 mark = 'exactly on the threshold' if net == theta else ''
                 steps.append(Step(f'{name}: net against threshold', r'w \cdot x', latex.products(weights, trace.inputs[n]),
-                                  rf'{latex.number(net)} {sign} {latex.number(theta)} = \theta', mark, begins))
-                steps.append(Step(f'{name}: output', f'y = {answer}' if n == 0 and unit == depth == 1 else 'y', '',
-                                  latex.number(output)))
+                                  rf'= {latex.number(net)} {sign} {latex.number(theta)} = \theta,\; \text{{so}}\; y = '
+                                  f'{latex.number(output)}', mark, begins))
                 begins = ''
-    return Worked(f'worked_{case.name}', f'{case.title} ({case.coding}), row by row', case.note, steps)
+    return Worked(f'worked_{case.name}', f'{case.title} ({case.coding}), row by row', f'{rule} {case.note}'.strip(), steps)
 
 
 def hidden_plane(case: GateCase) -> Points:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxlab.figures import Figure, Lines, Table
+from jaxlab.figures import Figure, Lines, Step, Table
 from jaxlab.layers.activations import activation
 from jaxlab.neurons import museum, network
 from jaxlab.neurons.cases.backward import BACKWARD, ERROR_ROWS, BackwardCase
@@ -51,7 +51,7 @@ def page(settings: Settings) -> Report:
          'With learning rate 1 the summed error of C02 goes from 7 to '
          f'{float(summed(BACKWARD["C02"], two)):.4g} in one epoch; its page prints no loss, so that stayed unseen.'),
         (f'backward_{MAIN}_1', f'check_{MAIN}', f'published_{MAIN}'),
-        f'Every gradient by hand equals automatic differentiation (largest difference {max(c.gap for c in checks):.1e}). '
+        f'Every gradient by hand equals automatic differentiation (largest difference {max(c.gap for c in checks):.1g}). '
         f'{len(goldens) - differing} of {len(goldens)} printed quantities are right; the wrong ones are those of C11, '
         'whose "sigmoid" was 1 + exp(-z).',
     )  # fmt: skip
@@ -110,8 +110,7 @@ def replayed(case: BackwardCase, title: str) -> list[Figure]:
     marked = []
     for n, each in enumerate(pages):
         true = passes.backward_worked(right, case.activations, case.learning_rate, '', '')[n]
-        steps = [step if step.result == same.result else dataclasses.replace(step, mark='slip: 1 + exp(-z) was executed')
-                 for step, same in zip(each.steps, true.steps)]  # fmt: skip
+        steps = [step if step.result == same.result else _marked(step) for step, same in zip(each.steps, true.steps)]
         marked.append(dataclasses.replace(each, steps=steps))
     rows = []
     for n, goldens in enumerate(case.golden):
@@ -123,6 +122,11 @@ def replayed(case: BackwardCase, title: str) -> list[Figure]:
                   'The sign of the first gradient, and with it the way that the weights go, is the opposite.',
                   ('quantity', 'printed', 'as published', 'corrected'), rows, '<<<<')  # fmt: skip
     return [*marked, table]
+
+
+def _marked(step: Step) -> Step:
+    what = step.what.replace('precedence_sigmoid', 'the sigmoid as executed')
+    return dataclasses.replace(step, what=what, mark='slip: 1 + exp(-z) was executed')
 
 
 def error_table(case: BackwardCase, trace: network.BackpropTrace) -> Table:

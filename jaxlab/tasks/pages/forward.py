@@ -32,10 +32,10 @@ def page(settings: Settings) -> Report:
     wrong = sum(not golden.agrees for golden in goldens)
     found = {name: quantities(case) for name, case in FORWARD.items()}
     metrics = once(
-        c08_output_1_1=found['C08']['A2'][0, 0], c10_output_1_1=found['C10']['A1'][0, 0],
-        c15_net_1_3=found['C15']['Z2'][0, 2], c16_output_1_1=found['C16']['A1'][0, 0],
-        c13_output_3_3=found['C13']['A2'][2, 2], c07_output_2_3=found['C07']['A1'][1, 2],
-        c17_output_1_2=found['C17']['A1'][0, 1], printed_matrices=len(goldens), wrong_matrices=wrong,
+        c08_first_output=found['C08']['A2'][0, 0], c10_first_output=found['C10']['A1'][0, 0],
+        c15_last_net_of_row_1=found['C15']['Z2'][0, 2], c16_first_output=found['C16']['A1'][0, 0],
+        c13_last_output=found['C13']['A2'][2, 2], c07_last_output_of_row_2=found['C07']['A1'][1, 2],
+        c17_largest_output=found['C17']['A1'][0, 1], printed_matrices=len(goldens), wrong_matrices=wrong,
     )  # fmt: skip
     return Report(
         figures, metrics,
@@ -81,7 +81,8 @@ def as_published(case: ForwardCase, right: Worked, title: str) -> Worked:
     steps, at = [], 0
     for step, same in zip(drawn.steps, right.steps):
         if step.result != same.result or step.numbers != same.numbers:
-            step = dataclasses.replace(step, mark=f'slip: {causes[min(at, len(causes) - 1)]}')
+            what = step.what.replace('precedence_sigmoid', 'the sigmoid as executed')
+            step = dataclasses.replace(step, what=what, mark=f'slip: {causes[min(at, len(causes) - 1)]}')
             at += step.result != same.result
         steps.append(step)
     return dataclasses.replace(drawn, steps=steps, note='What was executed; the results that differ are marked.')
