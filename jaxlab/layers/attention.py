@@ -51,15 +51,6 @@ def dot_product_attention(
     return jnp.einsum('nhts,nshv->nthv', weights if on_weights is None else on_weights(weights), value)
 
 
-def tokenwise(layer: Callable[[Array], Array], x: Float[Array, '*B D']) -> Float[Array, '*B E']:
-    """Applies a dense layer to every token as one matrix [all tokens, D].
-
-    Written for [N, T, D], the kernel's gradient contracts two axes at once, and XLA needs half as long again on a CPU.
-    """
-    y = layer(x.reshape(-1, x.shape[-1]))
-    return y.reshape(*x.shape[:-1], y.shape[-1])
-
-
 def joined_glorot(parts: int) -> initializers.Initializer:
     """Glorot uniform for one of `parts` kernels that PyTorch keeps and starts as one: U(+-sqrt(6 / (D + parts E)))."""
 
@@ -105,7 +96,7 @@ class MultiHeadAttention(nn.Module):
 
         def project(name: str, inputs: Array) -> Array:
             layer = Dense(width, self.use_bias, self.dtype, self.init_scheme, joined, initializers.zeros, name=name)
-            return tokenwise(layer, inputs).reshape(*inputs.shape[:-1], self.heads, width // self.heads)
+            return layer(inputs).reshape(*inputs.shape[:-1], self.heads, width // self.heads)
 
         dropout = Dropout(self.dropout)
         context = dot_product_attention(
@@ -113,4 +104,4 @@ class MultiHeadAttention(nn.Module):
         )
         context = context.reshape(*context.shape[:-2], width)
         out = Dense(x.shape[-1], self.use_bias, self.dtype, self.init_scheme, bias_init=initializers.zeros, name='out')
-        return tokenwise(out, context)
+        return out(context)

@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float
 
 from jaxlab.errors import UserError, closest
 from jaxlab.layers import Dense, Dropout
-from jaxlab.layers.attention import MultiHeadAttention, padding_mask, tokenwise
+from jaxlab.layers.attention import MultiHeadAttention, padding_mask
 
 ACTIVATIONS = {'relu': nn.relu, 'gelu': lambda x: nn.gelu(x, approximate=False)}
 POOLS = ('mean', 'first')
@@ -54,8 +54,8 @@ class EncoderLayer(nn.Module):
         def forward(x: Array) -> Array:
             wide = Dense(self.hidden, dtype=self.dtype, init_scheme=self.init_scheme, name='dense_1')
             narrow = Dense(x.shape[-1], dtype=self.dtype, init_scheme=self.init_scheme, name='dense_2')
-            x = ACTIVATIONS[self.activation](tokenwise(wide, x))
-            return tokenwise(narrow, Dropout(self.dropout)(x, train))
+            x = ACTIVATIONS[self.activation](wide(x))
+            return narrow(Dropout(self.dropout)(x, train))
 
         parts = (('norm_1', lambda x: attention(x, mask=mask, train=train)), ('norm_2', forward))
         for name, sublayer in parts:
