@@ -20,6 +20,9 @@ class Config(ml_collections.ConfigDict):
     """A ConfigDict whose keys may be dotted paths (`variants`, `stand_in`); types are checked against `FIELDS` instead."""
 
     def __init__(self, initial_dictionary: Any = None, **options: Any):
+        if initial_dictionary is not None:  # inner blocks keep the order in which they were written, too
+            pairs = initial_dictionary.items()
+            initial_dictionary = {name: Config(value) if hasattr(value, 'items') else value for name, value in pairs}
         super().__init__(
             initial_dictionary, **{**options, 'type_safe': False, 'allow_dotted_keys': True, 'sort_keys': False}
         )
@@ -141,7 +144,7 @@ FIELDS: Mapping[str, Field] = {
     'training.stop_at': _field({}, AIM, 'stop once metric <= value: {metric, value}'),
     'training.steps_per_call': _field(0, COUNT, 'updates a compiled call (0: about half a second of them)'),
     'training.snapshot_every': _field(0, COUNT, "epochs between the task's snapshots (0: none)"),
-    'training.log_steps': _field(False, FLAG, 'whether every update\'s metrics are kept, not only the means of epochs'),
+    'training.log_steps': _field(False, FLAG, "whether every update's metrics are kept, not only the means of epochs"),
     'training.precision': _field(
         'float32', _choice('float32', 'bfloat16'), 'of the computation; parameters stay float32'
     ),

@@ -70,7 +70,7 @@ class Conv(nn.Module):
         if isinstance(padding, str):
             extent = [(k - 1) * d + 1 for k, d in zip(size, dilation, strict=True)]
             padding = jax.lax.padtype_to_pads(x.shape[1:-1], extent, strides, padding)
-        y = convolve(x, kernel, strides, tuple(map(tuple, padding)), dilation, self.feature_group_count, self.layout)
+        y = convolve(x, kernel, strides, tuple((low, high) for low, high in padding), dilation, self.feature_group_count, self.layout)
         if bias is None:
             return y
         return y + (bias.reshape(-1, *(1,) * (space + 1)) if self.layout == 'CHWN' else bias)
@@ -113,5 +113,5 @@ class ConvTranspose(nn.Module):
             padding = [transposed_padding(k, s, padding) for k, s in zip(size, strides, strict=True)]
         if not self.transpose_kernel:
             kernel = jax.numpy.flip(kernel, range(space)).swapaxes(-1, -2)
-        y = transposed(x, kernel, strides, tuple(map(tuple, padding)))
+        y = transposed(x, kernel, strides, tuple((low, high) for low, high in padding))
         return y if bias is None else y + bias

@@ -15,6 +15,7 @@ in the padded input that output o sees through tap t:
 import itertools
 import math
 from collections.abc import Sequence
+from functools import reduce
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -133,12 +134,11 @@ def overlapping_adds(geometry: Geometry, g: Array, kernel: Array) -> Array:
     """One product gives what each output sends through each tap; shifted copies of that are added up."""
     channels = kernel.shape[-2]
     sent = g @ kernel.reshape(-1, kernel.shape[-1]).T
-    total = None
+    pieces = []
     for index, tap in enumerate(geometry.taps):
         piece = sent[..., index * channels : (index + 1) * channels]
-        piece = lax.pad(piece, jnp.zeros((), piece.dtype), [(0, 0, 0), *geometry.places(tap), (0, 0, 0)])
-        total = piece if total is None else total + piece
-    return total
+        pieces.append(lax.pad(piece, jnp.zeros((), piece.dtype), [(0, 0, 0), *geometry.places(tap), (0, 0, 0)]))
+    return reduce(jnp.add, pieces)
 
 
 def phases(geometry: Geometry, g: Array, kernel: Array) -> Array:

@@ -7,7 +7,7 @@ convolution is `input_gradient` itself. On GPU and TPU they are XLA's own convol
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -80,7 +80,7 @@ def _by_platform(cpu: Callable, stock: Callable, merge_first: bool) -> Callable:
     return jax.custom_vjp(function, nondiff_argnums=(0,))
 
 
-def _closed(forward: Callable, input_gradient: Callable, kernel_gradient: Callable) -> Maps:
+def _closed(forward: Any, input_gradient: Any, kernel_gradient: Any) -> Maps:
     """Gives each of the maps its gradient, made of the other two."""
 
     def keep(function: Callable) -> Callable:
