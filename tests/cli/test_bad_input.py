@@ -142,7 +142,8 @@ def test_a_data_directory_with_wrong_contents(launch, lenet, tmp_path):
     idx(folder / 'train-images-idx3-ubyte', 0x803, (60, 28, 28), bytes(59 * 784))
     assert 'truncated or damaged' in launch(*words).error
     os.remove(folder / 'train-images-idx3-ubyte')
-    (folder / 'train-images-idx3-ubyte.gz').write_bytes(gzip.compress(struct.pack('>4I', 0x803, 60, 28, 28) + os.urandom(60 * 784))[:500])
+    content = struct.pack('>4I', 0x803, 60, 28, 28) + os.urandom(60 * 784)
+    (folder / 'train-images-idx3-ubyte.gz').write_bytes(gzip.compress(content)[:500])
     assert 'cannot be read' in launch(*words).error
 
 
