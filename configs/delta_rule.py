@@ -14,7 +14,6 @@ def get_config(profile: str = 'full') -> common.Config:
         'c03_bias': {'value': 0.43, 'where': 'C03'},
         'c03_weight_1': {'value': -0.03, 'where': 'C03'},
         'c03_weight_2': {'value': 0.43, 'where': 'C03'},
-        'right_at_zero': {'value': 4, 'where': 'A03', 'note': 'the published line is that of output 0; its figure is lost'},
     }
     config.theory = (
         'Output $y = w \\cdot x$, error $E = \\tfrac{1}{2}(d - y)^2$.',

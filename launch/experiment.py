@@ -177,6 +177,8 @@ def finish(prepared: Prepared, workdir: Path, outcome: engine.Outcome) -> dict[s
     results = {**facts(prepared), **outcome.facts}
     if outcome.report.answer:
         results['answer'] = outcome.report.answer
+    if not outcome.report.comparable:
+        results['published'] = {}
     if runtime.is_writer():
         write_json(workdir / 'config.json', json.loads(prepared.config.to_json_best_effort()))
         write_json(workdir / 'results.json', results)

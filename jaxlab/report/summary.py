@@ -10,6 +10,9 @@ from typing import Any
 from jaxlab.report import statistics, wording
 from jaxlab.report.curves import published_value
 
+# fields that may be changed without the published value losing its meaning
+HARMLESS = ('replica', 'training.seed', 'training.keep', 'training.checkpoint', 'training.snapshot', 'training.steps_per_call',
+            'training.eval_every', 'parallel', 'report', 'show', 'data.source', 'data.eval_batch_size')  # fmt: skip
 SPREAD = 'mean ± standard deviation over replicas'
 
 
@@ -164,6 +167,9 @@ def incomparable(results: Mapping[str, Any]) -> str:
         return f'Measured on {kind}: not comparable with the published value.'
     if results.get('profile') not in (None, 'full'):
         return f'Measured with the {results["profile"]} profile: not comparable with the published value.'
+    changed = [row[0] for row in config_rows(results)[0] if row[2] == 'command line' and not row[0].startswith(HARMLESS)]
+    if changed:
+        return f'Changed on the command line ({", ".join(changed)}): not comparable with the published value.'
     return ''
 
 

@@ -11,6 +11,8 @@ import numpy as np
 from jaxlab.data.dataset import Dataset
 from jaxlab.errors import UserError
 from jaxlab.neurons import perceptron, present
+from jaxlab.neurons.present.latex import text_vector
+from jaxlab.neurons.present.many_gates import gate_table
 from jaxlab.tasks.protocol import Batch, Record, Report, Sums
 
 State = dict[str, jax.Array]
@@ -18,13 +20,17 @@ State = dict[str, jax.Array]
 
 @dataclasses.dataclass(frozen=True)
 class Perceptron:
-    """`fires_at_zero`: what the neuron says at net = 0; `start`: weights before the first sample, bias first (empty: zeros)."""
+    """`fires_at_zero`: what the neuron says at net = 0; `start`: weights before the first sample, bias first (empty: zeros);
+    `tie`: nets this close to 0 count as 0, so that rounding decides nothing.
+    """
 
     inputs: int
     coding: str
     learning_rate: float = 0.1
     fires_at_zero: bool = True
     start: tuple = ()
+    tie: float = 1e-6
+    show: str = dataclasses.field(kw_only=True)
 
     @classmethod
     def from_config(
@@ -39,7 +45,7 @@ class Perceptron:
         start = tuple(options.pop('start', ()))
         if start and len(start) != inputs + 1:
             raise UserError(f'config.task.start has {len(start)} weights; valid: {inputs + 1} (bias first), or ()')
-        return cls(inputs, config.data.options.get('coding', 'bipolar'), start=start, **options)
+        return cls(inputs, config.data.options.get('coding', 'bipolar'), start=start, show=config.show, **options)
 
     def init(self, key: jax.Array, example: Batch) -> State:
         """The given weights, or zeros: nothing is random."""
@@ -54,7 +60,7 @@ class Perceptron:
 
     def _pass(self, weights: jax.Array, batch: Batch) -> tuple[jax.Array, perceptron.PerceptronTrace]:
         return perceptron.perceptron_epoch(
-            weights, batch['inputs'], batch['target'], self.learning_rate, self.fires_at_zero, self.coding
+            weights, batch['inputs'], batch['target'], self.learning_rate, self.fires_at_zero, self.coding, self.tie
         )
 
     def eval_step(self, state: State, batch: Batch, key: jax.Array) -> tuple[Sums, dict[str, jax.Array]]:
@@ -76,11 +82,17 @@ class Perceptron:
         epochs = max(1, len(record.history))
         run = perceptron.train_perceptron(
             np.asarray(start, np.float32), batch['inputs'], batch['target'], self.learning_rate, epochs,
-            self.fires_at_zero, self.coding,
+            self.fires_at_zero, self.coding, self.tie,
         )  # fmt: skip
         weights = np.asarray(record.states[0]['weights'])
         assert np.array_equal(weights, run.weights), 'the trace must end where the training ended'
-        figures = present.perceptron_figures(run, batch['inputs'], batch['target'])
+        whole = run.epochs if self.show else 1
+        figures = present.perceptron_figures(run, batch['inputs'], batch['target'], self.fires_at_zero, whole)
+        if self.inputs == 2:
+            figures.append(gate_table(self.learning_rate, 20, ('binary', 'bipolar')))
         metrics = {'bias': [float(weights[0])]} | {f'weight_{i}': [float(w)] for i, w in enumerate(weights[1:], 1)}
         metrics['epochs'] = [float(run.epochs)]
-        return Report(tuple(figures), metrics, (perceptron.verdict(run, batch['inputs'], batch['target']),))
+        words = perceptron.verdict(run, batch['inputs'], batch['target'])
+        answer = f'{words[:1].upper()}{words[1:]}. Weights (bias first): {text_vector(weights)}.'
+        printed = ('perceptron_worked', 'perceptron_trace', 'perceptron_separability')
+        return Report(tuple(figures), metrics, (words,), printed, answer)

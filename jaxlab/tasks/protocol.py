@@ -45,7 +45,8 @@ class Report:
     """Figures and tables in reading order, extra metrics (one value a replica), and remarks in plain words.
 
     printed: names of the worked computations and tables that a terminal prints by default. answer: the sentence that
-    answers the experiment's question, where no single metric does.
+    answers the experiment's question, where no single metric does. comparable: False where something else was computed
+    than what was published.
     """
 
     figures: Sequence[Figure] = ()
@@ -53,6 +54,7 @@ class Report:
     remarks: Sequence[str] = ()
     printed: Sequence[str] = ()
     answer: str = ''
+    comparable: bool = True
 
 
 class Task(Protocol):

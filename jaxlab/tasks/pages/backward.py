@@ -54,6 +54,7 @@ def page(settings: Settings) -> Report:
         f'Every gradient by hand equals automatic differentiation (largest difference {max(c.gap for c in checks):.1g}). '
         f'{len(goldens) - differing} of {len(goldens)} printed quantities are right; the wrong ones are those of C11, '
         'whose "sigmoid" was 1 + exp(-z).',
+        comparable=settings.as_published,
     )  # fmt: skip
 
 

@@ -55,6 +55,7 @@ def page(settings: Settings) -> Report:
         f'{latex.text_vector(run.weights, 4)} (bias first). Cut at output 0.5 all four samples are right, cut at 0, as '
         'published, two.' if epochs == A03.epochs and rate == A03.learning_rate else
         f'With learning rate {rate:g} the mean squared error after {epochs} epochs is {run.mse[-1]:.4g}.',
+        comparable=settings.as_published,
     )  # fmt: skip
 
 

@@ -52,7 +52,7 @@ def forward(settings: Settings) -> Report:
                              outputs_table(own, np.asarray(layers[-1].output).T)]  # fmt: skip
     metrics = {f'output_{n + 1}_{k + 1}': [float(value)] for (n, k), value in np.ndenumerate(np.asarray(layers[-1].output).T)}
     return Report(figures, metrics, (), ('forward_own', 'outputs'),
-                  f'{len(own.inputs)} samples through {len(own.weights)} layers ({", ".join(names)}).')  # fmt: skip
+                  f'{len(own.inputs)} samples through {len(own.weights)} layers ({", ".join(names)}).', False)  # fmt: skip
 
 
 def backprop(settings: Settings) -> Report:
@@ -83,7 +83,7 @@ def backprop(settings: Settings) -> Report:
         figures, {name: values for name, values in metrics.items() if np.isfinite(values[0])}, (),
         (*shown, 'check_own', 'outputs', 'weights'),
         f'The summed error goes from {errors[0]:.6g} to {errors[-1]:.6g} in {epochs} epoch{"s" * (epochs > 1)}; the gradients '
-        f'by hand equal automatic differentiation (largest difference {gap:.1g}).',
+        f'by hand equal automatic differentiation (largest difference {gap:.1g}).', False,
     )  # fmt: skip
 
 
@@ -101,7 +101,7 @@ def perceptron(settings: Settings) -> Report:
     metrics = once(epochs=run.epochs, updates=run.mistakes.sum()) | {
         f'weight_{k}': [float(value)] for k, value in enumerate(run.weights)}  # fmt: skip
     return Report(figures, metrics, (words,), ('perceptron_worked', 'perceptron_trace', 'perceptron_separability'),
-                  f'{words[:1].upper()}{words[1:]}.')  # fmt: skip
+                  f'{words[:1].upper()}{words[1:]}.', False)  # fmt: skip
 
 
 def delta(settings: Settings) -> Report:
@@ -123,7 +123,7 @@ def delta(settings: Settings) -> Report:
     fell = f'After {epochs} epochs the mean squared error is {run.mse[-1]:.6g}.'
     away = '' if np.isfinite(run.mse[-1]) else ' The learning rate is too large: the weights run away.'
     return Report(figures, {key: values for key, values in metrics.items() if np.isfinite(values[0])}, (),
-                  ('delta_worked', 'delta_epochs', 'outputs'), fell + away)  # fmt: skip
+                  ('delta_worked', 'delta_epochs', 'outputs'), fell + away, False)  # fmt: skip
 
 
 def finite_figures(own: OwnNetwork, run: delta_rule.DeltaRun, targets: np.ndarray, rate: float, name: str, level: float,

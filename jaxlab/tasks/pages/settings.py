@@ -20,6 +20,11 @@ class Settings:
     show: str = ''
     seed: int = 0
 
+    @property
+    def as_published(self) -> bool:
+        """Whether the page's own learning rate and number of epochs are used."""
+        return not self.learning_rate and not self.epochs
+
 
 def renamed(figures: Sequence[Figure], ending: str, title: str) -> list[Figure]:
     """The same figures under another name, each title saying whose they are."""

@@ -44,6 +44,7 @@ def page(settings: Settings) -> Report:
         figures, metrics, (A02.note,),
         ('backward_A02_1', 'xor_answers', 'xor_starts_table'),
         f'From the published start {outcome}; of {A02.starts:,} random starts {converged} converge within {most:,} epochs.',
+        comparable=settings.as_published,
     )  # fmt: skip
 
 
