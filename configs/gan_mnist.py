@@ -14,6 +14,7 @@ def get_config(profile: str = 'full') -> common.Config:
     config.data.scale = (-1.0, 1.0)
     config.training.epochs = 50
     config.training.snapshot_every = 5
+    config.report.options = {'main_metric': 'frechet_distance'}
     config.needs = {'scorer': {'config': 'lenet_mnist', 'overrides': {'training.epochs': 5}}}
     config.published = {
         'train_generator_loss': {
@@ -27,7 +28,7 @@ def get_config(profile: str = 'full') -> common.Config:
     # within 1,000 updates (12 batches an epoch).
     config.stand_in = {
         'data.batch_size': 128,
-        'training.epochs': 84,
+        'training.epochs': 72,
         'training.snapshot_every': 12,
         'optimizer.generator.learning_rate': 2e-4,
         'optimizer.generator.b1': 0.5,

@@ -216,6 +216,7 @@ def facts(prepared: Prepared) -> dict[str, Any]:
         },
         'published': {metric: _published(entry) for metric, entry in config.published.items()},
         'config_rows': rows,
+        'main_metric': config.report.options.get('main_metric'),
         'theory': list(config.theory),
         'limits': list(config.limits),
         'adapted': [
