@@ -17,7 +17,7 @@ def get_config(profile: str = 'full') -> common.Config:
     config.theory = (
         "Unipolar sigmoid $\\sigma(x) = 1/(1 + e^{-x})$ with $\\sigma' = \\sigma\\,(1 - \\sigma)$, at most 0.25.",
         "Bipolar sigmoid $f(x) = (1 - e^{-x})/(1 + e^{-x}) = \\tanh(x/2)$ with $f' = \\tfrac{1}{2}(1 - f^2)$, at most 0.5.",
-        "ReLU $f(x) = \\max(0, x)$, leaky ReLU $f(x) = x$ above zero and $\\alpha x$ below: slopes 1 and 0, 1 and $\\alpha$.",
+        'ReLU $f(x) = \\max(0, x)$, leaky ReLU $f(x) = x$ above zero and $\\alpha x$ below: slopes 1 and 0, 1 and $\\alpha$.',
         'A unit saturates where its slope is almost zero: whatever the error, its weights hardly move.',
     )
     config.limits = ('The slope of a leaky ReLU is a choice: 0.01, 0.2 and 0.3 are all in use.',)

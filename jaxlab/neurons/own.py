@@ -96,7 +96,9 @@ def _targets(values: Any, samples: int) -> np.ndarray:
     array = _matrix(values, 'config.targets')
     array = array.T if _depth(values) == 1 else array
     if len(array) != samples:
-        raise UserError(f'config.inputs has {samples} samples but config.targets {len(array)}: give one target a sample')
+        raise UserError(
+            f'config.inputs has {samples} samples but config.targets {len(array)}: give one target a sample'
+        )
     return array
 
 
@@ -130,7 +132,9 @@ def _names(text: str, layers: int) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(',') if name.strip())
     names = names * layers if len(names) == 1 else names
     if names and len(names) != layers:
-        raise UserError(f'config.task.activation names {len(names)} activations for {layers} layers; valid: 1 or {layers}')
+        raise UserError(
+            f'config.task.activation names {len(names)} activations for {layers} layers; valid: 1 or {layers}'
+        )
     return tuple(activation(name).name for name in names)
 
 

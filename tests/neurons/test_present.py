@@ -63,7 +63,7 @@ def test_perceptron_figures():
     worked = figures['perceptron_worked']
     assert isinstance(worked, Worked) and len(worked.steps) == 16
     assert worked.steps[3].result == r'(-0.2,\, 0.2,\, 0.2)' and worked.steps[3].mark == 'update'
-    assert len(figures['perceptron_trace'].rows) == 8 and len(figures['perceptron_trace'].align) == 10
+    assert len(figures['perceptron_trace'].rows) == 8 and len(figures['perceptron_trace'].align) == 9
     regions = figures['perceptron_boundary']
     assert isinstance(regions, Regions) and set(np.unique(regions.values)) == {-1, 1}
     frames = figures['perceptron_learning'].frames

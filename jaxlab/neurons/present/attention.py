@@ -1,6 +1,7 @@
 """Attention by hand as a worked page and maps (A07, B24, D3.1)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -38,7 +39,7 @@ def weight_map(weights: Numbers, name: str, title: str, query_names: Sequence[st
                   key_names or [f'key {index + 1}' for index in range(weights.shape[1])], 'attends to', 'query', '{:.2f}')
 
 
-def agreement_table(trace: AttentionTrace, others: dict[str, Numbers]) -> Table:
+def agreement_table(trace: AttentionTrace, others: Mapping[str, Any]) -> Table:
     """The output beside other implementations."""
     rows = [(label, f'{float(np.max(np.abs(np.asarray(trace.output) - np.asarray(other)))):.1e}')
             for label, other in others.items()]
@@ -46,7 +47,7 @@ def agreement_table(trace: AttentionTrace, others: dict[str, Numbers]) -> Table:
                  ('implementation', 'difference'), rows, '<>')
 
 
-def entropy_table(weights: dict[str, Numbers]) -> Table:
+def entropy_table(weights: Mapping[str, Any]) -> Table:
     """How sharply each query looks."""
     rows = []
     for label, each in weights.items():

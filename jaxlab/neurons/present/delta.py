@@ -1,5 +1,8 @@
 """The delta rule as worked page, table, boundary, error surface with path, step-size stability (A03, C03)."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from jaxlab.figures import Figure, Lines, Regions, Step, Table, Worked
@@ -45,7 +48,7 @@ def epoch_table(run: DeltaRun, names: tuple[str, ...] = (), most: int = 50) -> T
                  '>' * (3 + len(names)), 10)
 
 
-def mse_curve(runs: dict[str, Numbers], limit: float | None = None) -> Lines:
+def mse_curve(runs: Mapping[str, Any], limit: float | None = None) -> Lines:
     """MSE an epoch of several ways (batch, mini-batch, online, step sizes); the least-squares value as a line."""
     series = {}
     for label, values in runs.items():

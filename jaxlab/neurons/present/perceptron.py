@@ -67,16 +67,16 @@ def trace_table(run: PerceptronRun, most: int = 200) -> Table:
         for n in range(run.trace.target.shape[1]):
             at = type(run.trace)(*(values[epoch, n] for values in run.trace))
             effect = _effect(float(at.error), rate)
-            rows.append((epoch + 1, n + 1, latex.text_vector(at.inputs), latex.text_number(at.target),
+            rows.append((f'{epoch + 1}.{n + 1}', latex.text_vector(at.inputs), latex.text_number(at.target),
                          latex.text_vector(at.weights_before), latex.text_number(at.net), latex.text_number(at.output),
                          latex.text_number(at.error), effect, latex.text_vector(at.weights)))
-    note = 'x and w have the bias first.' + (f' The first {most} of {len(rows)} rows.' if len(rows) > most else '')
+    note = 'at: epoch and sample. x and w have the bias first, e = t - y.'
+    note += f' The first {most} of {len(rows)} rows.' if len(rows) > most else ''
     if repeats is not None:
         note += (f' Epoch {repeats[1]} ends in the weights of epoch {repeats[0]}: from there it goes round for ever '
                  f'({run.epochs} epochs were run).')
     return Table('perceptron_trace', 'Every sample of every epoch', note,
-                 ('epoch', 'sample', 'x', 't', 'w before', 'z', 'y', 't - y', 'effect', 'w after'), rows[:most],
-                 '>><><>>><<')
+                 ('at', 'x', 't', 'w before', 'z', 'y', 'e', 'effect', 'w after'), rows[:most], '><><>>><<')
 
 
 def error_curve(run: PerceptronRun) -> Lines:

@@ -26,32 +26,59 @@ def page(settings: Settings) -> Report:
     source = jnp.asarray(case.keys, jnp.float32)[None]
     variables = gru.init(key, source)
     _, state = gru.apply(variables, source, return_state=True)
-    figures: list[Figure] = [drawn.worked(masked, 'B24', 'Target attends to source, padding masked', case.note), words_table()]
-    figures += drawn.state_beside_map(state, masked, case.query_names, case.key_names)
+    figures: list[Figure] = [
+        drawn.worked(masked, 'B24', 'Target attends to source, padding masked', case.note),
+        words_table(),
+    ]
+    figures += drawn.state_beside_map(np.asarray(state), masked, case.query_names, case.key_names)
     figures += renamed(
-        [drawn.weight_map(unmasked.weights, 'words', 'padding is seen', case.query_names, case.key_names,
-                          ATTENTION['B24 unmasked'].note)], 'as_published', 'As published')  # fmt: skip
+        [
+            drawn.weight_map(
+                unmasked.weights,
+                'words',
+                'padding is seen',
+                case.query_names,
+                case.key_names,
+                ATTENTION['B24 unmasked'].note,
+            )
+        ],
+        'as_published',
+        'As published',
+    )
     weights = random_weights(key)
-    figures += [difference_table(masked, unmasked), random_histogram(weights), parameter_table(gru, variables),
-                drawn.entropy_table({'masked': masked.weights, 'as published': unmasked.weights})]  # fmt: skip
+    figures += [
+        difference_table(masked, unmasked),
+        random_histogram(weights),
+        parameter_table(gru, variables),
+        drawn.entropy_table({'masked': masked.weights, 'as published': unmasked.weights}),
+    ]
     by_name(figures)
     words = len(vocabulary(tuple(text for pair in cases.PAIRS for text in pair)).words)
     attention_count = 168 + 3 * (WIDTH * WIDTH + WIDTH)
     metrics = once(
-        weight_ml_machine=masked.weights[0, 2], weight_ml_pad=masked.weights[0, 4], weight_ml_pad_as_published=unmasked.weights[0, 4],
-        output_1_1=masked.output[0, 0], output_1_1_as_published=unmasked.output[0, 0], words=words,
-        attention_parameters=attention_count, gru_parameters=168 + parameters(variables),
-        random_weight_mean=weights.mean(), random_weight_std=weights.std(),
-    )  # fmt: skip
+        weight_ml_machine=masked.weights[0, 2],
+        weight_ml_pad=masked.weights[0, 4],
+        weight_ml_pad_as_published=unmasked.weights[0, 4],
+        output_1_1=masked.output[0, 0],
+        output_1_1_as_published=unmasked.output[0, 0],
+        words=words,
+        attention_parameters=attention_count,
+        gru_parameters=168 + parameters(variables),
+        random_weight_mean=weights.mean(),
+        random_weight_std=weights.std(),
+    )
     return Report(
-        figures, metrics,
-        ('Word ids come from the sorted words; as published they came from a set, whose order changes from run to run.',
-         'The pairs are no translations of each other, and only the first is used.'),
+        figures,
+        metrics,
+        (
+            'Word ids come from the sorted words; as published they came from a set, whose order changes from run to run.',
+            'The pairs are no translations of each other, and only the first is used.',
+        ),
         ('attention_B24', 'attention_difference', 'parameters'),
         'Nothing is trained, so neither the map nor the state says anything about the words; what can be learned here is '
         'the computation, and that padding must be masked: unmasked, '
         f'{float(unmasked.weights[2, 4]):.0%} of the attention of "amazing" goes to padding.',
-    )  # fmt: skip
+    )
 
 
 def parameters(variables: object) -> int:
@@ -64,18 +91,35 @@ def words_table() -> Table:
     rows = []
     for source, target in cases.PAIRS:
         rows.append((source, str(known.encode(source, 5)), target, str(known.encode(target, 5))))
-    return Table('words', f'The {len(known.words)} words as numbers', '0 is padding and no word; ids by alphabet.',
-                 ('source', 'ids', 'target', 'ids'), rows, '<<<<')  # fmt: skip
+    return Table(
+        'words',
+        f'The {len(known.words)} words as numbers',
+        '0 is padding and no word; ids by alphabet.',
+        ('source', 'ids', 'target', 'ids'),
+        rows,
+        '<<<<',
+    )
 
 
 def difference_table(masked: maths.AttentionTrace, unmasked: maths.AttentionTrace) -> Table:
     """Row by row, as published and corrected."""
     names = ATTENTION['B24'].query_names
-    rows = [(name, ' '.join(f'{w:.8f}'.lstrip('0') for w in np.asarray(unmasked.weights)[n]),
-             ' '.join(f'{w:.8f}'.lstrip('0') if w else '0' for w in np.asarray(masked.weights)[n]))
-            for n, name in enumerate(names)]  # fmt: skip
-    return Table('attention_difference', 'Weights as published (padding seen) and corrected (masked)',
-                 'Padded target rows are alike by construction.', ('target', 'as published', 'corrected'), rows, '<<<')  # fmt: skip
+    rows = [
+        (
+            name,
+            ' '.join(f'{w:.8f}'.lstrip('0') for w in np.asarray(unmasked.weights)[n]),
+            ' '.join(f'{w:.8f}'.lstrip('0') if w else '0' for w in np.asarray(masked.weights)[n]),
+        )
+        for n, name in enumerate(names)
+    ]
+    return Table(
+        'attention_difference',
+        'Weights as published (padding seen) and corrected (masked)',
+        'Padded target rows are alike by construction.',
+        ('target', 'as published', 'corrected'),
+        rows,
+        '<<<',
+    )
 
 
 def random_weights(key: jax.Array) -> np.ndarray:
@@ -90,13 +134,22 @@ def random_weights(key: jax.Array) -> np.ndarray:
 
 def random_histogram(weights: np.ndarray) -> Histogram:
     low, high = np.percentile(weights, [5, 95])
-    note = (f'{DRAWS:,} draws: mean {weights.mean():.3f}, standard deviation {weights.std():.3f}, 5 to 95 % '
-            f'{low:.3f} to {high:.3f}. One untrained map is one draw of this.')  # fmt: skip
-    return Histogram('random_weights', 'Attention weights of untrained networks', note, {'weights': weights}, 40, 'weight')
+    note = (
+        f'{DRAWS:,} draws: mean {weights.mean():.3f}, standard deviation {weights.std():.3f}, 5 to 95 % '
+        f'{low:.3f} to {high:.3f}. One untrained map is one draw of this.'
+    )
+    return Histogram(
+        'random_weights', 'Attention weights of untrained networks', note, {'weights': weights}, 40, 'weight'
+    )
 
 
 def parameter_table(gru: GRU, variables: object) -> Table:
-    rows = [('attention: shared embedding 21 x 8', 168), ('attention: Q, K, V, 72 each', 216), ('attention in all', 384),
-            ('GRU: own embedding 21 x 8', 168), ('GRU 8 -> 8', parameters(variables)),
-            ('GRU in all', 168 + parameters(variables))]  # fmt: skip
+    rows = [
+        ('attention: shared embedding 21 x 8', 168),
+        ('attention: Q, K, V, 72 each', 216),
+        ('attention in all', 384),
+        ('GRU: own embedding 21 x 8', 168),
+        ('GRU 8 -> 8', parameters(variables)),
+        ('GRU in all', 168 + parameters(variables)),
+    ]
     return Table('parameters', 'Parameters of the two', 'None of them is trained.', ('part', 'parameters'), rows, '<>')

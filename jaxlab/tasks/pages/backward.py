@@ -31,37 +31,51 @@ def page(settings: Settings) -> Report:
     figures += [
         passes.slip_table(slips_of('C29'), 'C29', 'C29: the first iteration of C02 by hand, slips of the page'),
         passes.slip_table(slips_of('C27'), 'C27', 'C27: the three iterations of C12 by hand, slips of the page'),
-        rate_curves(BACKWARD['C02']), loss_curves(BACKWARD['C12']), saturation(),
-    ]  # fmt: skip
+        rate_curves(BACKWARD['C02']),
+        loss_curves(BACKWARD['C12']),
+        saturation(),
+    ]
     by_name(figures)
     two, one, wrong = (trace_of(BACKWARD[name]) for name in CASES)
     checks = [check for name in CASES for check in checks_of(BACKWARD[name])]
     goldens = [g for name in CASES for g in published(BACKWARD[name])]
     differing = sum(not golden.agrees for golden in goldens)
     metrics = once(
-        c02_first_error=two.error[0], c02_last_error=two.error[-1], c02_error_after=summed(BACKWARD['C02'], two),
-        c02_final_weight=two.weights[0][-1, 0, 0], c12_first_error=one.error[0],
-        c12_final_weight=one.weights[0][-1, 0, 2], c11_first_output=wrong.forward[0].output[0, 0, 0],
-        c11_first_gradient=wrong.backward[0].gradient[0, 0, 0], c11_final_weight=wrong.weights[0][-1, 0, 2],
-        gradient_gap=max(check.gap for check in checks), printed_quantities=len(goldens), wrong_quantities=differing,
-    )  # fmt: skip
+        c02_first_error=two.error[0],
+        c02_last_error=two.error[-1],
+        c02_error_after=summed(BACKWARD['C02'], two),
+        c02_final_weight=two.weights[0][-1, 0, 0],
+        c12_first_error=one.error[0],
+        c12_final_weight=one.weights[0][-1, 0, 2],
+        c11_first_output=wrong.forward[0].output[0, 0, 0],
+        c11_first_gradient=wrong.backward[0].gradient[0, 0, 0],
+        c11_final_weight=wrong.weights[0][-1, 0, 2],
+        gradient_gap=max(check.gap for check in checks),
+        printed_quantities=len(goldens),
+        wrong_quantities=differing,
+    )
     return Report(
-        figures, metrics,
-        ('C28 repeats C12 and C30 repeats C02: nothing new is in them.',
-         'With learning rate 1 the summed error of C02 goes from 7 to '
-         f'{float(summed(BACKWARD["C02"], two)):.4g} in one epoch; its page prints no loss, so that stayed unseen.'),
+        figures,
+        metrics,
+        (
+            'C28 repeats C12 and C30 repeats C02: nothing new is in them.',
+            'With learning rate 1 the summed error of C02 goes from 7 to '
+            f'{float(summed(BACKWARD["C02"], two)):.4g} in one epoch; its page prints no loss, so that stayed unseen.',
+        ),
         (f'backward_{MAIN}_1', f'check_{MAIN}', f'published_{MAIN}'),
         f'Every gradient by hand equals automatic differentiation (largest difference {max(c.gap for c in checks):.1g}). '
         f'{len(goldens) - differing} of {len(goldens)} printed quantities are right; the wrong ones are those of C11, '
         'whose "sigmoid" was 1 + exp(-z).',
         comparable=settings.as_published,
-    )  # fmt: skip
+    )
 
 
 def trace_of(case: BackwardCase, learning_rate: float = 0.0, replay: bool = False) -> network.BackpropTrace:
     """One epoch with everything kept; `replay`: with the activations that were really executed."""
-    entries = [museum.MUSEUM[name].wrong if name in museum.MUSEUM else activation(name)
-               for name in (case.wrong_activations if replay and case.wrong_activations else case.activations)]  # fmt: skip
+    entries = [
+        museum.MUSEUM[name].wrong if name in museum.MUSEUM else activation(name)
+        for name in (case.wrong_activations if replay and case.wrong_activations else case.activations)
+    ]
     rate = learning_rate or case.learning_rate
     return network.backprop_epoch(case.weights, case.inputs, case.targets, entries, rate)[1]
 
@@ -84,7 +98,7 @@ def case_figures(case: BackwardCase, learning_rate: float = 0.0) -> list[Figure]
     figures.append(error_table(case, trace))
     if learning_rate and learning_rate != case.learning_rate:
         return figures  # the page printed nothing for this rate
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for n in range(len(case.golden)):
         found |= {f'{n + 1}: {name}': value for name, value in update_quantities(iteration(trace, n)).items()}
     figures.append(passes.published_table(found, published(case), case.name, f'{title}; published beside right'))
@@ -107,7 +121,9 @@ def replayed(case: BackwardCase, title: str) -> list[Figure]:
     """What was really executed, and the three columns: printed, recomputed with the mistake, right."""
     entries = [museum.MUSEUM[name].wrong for name in case.wrong_activations or ()]
     wrong, right = trace_of(case, replay=True), trace_of(case)
-    pages = passes.backward_worked(wrong, entries, case.learning_rate, f'{case.name}_as_published', f'{title}; as published')
+    pages = passes.backward_worked(
+        wrong, entries, case.learning_rate, f'{case.name}_as_published', f'{title}; as published'
+    )
     marked = []
     for n, each in enumerate(pages):
         true = passes.backward_worked(right, case.activations, case.learning_rate, '', '')[n]
@@ -117,11 +133,22 @@ def replayed(case: BackwardCase, title: str) -> list[Figure]:
     for n, goldens in enumerate(case.golden):
         bad, good = (update_quantities(iteration(trace, n)) for trace in (wrong, right))
         for golden in goldens:
-            rows.append((f'{n + 1}: {golden.quantity}', golden.published or 'not printed',
-                         latex.text_matrix(bad[golden.quantity], 10), latex.text_matrix(good[golden.quantity], 10)))  # fmt: skip
-    table = Table(f'replay_{case.name}', f'{case.name}: printed, recomputed as published, corrected',
-                  'The sign of the first gradient, and with it the way that the weights go, is the opposite.',
-                  ('quantity', 'printed', 'as published', 'corrected'), rows, '<<<<')  # fmt: skip
+            rows.append(
+                (
+                    f'{n + 1}: {golden.quantity}',
+                    golden.published or 'not printed',
+                    latex.text_matrix(bad[golden.quantity], 10),
+                    latex.text_matrix(good[golden.quantity], 10),
+                )
+            )
+    table = Table(
+        f'replay_{case.name}',
+        f'{case.name}: printed, recomputed as published, corrected',
+        'The sign of the first gradient, and with it the way that the weights go, is the opposite.',
+        ('quantity', 'printed', 'as published', 'corrected'),
+        rows,
+        '<<<<',
+    )
     return [*marked, table]
 
 
@@ -134,14 +161,27 @@ def error_table(case: BackwardCase, trace: network.BackpropTrace) -> Table:
     """Each sample's error before its update, and all of them with the final weights."""
     outputs = network.forward(case.inputs, [matrix[-1] for matrix in trace.weights], case.activations)[-1].output
     start = network.forward(case.inputs, case.weights, case.activations)[-1].output
-    rows = [(n + 1, latex.text_number(t), latex.text_number(start[0, n], 10), latex.text_number(trace.error[n], 10),
-             latex.text_number(outputs[0, n], 10), latex.text_number(0.5 * (outputs[0, n] - t) ** 2, 10))
-            for n, t in enumerate(case.targets)]  # fmt: skip
+    rows = [
+        (
+            n + 1,
+            latex.text_number(t),
+            latex.text_number(start[0, n], 10),
+            latex.text_number(trace.error[n], 10),
+            latex.text_number(outputs[0, n], 10),
+            latex.text_number(0.5 * (outputs[0, n] - t) ** 2, 10),
+        )
+        for n, t in enumerate(case.targets)
+    ]
     total = (float(jnp.sum(0.5 * (start[0] - jnp.asarray(case.targets, float)) ** 2)), float(summed(case, trace)))
     note = f'Summed error: {total[0]:.10g} with the start weights, {total[1]:.10g} after the epoch.'
-    return Table(f'errors_{case.name}', f'{case.name}: the error, which the page does not follow', note,
-                 ('sample', 'target', 'output at the start', 'E before its update', 'output after the epoch', 'E after'),
-                 rows, '>>>>>>')  # fmt: skip
+    return Table(
+        f'errors_{case.name}',
+        f'{case.name}: the error, which the page does not follow',
+        note,
+        ('sample', 'target', 'output at the start', 'E before its update', 'output after the epoch', 'E after'),
+        rows,
+        '>>>>>>',
+    )
 
 
 def curve(case: BackwardCase, rate: float, epochs: int, loss: str = 'half_squared', weights=None) -> np.ndarray:
@@ -179,19 +219,37 @@ def saturation() -> Lines:
     """The slope that multiplies every gradient of a sigmoid unit."""
     z = np.linspace(-8, 8, 321)
     slope = np.asarray(activation('sigmoid').derivative(jnp.asarray(z)))
-    return Lines('saturation', 'Why so little happens: the slope of the sigmoid', 'At z = 5 it is 0.0066 of at most 0.25.',
-                 {"f'(z)": (z, slope)}, 'net z', 'slope', vertical={'start of C11 and C12': 5.0})  # fmt: skip
+    return Lines(
+        'saturation',
+        'Why so little happens: the slope of the sigmoid',
+        'At z = 5 it is 0.0066 of at most 0.25.',
+        {"f'(z)": (z, slope)},
+        'net z',
+        'slope',
+        vertical={'start of C11 and C12': 5.0},
+    )
 
 
 def register_table() -> Table:
     """Everything that the pages of this family print wrongly."""
-    rows = [(slip.spec, slip.what, slip.published, slip.right, slip.cause)
-            for spec in ('C02', 'C11', 'C12', 'C27', 'C29') for slip in slips_of(spec)]  # fmt: skip
+    rows = [
+        (slip.spec, slip.what, slip.published, slip.right, slip.cause)
+        for spec in ('C02', 'C11', 'C12', 'C27', 'C29')
+        for slip in slips_of(spec)
+    ]
     for golden in published(BACKWARD['C11']):
         if not golden.agrees:
-            rows.append(('C11', f'iteration {golden.quantity}', golden.published, _short(golden.right), golden.cause))
-    return Table('register', 'Register of disagreements', f'{len(rows)} entries, as published and corrected.',
-                 ('page', 'what', 'as published', 'corrected', 'cause'), rows, '<<<<<')  # fmt: skip
+            rows.append(
+                ('C11', f'iteration {golden.quantity}', golden.published or '', _short(golden.right), golden.cause)
+            )
+    return Table(
+        'register',
+        'Register of disagreements',
+        f'{len(rows)} entries, as published and corrected.',
+        ('page', 'what', 'as published', 'corrected', 'cause'),
+        rows,
+        '<<<<<',
+    )
 
 
 def _short(right: object) -> str:

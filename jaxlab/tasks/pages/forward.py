@@ -23,8 +23,11 @@ def page(settings: Settings) -> Report:
     figures: list[Figure] = []
     for case in sorted(FORWARD.values(), key=lambda case: case.name != MAIN):
         figures += case_figures(case)
-    figures += [passes.slip_table(slips_of('C24'), 'C24', 'C24: the same passes by hand, slips of the page'),
-                composition_table(FORWARD['C15']), activation_table(FORWARD['C07'])]  # fmt: skip
+    figures += [
+        passes.slip_table(slips_of('C24'), 'C24', 'C24: the same passes by hand, slips of the page'),
+        composition_table(FORWARD['C15']),
+        activation_table(FORWARD['C07']),
+    ]
     register = register_table()
     figures.insert(0, register)
     by_name(figures)
@@ -32,19 +35,27 @@ def page(settings: Settings) -> Report:
     wrong = sum(not golden.agrees for golden in goldens)
     found = {name: quantities(case) for name, case in FORWARD.items()}
     metrics = once(
-        c08_first_output=found['C08']['A2'][0, 0], c10_first_output=found['C10']['A1'][0, 0],
-        c15_last_net_of_row_1=found['C15']['Z2'][0, 2], c16_first_output=found['C16']['A1'][0, 0],
-        c13_last_output=found['C13']['A2'][2, 2], c07_last_output_of_row_2=found['C07']['A1'][1, 2],
-        c17_largest_output=found['C17']['A1'][0, 1], printed_matrices=len(goldens), wrong_matrices=wrong,
-    )  # fmt: skip
+        c08_first_output=found['C08']['A2'][0, 0],
+        c10_first_output=found['C10']['A1'][0, 0],
+        c15_last_net_of_row_1=found['C15']['Z2'][0, 2],
+        c16_first_output=found['C16']['A1'][0, 0],
+        c13_last_output=found['C13']['A2'][2, 2],
+        c07_last_output_of_row_2=found['C07']['A1'][1, 2],
+        c17_largest_output=found['C17']['A1'][0, 1],
+        printed_matrices=len(goldens),
+        wrong_matrices=wrong,
+    )
     return Report(
-        figures, metrics,
-        ('C25 repeats C16 and C26 repeats C13: nothing new is in them.',
-         'In the page of C08 the second print of the padded input is mislabelled: the hidden layer was meant.'),
+        figures,
+        metrics,
+        (
+            'C25 repeats C16 and C26 repeats C13: nothing new is in them.',
+            'In the page of C08 the second print of the padded input is mislabelled: the hidden layer was meant.',
+        ),
         (f'forward_{MAIN}', f'published_{MAIN}', register.name),
         f'{len(goldens) - wrong} of the {len(goldens)} printed matrices are right; the other {wrong} come from a wrong '
         'sigmoid (C08, C10) and a wrong input and weight matrix of the second layer (C15).',
-    )  # fmt: skip
+    )
 
 
 def quantities(case: ForwardCase) -> dict[str, np.ndarray]:
@@ -62,7 +73,9 @@ def case_figures(case: ForwardCase) -> list[Figure]:
     table = passes.published_table(found, case.golden, case.name, f'{title}; published beside right')
     wrong = [golden for golden in case.golden if not golden.agrees]
     extra = [
-        passes.deviation_table(found, golden, f'{case.name}_{golden.quantity}', f'{case.name}: {golden.quantity}, entry by entry')
+        passes.deviation_table(
+            found, golden, f'{case.name}_{golden.quantity}', f'{case.name}: {golden.quantity}, entry by entry'
+        )
         for golden in wrong[-1:]
     ]
     return [*figures, table, *extra]
@@ -95,10 +108,23 @@ def register_table() -> Table:
         found = quantities(case)
         for golden in case.golden:
             if not golden.agrees:
-                rows.append((case.name, golden.quantity, latex.as_matrix(golden.published or ''), latex.text_matrix(found[golden.quantity]),
-                             golden.cause))  # fmt: skip
-    return Table('register', 'Register of disagreements', 'As published and corrected; everything else agrees.',
-                 ('page', 'quantity', 'as published', 'corrected', 'cause'), rows, '<<<<<')  # fmt: skip
+                rows.append(
+                    (
+                        case.name,
+                        golden.quantity,
+                        latex.as_matrix(golden.published or ''),
+                        latex.text_matrix(found[golden.quantity]),
+                        golden.cause,
+                    )
+                )
+    return Table(
+        'register',
+        'Register of disagreements',
+        'As published and corrected; everything else agrees.',
+        ('page', 'quantity', 'as published', 'corrected', 'cause'),
+        rows,
+        '<<<<<',
+    )
 
 
 def composition_table(case: ForwardCase) -> Table:
@@ -110,16 +136,37 @@ def composition_table(case: ForwardCase) -> Table:
         for weights in (case.weights, moved):
             each = dataclasses.replace(case, weights=weights, wrong_weights=None, every_layer_reads_inputs=replay)
             nets.append(np.asarray(museum.forward_as_published(each)[1].net))
-        rows.append((label, latex.text_matrix(nets[0]), latex.text_matrix(nets[1]),
-                     'moves' if np.any(nets[0] != nets[1]) else 'does not move: layer 1 is not used'))  # fmt: skip
-    return Table('composition', f'{case.name}: does layer 2 depend on layer 1?', 'Every weight of layer 1 is raised by 1.',
-                 ('wiring', 'Z2 before', 'Z2 after', 'verdict'), rows, '<<<<')  # fmt: skip
+        rows.append(
+            (
+                label,
+                latex.text_matrix(nets[0]),
+                latex.text_matrix(nets[1]),
+                'moves' if np.any(nets[0] != nets[1]) else 'does not move: layer 1 is not used',
+            )
+        )
+    return Table(
+        'composition',
+        f'{case.name}: does layer 2 depend on layer 1?',
+        'Every weight of layer 1 is raised by 1.',
+        ('wiring', 'Z2 before', 'Z2 after', 'verdict'),
+        rows,
+        '<<<<',
+    )
 
 
 def activation_table(case: ForwardCase) -> Table:
     """One layer's net through every activation."""
     net = jnp.asarray(quantities(case)['Z1'])
-    rows = [(name, latex.text_matrix(np.asarray(entry.function(net)), 4))
-            for name, entry in ACTIVATIONS.items() if entry.elementwise]  # fmt: skip
-    return Table('every_activation', f'{case.name}: the same net through every activation', f'Z1 = {latex.text_matrix(net)}.',
-                 ('activation', 'A1'), rows, '<<')  # fmt: skip
+    rows = [
+        (name, latex.text_matrix(np.asarray(entry.function(net)), 4))
+        for name, entry in ACTIVATIONS.items()
+        if entry.elementwise
+    ]
+    return Table(
+        'every_activation',
+        f'{case.name}: the same net through every activation',
+        f'Z1 = {latex.text_matrix(net)}.',
+        ('activation', 'A1'),
+        rows,
+        '<<',
+    )

@@ -32,23 +32,34 @@ def page(settings: Settings) -> Report:
     total = sum(len(output) for _, output in printed)
     wrong = sum(int(np.sum(np.asarray(page) != output)) for page, output in printed)
     right = sum(bool(np.array_equal(outputs[name], GATES[name].output)) for name in GATES)
-    metrics = once(bipolar_or_of_no_and_no=outputs['or_bipolar'][0], xor_of_yes_and_yes=outputs['xor'][3],
-                   truth_tables=len(GATES), truth_tables_right=right, printed_entries=total, wrong_entries=wrong)  # fmt: skip
+    metrics = once(
+        bipolar_or_of_no_and_no=outputs['or_bipolar'][0],
+        xor_of_yes_and_yes=outputs['xor'][3],
+        truth_tables=len(GATES),
+        truth_tables_right=right,
+        printed_entries=total,
+        wrong_entries=wrong,
+    )
     return Report(
-        figures, metrics,
-        ('C20 repeats C01 (its last output is cut off) and C21 repeats C18.',
-         'C01 calls the 0/1 coding "polar"; binary is meant.',
-         'NAND, NOR, NOT and the bipolar XOR are not in the source.'),
+        figures,
+        metrics,
+        (
+            'C20 repeats C01 (its last output is cut off) and C21 repeats C18.',
+            'C01 calls the 0/1 coding "polar"; binary is meant.',
+            'NAND, NOR, NOT and the bipolar XOR are not in the source.',
+        ),
         ('worked_or', 'gate_margins', 'gate_xor', 'gate_or_bipolar_by_hand', 'possible'),
         f'OR and AND, yes; XOR needs three units, since no threshold makes one unit do it. {total - wrong} of the {total} '
         'printed table entries are right; the other one is the bipolar OR of two noes in C19.',
-    )  # fmt: skip
+    )
 
 
 def output_of(name: str) -> np.ndarray:
     """A gate's column of answers, computed."""
     case = GATES[name]
-    return np.asarray(gates.gate(gates.truth_inputs(case.inputs, case.coding), case.layers, case.coding)[-1].output[:, 0])
+    return np.asarray(
+        gates.gate(gates.truth_inputs(case.inputs, case.coding), case.layers, case.coding)[-1].output[:, 0]
+    )
 
 
 def by_hand() -> list[Figure]:

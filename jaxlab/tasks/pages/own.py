@@ -24,21 +24,27 @@ def _given(settings: Settings) -> tuple[OwnNetwork, np.ndarray]:
     own = settings.own
     assert own is not None
     if own.targets is None:
-        raise UserError('config.targets is missing: this rule needs one target a sample (or --config.task.rule=forward)')
+        raise UserError(
+            'config.targets is missing: this rule needs one target a sample (or --config.task.rule=forward)'
+        )
     return own, own.targets
 
 
 def _epochs(settings: Settings, usual: int) -> int:
     if settings.epochs > EPOCHS:
-        raise UserError(f'config.training.epochs = {settings.epochs}; valid: up to {EPOCHS}, where every sample is kept')
+        raise UserError(
+            f'config.training.epochs = {settings.epochs}; valid: up to {EPOCHS}, where every sample is kept'
+        )
     return settings.epochs or usual
 
 
 def _single(own: OwnNetwork, rule: str) -> np.ndarray:
     """The weights of the one unit, bias first or none."""
     if not own.single:
-        raise UserError(f'rule {rule} is for one unit, not for {len(own.weights)} layers of '
-                        f'{", ".join(str(len(matrix)) for matrix in own.weights)} units; valid: --config.task.rule=backprop')  # fmt: skip
+        raise UserError(
+            f'rule {rule} is for one unit, not for {len(own.weights)} layers of '
+            f'{", ".join(str(len(matrix)) for matrix in own.weights)} units; valid: --config.task.rule=backprop'
+        )
     return own.weights[0][0]
 
 
@@ -48,43 +54,70 @@ def forward(settings: Settings) -> Report:
     assert own is not None
     names = own.activations or ('linear',) * len(own.weights)
     layers = network.forward(own.inputs.T, own.weights, names)
-    figures: list[Figure] = [passes.forward_worked(layers, names, 'own', 'Your network: the forward pass'),
-                             outputs_table(own, np.asarray(layers[-1].output).T)]  # fmt: skip
-    metrics = {f'output_{n + 1}_{k + 1}': [float(value)] for (n, k), value in np.ndenumerate(np.asarray(layers[-1].output).T)}
-    return Report(figures, metrics, (), ('forward_own', 'outputs'),
-                  f'{len(own.inputs)} samples through {len(own.weights)} layers ({", ".join(names)}).', False)  # fmt: skip
+    figures: list[Figure] = [
+        passes.forward_worked(layers, names, 'own', 'Your network: the forward pass'),
+        outputs_table(own, np.asarray(layers[-1].output).T),
+    ]
+    metrics = {
+        f'output_{n + 1}_{k + 1}': [float(value)] for (n, k), value in np.ndenumerate(np.asarray(layers[-1].output).T)
+    }
+    return Report(
+        figures,
+        metrics,
+        (),
+        ('forward_own', 'outputs'),
+        f'{len(own.inputs)} samples through {len(own.weights)} layers ({", ".join(names)}).',
+        False,
+    )
 
 
 def backprop(settings: Settings) -> Report:
     """One update a sample, all deltas and gradients, beside automatic differentiation."""
     own, targets = _given(settings)
-    names, rate, epochs = own.activations or ('sigmoid',) * len(own.weights), settings.learning_rate or 1.0, _epochs(settings, 1)
+    names, rate, epochs = (
+        own.activations or ('sigmoid',) * len(own.weights),
+        settings.learning_rate or 1.0,
+        _epochs(settings, 1),
+    )
     weights, trace = network.backprop_epoch(own.weights, own.inputs.T, targets.T, names, rate, loss=settings.loss)
     checks = check_gradients(own.weights, own.inputs.T, targets.T, names, loss=settings.loss)
     every = len(own.inputs) if settings.show else PAGES
-    figures: list[Figure] = list(passes.backward_worked(trace, names, rate, 'own', 'Your network', every, settings.loss))
+    figures: list[Figure] = list(
+        passes.backward_worked(trace, names, rate, 'own', 'Your network', every, settings.loss)
+    )
     shown = tuple(figure.name for figure in figures)
     drawn = passes.graph(iteration(trace, 0), 'graph_own', 'Your network: the first sample')
     figures += [drawn] if drawn else []
     figures.append(passes.check_table(checks, 'own'))
-    errors = [float(network.total_error(each, own.inputs.T, targets.T, names, loss=settings.loss)) for each in (own.weights, weights)]
+    errors = [
+        float(network.total_error(each, own.inputs.T, targets.T, names, loss=settings.loss))
+        for each in (own.weights, weights)
+    ]
     for _ in range(epochs - 1):
         weights, _ = network.backprop_epoch(weights, own.inputs.T, targets.T, names, rate, loss=settings.loss)
         errors.append(float(network.total_error(weights, own.inputs.T, targets.T, names, loss=settings.loss)))
     outputs = np.asarray(network.forward(own.inputs.T, weights, names)[-1].output).T
     figures += [outputs_table(own, outputs), weights_table(weights)]
-    figures += [passes.error_curves({'summed error': np.array(errors)}, 'own_error', 'The summed error')] if epochs > 1 else []
+    figures += (
+        [passes.error_curves({'summed error': np.array(errors)}, 'own_error', 'The summed error')] if epochs > 1 else []
+    )
     by_name(figures)
     gap = max(check.gap for check in checks)
     metrics = once(error_before=errors[0], error_after=errors[-1], gradient_gap=gap)
-    metrics |= {f'weight_{layer}_{unit + 1}_{column}': [float(value)] for layer, matrix in enumerate(weights)
-                for (unit, column), value in np.ndenumerate(np.asarray(matrix))}  # fmt: skip
+    metrics |= {
+        f'weight_{layer}_{unit + 1}_{column}': [float(value)]
+        for layer, matrix in enumerate(weights)
+        for (unit, column), value in np.ndenumerate(np.asarray(matrix))
+    }
     return Report(
-        figures, {name: values for name, values in metrics.items() if np.isfinite(values[0])}, (),
+        figures,
+        {name: values for name, values in metrics.items() if np.isfinite(values[0])},
+        (),
         (*shown, 'check_own', 'outputs', 'weights'),
         f'The summed error goes from {errors[0]:.6g} to {errors[-1]:.6g} in {epochs} epoch{"s" * (epochs > 1)}; the gradients '
-        f'by hand equal automatic differentiation (largest difference {gap:.1g}).', False,
-    )  # fmt: skip
+        f'by hand equal automatic differentiation (largest difference {gap:.1g}).',
+        False,
+    )
 
 
 def perceptron(settings: Settings) -> Report:
@@ -93,15 +126,28 @@ def perceptron(settings: Settings) -> Report:
     weights, flat, coding = _single(own, 'perceptron'), targets[:, 0], coding_of(targets)
     fits = {'binary': 'step', 'bipolar': 'bipolar_step'}[coding]
     if own.activations and own.activations[0] != fits:
-        raise UserError(f'config.task.activation = {own.activations[0]!r}: these targets need {fits!r} (rule perceptron)')
-    run = train_perceptron(weights, own.inputs, flat, settings.learning_rate or 1.0, _epochs(settings, 100), coding=coding)
+        raise UserError(
+            f'config.task.activation = {own.activations[0]!r}: these targets need {fits!r} (rule perceptron)'
+        )
+    run = train_perceptron(
+        weights, own.inputs, flat, settings.learning_rate or 1.0, _epochs(settings, 100), coding=coding
+    )
     words = verdict(run, own.inputs, flat)
-    figures = drawn_perceptron.perceptron_figures(run, own.inputs, flat, worked_epochs=run.epochs if settings.show else 1)
+    figures = drawn_perceptron.perceptron_figures(
+        run, own.inputs, flat, worked_epochs=run.epochs if settings.show else 1
+    )
     figures += [weights_table([run.weights[None]])]
     metrics = once(epochs=run.epochs, updates=run.mistakes.sum()) | {
-        f'weight_{k}': [float(value)] for k, value in enumerate(run.weights)}  # fmt: skip
-    return Report(figures, metrics, (words,), ('perceptron_worked', 'perceptron_trace', 'perceptron_separability'),
-                  f'{words[:1].upper()}{words[1:]}.', False)  # fmt: skip
+        f'weight_{k}': [float(value)] for k, value in enumerate(run.weights)
+    }
+    return Report(
+        figures,
+        metrics,
+        (words,),
+        ('perceptron_worked', 'perceptron_trace', 'perceptron_separability'),
+        f'{words[:1].upper()}{words[1:]}.',
+        False,
+    )
 
 
 def delta(settings: Settings) -> Report:
@@ -119,15 +165,23 @@ def delta(settings: Settings) -> Report:
     figures += [outputs_table(own, np.asarray(delta_rule.predict(run.weights, own.inputs, name))[:, None])]
     by_name(figures)
     metrics = once(mse_before=run.online_mse[0], mse_after=run.mse[-1]) | {
-        f'weight_{k}': [float(value)] for k, value in enumerate(run.weights)}  # fmt: skip
+        f'weight_{k}': [float(value)] for k, value in enumerate(run.weights)
+    }
     fell = f'After {epochs} epochs the mean squared error is {run.mse[-1]:.6g}.'
     away = '' if np.isfinite(run.mse[-1]) else ' The learning rate is too large: the weights run away.'
-    return Report(figures, {key: values for key, values in metrics.items() if np.isfinite(values[0])}, (),
-                  ('delta_worked', 'delta_epochs', 'outputs'), fell + away, False)  # fmt: skip
+    return Report(
+        figures,
+        {key: values for key, values in metrics.items() if np.isfinite(values[0])},
+        (),
+        ('delta_worked', 'delta_epochs', 'outputs'),
+        fell + away,
+        False,
+    )
 
 
-def finite_figures(own: OwnNetwork, run: delta_rule.DeltaRun, targets: np.ndarray, rate: float, name: str, level: float,
-                   has_bias: bool) -> list[Figure]:  # fmt: skip
+def finite_figures(
+    own: OwnNetwork, run: delta_rule.DeltaRun, targets: np.ndarray, rate: float, name: str, level: float, has_bias: bool
+) -> list[Figure]:
     """Curve, stability, and the plane where there are two inputs and a bias."""
     figures: list[Figure] = [curve_of(run, name, own, targets)] if np.isfinite(run.mse).any() else []
     if name == 'linear':

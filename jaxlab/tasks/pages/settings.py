@@ -28,9 +28,7 @@ class Settings:
 
 def renamed(figures: Sequence[Figure], ending: str, title: str) -> list[Figure]:
     """The same figures under another name, each title saying whose they are."""
-    return [
-        dataclasses.replace(each, name=f'{each.name}_{ending}', title=f'{title}: {each.title}') for each in figures
-    ]
+    return [dataclasses.replace(each, name=f'{each.name}_{ending}', title=f'{title}: {each.title}') for each in figures]
 
 
 def once(**values: Numbers) -> dict[str, list[float]]:

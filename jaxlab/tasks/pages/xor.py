@@ -22,8 +22,12 @@ def page(settings: Settings) -> Report:
     rate, most = settings.learning_rate or A02.learning_rate, settings.epochs or A02.max_epochs
     weights = online.legacy_start(A02.seed, A02.sizes)
     _, first = network.backprop_epoch(weights, A02.inputs, A02.targets, A02.activations, rate)
-    run, starts = train(weights, rate, most), online.train_starts(
-        online.legacy_starts(range(A02.starts), A02.sizes), A02.inputs, A02.targets, A02.activations, rate, most)  # fmt: skip
+    run, starts = (
+        train(weights, rate, most),
+        online.train_starts(
+            online.legacy_starts(range(A02.starts), A02.sizes), A02.inputs, A02.targets, A02.activations, rate, most
+        ),
+    )
     figures: list[Figure] = list(passes.backward_worked(first, A02.activations, rate, 'A02', 'XOR, first epoch', 1))
     drawn_graph = passes.graph(passes.iteration(first, 0), 'graph_A02', 'The network at its first sample')
     figures += [drawn_graph] if drawn_graph else []
@@ -35,17 +39,22 @@ def page(settings: Settings) -> Report:
     final = np.asarray(network.forward(A02.inputs, run.weights, A02.activations)[-1].output[0])
     converged = int(np.sum(np.asarray(starts.converged)))
     metrics = once(
-        epochs=run.epochs, final_mse=np.mean((final - np.array(A02.targets)) ** 2), output_of_yes_and_yes=final[3],
-        starts=A02.starts, starts_converged=converged,
+        epochs=run.epochs,
+        final_mse=np.mean((final - np.array(A02.targets)) ** 2),
+        output_of_yes_and_yes=final[3],
+        starts=A02.starts,
+        starts_converged=converged,
         median_epochs=np.median(np.asarray(starts.epochs)[np.asarray(starts.converged)]) if converged else np.nan,
-    )  # fmt: skip
+    )
     outcome = f'yes, after {run.epochs} epochs' if run.converged else f'not within {run.epochs} epochs'
     return Report(
-        figures, metrics, (A02.note,),
+        figures,
+        metrics,
+        (A02.note,),
         ('backward_A02_1', 'xor_answers', 'xor_starts_table'),
         f'From the published start {outcome}; of {A02.starts:,} random starts {converged} converge within {most:,} epochs.',
         comparable=settings.as_published,
-    )  # fmt: skip
+    )
 
 
 def train(weights: network.Weights, rate: float, most: int, stop: bool = True) -> OnlineRun:
@@ -60,23 +69,36 @@ def answers(weights: network.Weights, run: OnlineRun, rate: float, most: int) ->
         np.asarray(network.forward(A02.inputs, each, A02.activations)[-1].output[0])
         for each in (weights, run.weights, longer.weights)
     ]
-    rows = [(latex.text_vector(x), latex.text_number(t), *(float(column[n]) for column in columns))
-            for n, (x, t) in enumerate(zip(np.array(A02.inputs).T, A02.targets))]  # fmt: skip
+    rows = [
+        (latex.text_vector(x), latex.text_number(t), *(float(column[n]) for column in columns))
+        for n, (x, t) in enumerate(zip(np.array(A02.inputs).T, A02.targets))
+    ]
     squares = [float(np.mean((column - np.array(A02.targets)) ** 2)) for column in columns]
-    note = (f'Training stops at epoch {run.epochs}, when all four lie on the right side of 0.5: the last one is almost '
-            f'undecided. Without that rule it goes on to epoch {most}.')  # fmt: skip
+    note = (
+        f'Training stops at epoch {run.epochs}, when all four lie on the right side of 0.5: the last one is almost '
+        f'undecided. Without that rule it goes on to epoch {most}.'
+    )
     columns_named = ('x', 'target', 'start', f'epoch {run.epochs}', f'epoch {most}')
     return Table('xor_answers', 'The four answers', note, columns_named, [*rows, ('MSE', '', *squares)], '<>>>>', 6)
 
 
 def seeds(rate: float, most: int) -> Table:
     """The listed seeds and one that fails."""
-    found = online.train_starts(online.legacy_starts((*A02_BY_SEED, 1), A02.sizes), A02.inputs, A02.targets,
-                                A02.activations, rate, most)  # fmt: skip
-    rows = [(seed, int(epochs) if done else f'not within {most}', A02_BY_SEED.get(seed, f'not within {A02.max_epochs}'))
-            for seed, epochs, done in zip((*A02_BY_SEED, 1), found.epochs, found.converged)]  # fmt: skip
-    return Table('xor_seeds', 'Other seeds', 'Specification: learning rate 0.1, at most 10,000 epochs.',
-                 ('seed', 'epochs until the stop', 'specification'), rows, '>>>')  # fmt: skip
+    found = online.train_starts(
+        online.legacy_starts((*A02_BY_SEED, 1), A02.sizes), A02.inputs, A02.targets, A02.activations, rate, most
+    )
+    rows = [
+        (seed, int(epochs) if done else f'not within {most}', A02_BY_SEED.get(seed, f'not within {A02.max_epochs}'))
+        for seed, epochs, done in zip((*A02_BY_SEED, 1), found.epochs, found.converged)
+    ]
+    return Table(
+        'xor_seeds',
+        'Other seeds',
+        'Specification: learning rate 0.1, at most 10,000 epochs.',
+        ('seed', 'epochs until the stop', 'specification'),
+        rows,
+        '>>>',
+    )
 
 
 def learning(weights: network.Weights, rate: float, most: int) -> Figure:
