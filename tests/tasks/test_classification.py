@@ -1,0 +1,87 @@
+"""One update, one evaluation, what is reported, and what is refused."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxlab.errors import UserError
+from jaxlab.figures import Images, Matrix
+from launch import experiment
+from tests.training import lab
+
+PLAIN = {'model__batch_norm': False, 'model__dropout': 0.0, 'optimizer__momentum': 0.0}
+
+
+@pytest.fixture(scope='module')
+def batch():
+    data = experiment.prepare(lab.small()).data
+    rows = data.splits['train'].read(np.arange(12))
+    return data.prepare({**rows, 'weight': jnp.asarray([1.0] * 8 + [0.0] * 4)})
+
+
+def test_one_update_is_the_mean_loss_of_the_true_examples(batch):
+    """With label smoothing, against Optax; the four rows of padding do not count."""
+    task = experiment.prepare(lab.small(**PLAIN, task__label_smoothing=0.1)).task
+    state = task.init(jax.random.key(0), batch)
+
+    def loss(params):
+        logits = task.model.apply({'params': params}, batch['image'][:8], train=True)
+        targets = optax.smooth_labels(jax.nn.one_hot(batch['label'][:8], 10), 0.1)
+        return optax.softmax_cross_entropy(logits, targets).mean()
+
+    value, slope = jax.value_and_grad(loss)(state['model'].params)
+    updated, sums = task.train_step(state, batch, jax.random.key(1))
+    assert float(sums['loss'][0]) == pytest.approx(8 * float(value), rel=1e-5) and float(sums['loss'][1]) == 8
+    expected = jax.tree.map(lambda p, g: p - 0.1 * g, state['model'].params, slope)
+    lab.close(expected, updated['model'].params, 1e-6)
+
+
+def test_padding_enters_no_statistic(batch):
+    """BatchNorm sees the true samples only."""
+    task = experiment.prepare(lab.small()).task
+    state = task.init(jax.random.key(0), batch)
+    rubbish = {**batch, 'image': batch['image'].at[8:].set(1e6)}
+    one, other = (task.train_step(state, examples, jax.random.key(1)) for examples in (batch, rubbish))
+    lab.close(one[0], other[0], 1e-6)
+    lab.close(one[1], other[1], 1e-6)
+
+
+def test_evaluation_has_no_smoothing_and_no_dropout(batch):
+    task = experiment.prepare(lab.small(task__label_smoothing=0.5)).task
+    state = task.init(jax.random.key(0), batch)
+    (one, outputs), (other, _) = (task.eval_step(state, batch, jax.random.key(seed)) for seed in (1, 2))
+    assert float(one['loss'][0]) == float(other['loss'][0])
+    losses = optax.softmax_cross_entropy_with_integer_labels(outputs['logits'], batch['label'])
+    assert float(one['loss'][0]) == pytest.approx(float(losses[:8].sum()), rel=1e-5)
+    assert float(one['accuracy'][1]) == 8
+    np.testing.assert_allclose(task.predict(state, batch['image']).sum(axis=1), 1, rtol=1e-5)
+
+
+def test_mixup_trains_on_soft_targets(tmp_path):
+    found = lab.train(lab.small(data__transforms=(('mixup', {'alpha': 1.0}),)), tmp_path)
+    plain = lab.train(lab.small(), tmp_path / 'plain')
+    assert found.facts['metrics']['train_loss']['mean'] > plain.facts['metrics']['train_loss']['mean']
+
+
+def test_the_report_is_of_the_test_split(tmp_path):
+    """Counts agree with the accuracy; the surest mistakes are wrong, in order of their confidence."""
+    found = lab.train(lab.small(), tmp_path)
+    figures = {figure.name: figure for figure in found.report.figures}
+    matrix = figures['confusion_matrix']
+    assert isinstance(matrix, Matrix) and matrix.values.sum() == 50
+    accuracy = found.facts['metrics']['test_accuracy']['mean']
+    assert np.trace(matrix.values) / 50 == pytest.approx(accuracy)
+    mistakes = figures['surest_mistakes']
+    assert isinstance(mistakes, Images) and len(mistakes.images) == 16
+    assert f'wrong on {50 - round(50 * accuracy)} of the 50' in found.report.remarks[0]
+
+
+def test_what_is_refused():
+    with pytest.raises(UserError, match="unknown field config.task.label_smoting .*did you mean 'label_smoothing'"):
+        experiment.prepare(lab.small(task__label_smoting=0.1))
+    with pytest.raises(UserError, match='config.task.label_smoothing = True; valid: float'):
+        experiment.prepare(lab.small(task__label_smoothing=True))
+    with pytest.raises(UserError, match='batch_size = 101 is larger than the 100 training examples; valid: 1 to 100'):
+        experiment.prepare(lab.small(data__batch_size=101))

@@ -1,0 +1,144 @@
+"""What the loop decides between epochs: when to evaluate, to stop, to lower the rate; and what ends a run early."""
+
+import json
+
+import numpy as np
+import pytest
+
+from jaxlab.errors import UserError
+from jaxlab.training import control
+from jaxlab.training.control import Diverged
+from jaxlab.training.files import write_atomically, write_json
+from tests.training import lab
+
+HELD_OUT = {'data__validation_fraction': 0.1, 'data__eval_limit': 48}
+
+
+def names(row) -> set[str]:
+    return {name for name in row if isinstance(row[name], list)}
+
+
+def test_steps_take_the_place_of_epochs(tmp_path):
+    """Seven updates: an epoch of five and two more, which are an epoch of their own in the log."""
+    found = lab.train(lab.small(training__steps=7, training__epochs=50), tmp_path)
+    assert found.facts['steps'] == 7 and [row['step'] for row in found.record.history] == [5, 7]
+    assert lab.equal(
+        lab.plain(found.record.states), lab.plain(lab.train(lab.small(training__steps=7), tmp_path / 'again').record.states)
+    )
+
+
+def test_no_training_at_all(tmp_path):
+    """Zero epochs: the start is evaluated."""
+    found = lab.train(lab.small(training__epochs=0), tmp_path)
+    assert found.facts['steps'] == 0 and found.record.history == [] and found.facts['steps_per_second'] is None
+    assert 'test_loss' in found.facts['metrics'] and 'train_loss' not in found.facts['metrics']
+
+
+@pytest.mark.parametrize('every, evaluated', [(1, [1, 2, 3, 4, 5]), (2, [2, 4, 5]), (0, [])])
+def test_eval_every(every, evaluated, tmp_path):
+    found = lab.train(lab.small(**HELD_OUT, training__epochs=5, training__eval_every=every), tmp_path)
+    history = found.record.history
+    assert [row['epoch'] for row in history if 'validation_loss' in row] == evaluated
+    assert all(names(row) >= {'train_loss', 'train_accuracy'} for row in history)
+    assert not any(name.startswith('test_') for row in history for name in row)  # never looked at while training
+    assert {'validation_loss', 'test_loss'} <= set(found.facts['metrics'])
+
+
+def test_early_stopping_restores_the_best(tmp_path):
+    """Wanted: a loss that grows. So the first epoch is the best, two more are borne, then the best comes back."""
+    config = lab.small(
+        **HELD_OUT, training__epochs=20, training__best_metric='validation_loss', training__best_mode='max',
+        training__patience=2, training__restore_best=True, training__min_delta=100.0,
+    )  # fmt: skip
+    listener = lab.Listener()
+    found = lab.train(config, tmp_path, listener)
+    stopped = found.facts['stopped']
+    assert stopped['best_epoch'] == 1 and stopped['epoch'] == 3 and found.facts['epochs'] == 3
+    assert 'validation_loss was not better than' in listener.said[-1] and 'epoch 1' in listener.said[-1]
+    losses = [row['validation_loss'][0] for row in found.record.history]
+    best = losses[int(np.argmax(losses))]
+    assert found.facts['metrics']['validation_loss']['mean'] == pytest.approx(best, rel=1e-6)
+    again = lab.train(config, tmp_path, lab.Listener())  # a stopped run stays stopped
+    assert again.facts['steps'] == found.facts['steps'] and again.facts['params_digest'] == found.facts['params_digest']
+
+
+def test_patience_counts_evaluations_not_epochs(tmp_path):
+    config = lab.small(
+        **HELD_OUT, training__epochs=20, training__eval_every=2, training__best_metric='validation_loss',
+        training__best_mode='max', training__patience=2, training__min_delta=100.0,
+    )  # fmt: skip
+    assert lab.train(config, tmp_path).facts['epochs'] == 6
+
+
+def test_stop_at_an_aim(tmp_path):
+    config = lab.small(training__epochs=50, training__stop_at={'metric': 'train_loss', 'value': 1.5})
+    found = lab.train(config, tmp_path)
+    losses = [row['train_loss'][0] for row in found.record.history]
+    assert losses[-1] <= 1.5 < min(losses[:-1]) and len(losses) < 50
+    assert found.facts['stopped']['reason'] == f'train_loss reached 1.5 in epoch {len(losses)}'
+
+
+def test_reduce_on_plateau(tmp_path):
+    """Nothing is good enough: after one patient epoch each, the rate is halved without compiling anything anew."""
+    plateau = {'metric': 'train_loss', 'mode': 'min', 'patience': 1, 'factor': 0.5, 'min_delta': 100.0}
+    config = lab.small(training__epochs=6, optimizer__plateau=plateau)
+    listener = lab.Listener()
+    found = lab.train(config, tmp_path / 'whole', listener)
+    assert listener.said == ['epoch 3: learning rate scaled to 0.5', 'epoch 5: learning rate scaled to 0.25']
+    assert float(found.record.states[0]['model'].learning_rate_scale) == 0.25
+    with pytest.raises(Exception, match='stopped by signal'):
+        lab.train(config, tmp_path / 'cut', lab.Listener(stop_at=22))
+    assert lab.train(config, tmp_path / 'cut').facts['params_digest'] == found.facts['params_digest']
+
+
+def test_decisions_without_their_metric_are_refused(tmp_path):
+    with pytest.raises(UserError, match='restore_best needs config.training.best_metric'):
+        lab.machine(lab.small(training__restore_best=True))
+    with pytest.raises(UserError, match="best_metric = 'test_loss' is not measured while training"):
+        lab.machine(lab.small(**HELD_OUT, training__best_metric='test_loss'))
+    with pytest.raises(UserError, match='stop_at.metric = .*validation_split|validation split'):
+        lab.machine(lab.small(training__stop_at={'metric': 'validation_loss', 'value': 1}))
+    with pytest.raises(UserError, match="plateau.metric = 'train_los' is not measured; did you mean 'train_loss'"):
+        lab.train(lab.small(optimizer__plateau={'metric': 'train_los'}), tmp_path)
+
+
+def test_weights_that_are_not_finite_are_not_saved(tmp_path):
+    """The only update's loss is fine, what it leaves is not."""
+    huge = {'training__steps': 1, 'optimizer__learning_rate': 3e38, 'data__scale': (0.0, 1000.0), 'model__batch_norm': False}
+    with pytest.raises(Diverged, match=r'/params/.* is not finite after step 1; there is no checkpoint yet .*clip_norm'):
+        lab.train(lab.small(**huge), tmp_path)
+    assert not [path for path in (tmp_path / 'checkpoints').iterdir() if path.name.isdigit()]
+
+
+def test_an_evaluation_that_is_not_finite_is_said(tmp_path):
+    """Weights near the largest number there is: finite, and good for nothing."""
+    with pytest.raises(Diverged, match=r'test_loss/0 is not finite after step 1; .*clip_norm'):
+        lab.train(lab.small(training__steps=1, optimizer__learning_rate=3e38, data__scale=(0.0, 100.0)), tmp_path)
+
+
+def test_one_replica_that_diverges_is_named():
+    logs = {'loss': np.ones((3, 5, 2)), 'accuracy': np.ones((3, 5, 2))}
+    assert control.first_not_finite(logs, 0, 5) is None
+    logs['loss'][2, 3, 0] = np.inf
+    logs['loss'][1, 4, 0] = np.nan
+    assert control.first_not_finite(logs, 0, 5) == ('loss', 2, 3)
+    assert control.first_not_finite(logs, 4, 5) == ('loss', 1, 4)
+    assert control.not_finite({'a': {'b': [1.0, float('nan')]}, 'c': 1}) == 'a/b/1'
+
+
+def test_the_log_is_one_line_an_epoch(tmp_path):
+    found = lab.train(lab.small(replicas=2), tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / 'metrics.jsonl').read_text().splitlines()]
+    assert lines == [dict(row) for row in found.record.history] and len(lines[0]['train_loss']) == 2
+
+
+def test_files_are_whole_or_not_there(tmp_path):
+    path = tmp_path / 'results.json'
+    write_json(path, {'a': np.float32(0.5), 'b': np.arange(2)})
+    before = path.read_text()
+    with pytest.raises(ValueError, match='not JSON compliant'):
+        write_json(path, {'a': float('nan')})
+    with pytest.raises(KeyError), write_atomically(path, 'w') as file:
+        file.write('half')
+        raise KeyError
+    assert path.read_text() == before and [item.name for item in tmp_path.iterdir()] == ['results.json']
