@@ -90,13 +90,14 @@ def as_published(case: ForwardCase, right: Worked, title: str) -> Worked:
     drawn = passes.forward_worked(
         museum.forward_as_published(case), entries, f'{case.name}_as_published', f'{title}; as published'
     )
-    causes = [golden.cause for golden in case.golden if not golden.agrees]
-    steps, at = [], 0
+    causes = {golden.quantity: golden.cause for golden in case.golden if not golden.agrees}
+    steps = []
     for step, same in zip(drawn.steps, right.steps):
         if step.result != same.result or step.numbers != same.numbers:
+            layer = step.what.removeprefix('Layer ').partition(':')[0]
+            cause = causes.get(f'Z{layer}' if step.what.endswith(': net') else f'A{layer}', 'follows')
             what = step.what.replace('precedence_sigmoid', 'the sigmoid as executed')
-            step = dataclasses.replace(step, what=what, mark=f'slip: {causes[min(at, len(causes) - 1)]}')
-            at += step.result != same.result
+            step = dataclasses.replace(step, what=what, mark=f'slip: {cause}')
         steps.append(step)
     return dataclasses.replace(drawn, steps=steps, note='What was executed; the results that differ are marked.')
 
