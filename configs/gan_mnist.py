@@ -15,7 +15,7 @@ def get_config(profile: str = 'full') -> common.Config:
     config.training.epochs = 50
     config.training.snapshot_every = 5
     config.report.options = {'main_metric': 'frechet_distance'}
-    config.needs = {'scorer': {'config': 'lenet_mnist', 'overrides': {'training.epochs': 5}}}
+    config.needs = {'scorer': {'config': 'lenet_mnist', 'overrides': {'training.epochs': 5, 'variants': {}}}}
     config.published = {
         'train_generator_loss': {
             'value': 0.8876,
@@ -34,7 +34,7 @@ def get_config(profile: str = 'full') -> common.Config:
         'optimizer.generator.b1': 0.5,
         'optimizer.discriminator.learning_rate': 2e-4,
         'optimizer.discriminator.b1': 0.5,
-        'needs.scorer.overrides': {'training.epochs': 30},
+        'needs.scorer.overrides': {'training.epochs': 30, 'variants': {}},
     }
     config.theory = (
         'The discriminator is trained to tell real from made: '
@@ -51,6 +51,6 @@ def get_config(profile: str = 'full') -> common.Config:
     smoke = {
         'model.generator.width': 8, 'model.discriminator.width': 8, 'data.limit': 256, 'data.batch_size': 64,
         'training.epochs': 2, 'training.snapshot_every': 1, 'stand_in': {}, 'report.examples': 16,
-        'needs.scorer.overrides': {'training.epochs': 2, 'data.limit': 512, 'data.eval_limit': 256, 'stand_in': {}},
+        'needs.scorer.overrides': {'training.epochs': 2, 'data.limit': 512, 'data.eval_limit': 256, 'stand_in': {}, 'variants': {}},
     }  # fmt: skip
     return common.with_profile(config, profile, smoke=smoke)

@@ -4,15 +4,20 @@ from configs import common
 
 
 def get_config(profile: str = 'full') -> common.Config:
-    """PyTorch's initial weights, SGD 0.01 with momentum 0.9, batch 64, ten epochs (9,380 updates)."""
+    """PyTorch's initial weights, SGD 0.01 with momentum 0.9, batch 64, ten epochs (9,380 updates).
+
+    The source keeps its rate constant (one of its flaws: the last updates then decide by chance what is measured); here
+    the rate falls to zero along a cosine, and the constant one is trained beside it from the same starts.
+    """
     config = common.experiment('lenet_mnist', task='classification', data='mnist', model='lenet', spec=('E2',))
     config.aim = 'How far do five small layers get on handwritten digits?'
     config.data.scale = (-1.0, 1.0)
     config.data.batch_size = 64
-    config.optimizer = common.sgd(learning_rate=0.01, momentum=0.9)
+    config.optimizer = common.sgd(learning_rate=0.01, momentum=0.9, schedule='cosine')
+    config.variants = {'cosine': {}, 'as_published': {'optimizer.schedule': 'constant'}}
     config.training.epochs = 10
     config.published = {
-        'test_accuracy': {'value': 0.9897, 'where': 'E2, after epoch 10', 'note': 'one unseeded run; 103 errors'},
+        'test_accuracy': {'value': 0.9897, 'where': 'E2, after epoch 10', 'note': 'one unseeded run at a constant rate'},
         'train_loss': {'value': 0.0121, 'where': 'E2, epoch 10', 'note': 'unweighted mean of the batch losses'},
     }
     config.stand_in = {'training.epochs': 60}
@@ -27,5 +32,5 @@ def get_config(profile: str = 'full') -> common.Config:
     return common.with_profile(
         config,
         profile,
-        smoke={'training.epochs': 2, 'data.limit': 512, 'data.eval_limit': 256, 'stand_in': {}},
+        smoke={'training.epochs': 2, 'data.limit': 512, 'data.eval_limit': 256, 'stand_in': {}, 'variants': {}},
     )
