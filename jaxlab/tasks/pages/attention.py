@@ -56,7 +56,6 @@ def page(settings: Settings) -> Report:
         figures,
         metrics,
         (
-            ATTENTION['D3.1'].note,
             'The published code takes the scale from the queries and does not check the keys; here '
             'unequal depths are refused.',
         ),
