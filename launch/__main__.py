@@ -104,6 +104,8 @@ def _act(asked: arguments.Arguments, prepared: Any, workdir: Path, watcher: Any)
     change = asked.allow_config_change
     if asked.mode == 'describe':
         return modes.describe(prepared)
+    if asked.mode != 'train':
+        prepared, workdir = experiment.reference(prepared, workdir)
     if asked.mode == 'sample':
         return modes.sample(prepared, workdir, watcher, asked.count, asked.seed, change)
     if asked.mode == 'predict':
@@ -141,7 +143,8 @@ def _show(asked: arguments.Arguments, result: dict[str, Any], workdir: Path) -> 
         terminal.print_describe(result, console)
     elif asked.mode in ('train', 'eval'):
         terminal.print_results(result, console)
-        console.print(f'report: {workdir / "report.html"}', markup=False, soft_wrap=True)
+        page = 'comparison.html' if 'variants' in result else 'report.html'
+        console.print(f'report: {workdir / page}', markup=False, soft_wrap=True)
         if workdir.resolve().parent.name == 'runs':  # a folder of runs, not just any folder
             index.write_index(workdir.parent)
     elif asked.mode == 'sample':

@@ -143,28 +143,37 @@ def _needs(prepared: Prepared, workdir: Path, watcher: Watcher) -> dict[str, Nee
     return found
 
 
+def variant(prepared: Prepared, workdir: Path, name: str) -> tuple[Prepared, Path]:
+    """One of `config.variants`, prepared, and the folder it is kept in."""
+    config, changes = prepared.config, prepared.config.variants[name]
+    own = {path: value for path, value in changes.items() if path not in prepared.chosen}
+    changed = configfile.apply(config, {**own, 'variants': {}, 'stand_in': {}}, f'variant {name}')
+    chosen = {**prepared.chosen, **dict.fromkeys(own, f'variant {name}')}
+    made = prepare(changed, prepared.data_dir, chosen, prepared.command)
+    return dataclasses.replace(made, adapted=prepared.adapted), workdir / 'variants' / name
+
+
+def reference(prepared: Prepared, workdir: Path) -> tuple[Prepared, Path]:
+    """The first variant, where there are variants: what is evaluated, drawn from and predicted with."""
+    names = list(prepared.config.variants)
+    return variant(prepared, workdir, names[0]) if names else (prepared, workdir)
+
+
 def _train_variants(prepared: Prepared, workdir: Path, watcher: Watcher, allow_change: bool) -> dict[str, Any]:
     """One run a variant, from the same start and data order, then the comparison; the first is the reference."""
     from jaxlab.report import comparison
 
-    config, runs = prepared.config, {}
-    for name, changes in config.variants.items():
-        own = {path: value for path, value in changes.items() if path not in prepared.chosen}
-        changed = configfile.apply(config, {**own, 'variants': {}, 'stand_in': {}}, f'variant {name}')
-        chosen = {**prepared.chosen, **dict.fromkeys(own, f'variant {name}')}
-        variant = prepare(changed, prepared.data_dir, chosen, prepared.command)
-        variant = dataclasses.replace(variant, adapted=prepared.adapted)
+    runs, histories = {}, {}
+    for name in prepared.config.variants:
+        one, folder = variant(prepared, workdir, name)
         watcher.say(f'variant {name}')
         watcher.title = name
-        runs[name] = train(variant, workdir / 'variants' / name, watcher, 'train', allow_change)
-    reference = next(iter(runs))
-    results = {
-        **runs[reference],
-        'reference': reference,
-        'variants': {name: run['metrics'] for name, run in runs.items()},
-    }
+        runs[name] = {**train(one, folder, watcher, 'train', allow_change), 'variant': name}
+        histories[name] = [json.loads(line) for line in (folder / 'metrics.jsonl').read_text().splitlines()]
+    first = next(iter(runs))
+    results = {**runs[first], 'reference': first, 'variants': {name: run['metrics'] for name, run in runs.items()}}
     if runtime.is_writer():
-        comparison.write_comparison(workdir, runs, reference)
+        watcher.pages += comparison.write_comparison(workdir, runs, first, histories).tables
         write_json(workdir / 'results.json', results)
     return results
 
