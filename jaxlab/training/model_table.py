@@ -23,7 +23,7 @@ def rows(module: nn.Module, example: jax.ShapeDtypeStruct) -> list[dict[str, Any
         result = call(*args, **kwargs)
         if context.method_name == '__call__':
             leaves = jax.tree.leaves(result)
-            shape = leaves[0].shape if leaves else ()
+            shape: tuple[int, ...] = leaves[0].shape if leaves else ()
             if getattr(context.module, 'layout', 'NHWC') == 'CHWN':  # how a layer computes is not what it gives
                 shape = (shape[-1], *shape[1:-1], shape[0])
             outputs.setdefault(context.module.path, (type(context.module).__name__, shape))

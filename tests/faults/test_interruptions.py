@@ -89,6 +89,18 @@ def test_two_signals_end_at_once(tiny, tmp_path):
     assert code in (130, -signal.SIGINT) and 'Traceback' not in err, err  # a shell shows both as 130
 
 
+def test_a_signal_is_heard_in_a_needed_experiment(tmp_path):
+    """Where another experiment is trained first, that one is stopped, and the command with it."""
+    need = "    config.needs = {'scorer': {'config': 'mlp_mnist', 'overrides': {'training.epochs': 2000}}}\n    return common"
+    words = (command.tiny_config(tmp_path, command.TINY.replace('    return common', need)), f'--workdir={tmp_path / "run"}')
+    process = command.start(*words)
+    command.wait_until(lambda: command.epochs_done(tmp_path / 'run' / 'needs' / 'scorer') >= 1, process)
+    process.send_signal(signal.SIGTERM)
+    code, _, err = command.finish(process, 60)
+    assert code == 143 and 'Traceback' not in err, err
+    assert not (tmp_path / 'run' / 'metrics.jsonl').exists()
+
+
 def diverges(tiny: str, workdir, *more: str) -> str:
     """Ends with one line and exit code 2; returns the line."""
     code, out, err = command.run(tiny, f'--workdir={workdir}', *more)
