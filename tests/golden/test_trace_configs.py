@@ -102,7 +102,7 @@ def test_perceptron_and_by_option(gate, coding, epochs, words, launch):
     assert words in out.replace('\n', ' ') and words in results['remarks'][0]
     assert epochs is None or values(results)['epochs'] == epochs
     page = (launch.folder / 'report.html').read_text()
-    assert ('not comparable' in page) == bool(asked)
+    assert ('not comparable with the published value' in page) == bool(asked)
 
 
 def test_show_all_prints_more_and_step_does_not_wait_without_a_terminal(launch):
