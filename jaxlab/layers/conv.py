@@ -70,7 +70,8 @@ class Conv(nn.Module):
         if isinstance(padding, str):
             extent = [(k - 1) * d + 1 for k, d in zip(size, dilation, strict=True)]
             padding = jax.lax.padtype_to_pads(x.shape[1:-1], extent, strides, padding)
-        y = convolve(x, kernel, strides, tuple((low, high) for low, high in padding), dilation, self.feature_group_count, self.layout)
+        edges = tuple((low, high) for low, high in padding)
+        y = convolve(x, kernel, strides, edges, dilation, self.feature_group_count, self.layout)
         if bias is None:
             return y
         return y + (bias.reshape(-1, *(1,) * (space + 1)) if self.layout == 'CHWN' else bias)
