@@ -7,6 +7,8 @@ With many channels (64 and more) the channels-last form is the faster one.
 Shapes: x [C, *space, N], kernel [*size, C, D], cotangent g [D, *out, N].
 """
 
+from functools import reduce
+
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
@@ -34,20 +36,32 @@ def forward(geometry: Geometry, x: Array, kernel: Array) -> Array:
 
 
 def input_gradient(geometry: Geometry, g: Array, kernel: Array) -> Array:
-    """The gradient to the input [C, *space, N]: a stride of 1 is a convolution with the kernel turned round."""
+    """The gradient to the input [C, *space, N]: what each output sends through each tap, put in its place and added up.
+
+    One spatial axis after the other, the last one first: k additions an axis in place of k^rank, and no patches of g,
+    whose channels are many (a LeNet's second convolution: 0.3 ms in place of 2.7).
+    """
     rank, channels = len(geometry.space), kernel.shape[-2]
-    if set(geometry.strides) == {1}:
-        reach = [(k - 1) * d for k, d in zip(geometry.size, geometry.dilation, strict=True)]
-        padding = tuple((r - lo, r - hi) for r, (lo, hi) in zip(reach, geometry.padding, strict=True))
-        turned = geometry._replace(space=geometry.out, padding=padding)
-        return forward(turned, g, jnp.flip(kernel, range(rank)).swapaxes(-1, -2))
     sent = kernel.reshape(-1, kernel.shape[-1]) @ g.reshape(g.shape[0], -1)
-    sent = sent.reshape(len(geometry.taps), channels, *geometry.out, g.shape[-1])
-    total = jnp.zeros((), g.dtype)
-    for piece, tap in zip(sent, geometry.taps, strict=True):
-        edges = [(0, 0, 0), *geometry.places(tap), (0, 0, 0)]
-        total += lax.pad(piece, jnp.zeros((), piece.dtype), edges)
-    return total
+    sent = sent.reshape(*geometry.size, channels, *geometry.out, g.shape[-1])
+    for axis in reversed(range(rank)):
+        sent = _added(sent, geometry, axis)
+    return sent
+
+
+def _added(sent: Array, geometry: Geometry, axis: int) -> Array:
+    """Adds up the taps of one spatial axis: [*size[: axis + 1], C, *out[: axis + 1], *space[axis + 1 :], N] in; the tap axis
+    is gone afterwards and `out[axis]` has become `space[axis]`."""
+    zero = jnp.zeros((), sent.dtype)
+    pieces = []
+    for tap in range(geometry.size[axis]):
+        place = geometry.places((tap,) * len(geometry.space))[axis]
+        piece = lax.index_in_dim(sent, tap, axis, keepdims=False)
+        edges = [(0, 0, 0)] * piece.ndim
+        edges[axis + 1 + axis] = place
+        pieces.append(lax.pad(piece, zero, edges))
+    # Without the barrier the compiler would write all axes' additions into one loop again.
+    return lax.optimization_barrier(reduce(jnp.add, pieces))
 
 
 def kernel_gradient(geometry: Geometry, x: Array, g: Array) -> Array:
