@@ -23,6 +23,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 BLOCK = 1 << 20  # elements of patches made at a time: 4 MB stay in the cache
+FEW = 4  # input channels up to which a product and shifted additions beat convolutions (28x28x1: 3 against 11 ms)
 
 
 class Geometry(NamedTuple):
@@ -118,7 +119,7 @@ def _plain(
 def input_gradient(geometry: Geometry, g: Array, kernel: Array) -> Array:
     """The gradient to the input [N, *space, C]; with other words the transposed convolution of g."""
     strided, dilated = max(geometry.strides) > 1, max(geometry.dilation) > 1
-    if math.prod(geometry.size) == 1 or (strided and dilated):
+    if math.prod(geometry.size) == 1 or (strided and dilated) or kernel.shape[-2] <= FEW:
         return overlapping_adds(geometry, g, kernel)
     return phases(geometry, g, kernel) if strided else turned(geometry, g, kernel)
 
@@ -131,14 +132,21 @@ def turned(geometry: Geometry, g: Array, kernel: Array) -> Array:
 
 
 def overlapping_adds(geometry: Geometry, g: Array, kernel: Array) -> Array:
-    """One product gives what each output sends through each tap; shifted copies of that are added up."""
-    channels = kernel.shape[-2]
+    """One product gives what each output sends through each tap; shifted copies of that are added up, one spatial axis
+    after the other (the first one first), so that there are k additions an axis in place of k^rank."""
+    rank = len(geometry.space)
     sent = g @ kernel.reshape(-1, kernel.shape[-1]).T
-    pieces = []
-    for index, tap in enumerate(geometry.taps):
-        piece = sent[..., index * channels : (index + 1) * channels]
-        pieces.append(lax.pad(piece, jnp.zeros((), piece.dtype), [(0, 0, 0), *geometry.places(tap), (0, 0, 0)]))
-    return reduce(jnp.add, pieces)
+    sent = sent.reshape(*g.shape[:-1], *kernel.shape[:-1])
+    for axis in range(rank):
+        pieces = []
+        for tap in range(geometry.size[axis]):
+            piece = lax.index_in_dim(sent, tap, rank + 1, keepdims=False)
+            edges = [(0, 0, 0)] * piece.ndim
+            edges[1 + axis] = geometry.places((tap,) * rank)[axis]
+            pieces.append(lax.pad(piece, jnp.zeros((), piece.dtype), edges))
+        # Without the barrier the compiler would write all axes' additions into one loop again.
+        sent = lax.optimization_barrier(reduce(jnp.add, pieces))
+    return sent
 
 
 def phases(geometry: Geometry, g: Array, kernel: Array) -> Array:
