@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxlab.errors import UserError
-from launch import arguments, catalogue, configfile
+from launch import arguments, catalogue, configfile, progress
 
 USER, INTERRUPTED = 2, 128  # exit codes: the user's mistake; plus the signal's number
 
@@ -30,9 +30,6 @@ def main(words: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f'error: {error}'.replace('\n', ' '), file=sys.stderr)
         return USER
-    except KeyboardInterrupt:
-        print('stopped at once; the last whole checkpoint is kept', file=sys.stderr)
-        return INTERRUPTED + signal.SIGINT
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT, errno.EPERM, errno.EFBIG):
             raise
@@ -161,4 +158,6 @@ def _print_json(value: Any) -> None:
 
 
 if __name__ == '__main__':
+    for number in (signal.SIGINT, signal.SIGTERM):  # until a training catches them there is nothing to save
+        signal.signal(number, progress.leave_at_once)
     sys.exit(main())
