@@ -73,7 +73,7 @@ class ManualBackprop(Classification):
                 mine, theirs = (np.asarray(getattr(both, name)) for both in (hand, auto))
                 difference = float(np.abs(mine - theirs).max())
                 worst = max(worst, difference / float(np.abs(theirs).max()))
-                rows.append((name, str(mine.shape), float(np.abs(mine).max()), difference))
+                rows.append((name, str(mine.shape), float(np.abs(mine).max()), f'{difference:.1e}'))
         columns = ('gradient', 'shape', 'largest entry', 'largest difference')
         note = '50 training examples at the final weights of the first replica, float64'
         return Table(
