@@ -77,7 +77,7 @@ class ManualBackprop(Classification):
         columns = ('gradient', 'shape', 'largest entry', 'largest difference')
         note = '50 training examples at the final weights of the first replica, float64'
         return Table(
-            'gradient_check', 'Gradients by hand beside automatic ones', note, columns, rows, decimals=18
+            'gradient_check', 'Gradients by hand beside automatic ones', note, columns, rows, decimals=6
         ), worst
 
     def _weights(self, record: Record, data: Dataset) -> Images:
