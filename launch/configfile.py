@@ -11,6 +11,7 @@ from typing import Any
 
 from configs import common
 from jaxlab.errors import UserError, closest
+from jaxlab.training.identity import flat
 
 OPEN = ('task', 'model', 'optimizer', 'data.options', 'variants', 'stand_in', 'needs', 'published', 'report.units',
         'report.options', 'training.stop_at')  # fmt: skip
@@ -170,17 +171,8 @@ def _paths(config: Any, prefix: str = '') -> list[str]:
 
 def differing(config: common.Config, other: common.Config) -> list[str]:
     """Dotted paths of the fields in which two configs differ."""
-    mine, theirs = _flat(config.to_dict()), _flat(other.to_dict())
+    mine, theirs = flat(config.to_dict()), flat(other.to_dict())
     return sorted(path for path in mine if path not in theirs or mine[path] != theirs[path])
-
-
-def _flat(block: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in block.items():
-        path = f'{prefix}{name}'
-        nested = isinstance(value, Mapping) and value
-        found |= _flat(value, f'{path}.') if nested else {path: value}
-    return found
 
 
 def main_folder() -> Path:
