@@ -132,6 +132,14 @@ FIELDS: Mapping[str, Field] = {
     'training.epochs': _field(1, COUNT, 'passes over the training data (0 with `steps` 0: no training)'),
     'training.steps': _field(0, COUNT, 'updates; above 0 it takes the place of `epochs`'),
     'training.eval_every': _field(1, COUNT, 'epochs between evaluations (0: only at the end)'),
+    'training.watch': _field(
+        ('validation',),
+        LIST,
+        "splits measured at each evaluation; with 'test' its curve is drawn (never to choose by it)",
+    ),
+    'training.measure_train': _field(
+        False, FLAG, 'whether the training examples are measured at the end too, without augmentation and dropout'
+    ),
     'training.checkpoint_every': _field(1, COUNT, 'epochs between checkpoints (0: only at the end)'),
     'training.keep': _field(2, POSITIVE, 'latest checkpoints kept (the best is kept besides)'),
     'training.best_metric': _field('', TEXT, "metric of the best checkpoint, such as 'validation_loss' ('': none)"),

@@ -45,6 +45,7 @@ def _run(asked: arguments.Arguments, words: Sequence[str]) -> int:
     config = configfile.apply(plain, changes, 'command line')
     cut = configfile.differing(plain, configfile.load(path, 'full')) if profile != 'full' else []
     chosen = dict.fromkeys(cut, 'profile') | dict.fromkeys(changes, 'command line')
+    config = configfile.only_variants(config, asked.variants)
     workdir = _workdir(asked, config)
 
     with _stdout_kept_clean(asked.json):

@@ -40,6 +40,9 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument('--list', action='store_true', help='every experiment with its question, data, published value')
     result.add_argument('--mode', default='train', help=f'one of {", ".join(MODES)} (default train)')
     result.add_argument('--workdir', help='where the run is kept (default runs/NAME)')
+    result.add_argument(
+        '--variants', metavar='NAME,NAME', help='only these of the variants, the first as the reference'
+    )
     result.add_argument('--data_dir', help='where real data lies (default: environment variable JAXLAB_DATA_DIR)')
     result.add_argument('--fresh', action='store_true', help='start again in an empty sibling of the workdir')
     result.add_argument('--allow_config_change', action='store_true', help='go on from a checkpoint of another config')

@@ -67,7 +67,9 @@ def load(path: Path, profile: str) -> common.Config:
     except Exception as error:
         raise UserError(f'{path}, line {_line_in(error, path)}: {type(error).__name__}: {error}') from error
     if not isinstance(config, common.Config):
-        raise UserError(f'{path}: get_config returned {type(config).__name__}; valid: what common.with_profile(...) returns')
+        raise UserError(
+            f'{path}: get_config returned {type(config).__name__}; valid: what common.with_profile(...) returns'
+        )
     check(config, str(path))
     return config
 
@@ -167,6 +169,18 @@ def _paths(config: Any, prefix: str = '') -> list[str]:
         nested = hasattr(value, 'items') and path not in OPEN
         found += _paths(value, f'{path}.') if nested else [path]
     return found
+
+
+def only_variants(config: common.Config, names: str | None) -> common.Config:
+    """The config with the variants NAME,NAME only, in this order; as it is for None."""
+    if names is None:
+        return config
+    chosen = [name.strip() for name in names.split(',') if name.strip()]
+    for name in chosen or ['']:
+        if name not in config.variants:
+            valid = closest(name, list(config.variants)) if config.variants else 'this experiment has none'
+            raise UserError(f'--variants: unknown variant {name!r} of {config.name}; {valid}')
+    return common.override(config, {'variants': {name: config.variants[name].to_dict() for name in chosen}})
 
 
 def differing(config: common.Config, other: common.Config) -> list[str]:

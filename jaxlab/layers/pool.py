@@ -12,6 +12,7 @@ from functools import partial
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
@@ -50,6 +51,24 @@ def avg_pool(
         parts = _members(window, _cropped(x, window))
         return sum(parts[1:], parts[0]) / len(parts)
     return nn.avg_pool(x, window, strides, padding)
+
+
+def adaptive_avg_pool(x: Float[Array, 'N H W C'], size: tuple[int, int]) -> Float[Array, 'N P Q C']:
+    """Means over windows that tile the image in `size` parts a side: PyTorch's `AdaptiveAvgPool2d`.
+
+    Window i covers floor(i H / P) up to ceil((i + 1) H / P); a map smaller than `size` is copied.
+    """
+    rows, columns = (_window_weights(n, parts, x.dtype) for n, parts in zip(x.shape[1:-1], size, strict=True))
+    return jnp.einsum('ph,nhwc,qw->npqc', rows, x, columns)
+
+
+def _window_weights(length: int, parts: int, dtype: jnp.dtype) -> Array:
+    """[parts, length]: each row averages one window."""
+    weights = np.zeros((parts, length))
+    for part in range(parts):
+        low, high = part * length // parts, -(-(part + 1) * length // parts)
+        weights[part, low:high] = 1 / (high - low)
+    return jnp.asarray(weights, dtype)
 
 
 def _shape(x: Array, window: Sizes, strides: Sizes | None) -> tuple[tuple[int, ...], tuple[int, ...]]:

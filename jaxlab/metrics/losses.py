@@ -118,3 +118,16 @@ def _same(left: tuple[int, ...], right: tuple[int, ...]) -> None:
     """[N] against [N, 1] would broadcast to [N, N] and train on nonsense."""
     if left != right:
         raise ValueError(f'shapes differ: {left} and {right}')
+
+
+def clipped_probability_cross_entropy(
+    outputs: Float[Array, 'N classes'], labels: Int[Array, 'N'], clip: float = 1e-7
+) -> Float[Array, 'N']:
+    """Keras's cross-entropy of numbers that are given as probabilities: clipped to [clip, 1 - clip], divided by their sum.
+
+    For outputs of a softmax it is the cross-entropy. For anything else (A05 gives it ReLU outputs) it has no gradient
+    where the true class's number lies outside that range.
+    """
+    clipped = jnp.clip(outputs, clip, 1 - clip)
+    true = jnp.take_along_axis(clipped, labels[:, None], axis=-1)[:, 0]
+    return jnp.log(clipped.sum(-1)) - jnp.log(true)

@@ -12,6 +12,8 @@ from jaxlab.errors import UserError, closest, lookup
 MODELS = {  # name -> module:class; imported when asked for
     'mlp': 'jaxlab.models.mlp:MLP',
     'lenet': 'jaxlab.models.lenet:LeNet',
+    'convnet': 'jaxlab.models.convnet:ConvNet',
+    'vgg': 'jaxlab.models.convnet:VGG',
     'resnet': 'jaxlab.models.resnet:ResNet',
     'two_layer': 'jaxlab.models.two_layer:TwoLayer',
     'dcgan_generator': 'jaxlab.models.gan:Generator',

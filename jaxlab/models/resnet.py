@@ -56,6 +56,7 @@ class Block(_Residual):
     kind: str
     features: int
     stride: int
+    skip: bool = True
 
     @nn.compact
     def __call__(self, x: Float[Array, 'N H W C']) -> Float[Array, 'N P Q D']:
@@ -66,6 +67,8 @@ class Block(_Residual):
             y = nn.relu(self.conv(x, self.features, 1, 1, 'conv_1'))
             y = nn.relu(self.conv(y, self.features, 3, self.stride, 'conv_2'))
             y = self.conv(y, 4 * self.features, 1, 1, 'conv_3')
+        if not self.skip:
+            return nn.relu(y)
         if x.shape != y.shape:
             x = self.conv(x, y.shape[-1], 1, self.stride, 'projection')
         return nn.relu(x + y)
@@ -92,12 +95,14 @@ class ResNet(nn.Module):
       depth: 18, 34 or 50.
       stem: `'imagenet'`, or `'cifar'` for images of about 32 pixels (3x3 stride 1, no pooling).
       width: channels of the first stage; 64 as published.
+      skip: whether x is added to F(x); without it the net is a plain stack of the same convolutions.
     """
 
     classes: int
     depth: int = 18
     stem: str = 'imagenet'
     width: int = 64
+    skip: bool = True
     dtype: Any = None
 
     @nn.compact
@@ -115,7 +120,9 @@ class ResNet(nn.Module):
             for k in range(count):
                 stride = 2 if stage and not k else 1
                 name = f'stage_{stage + 1}_block_{k + 1}'
-                x = Block(*shared, kind=kind, features=self.width * 2**stage, stride=stride, name=name)(x)
+                x = Block(*shared, kind=kind, features=self.width * 2**stage, stride=stride, skip=self.skip, name=name)(
+                    x
+                )
         x = x.mean((1, 2))
         logits = Dense(self.classes, dtype=self.dtype, init_scheme='torch', name='head')(x)
         return logits.astype(jnp.float32)

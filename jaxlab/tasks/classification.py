@@ -11,19 +11,32 @@ import numpy as np
 import optax
 
 from jaxlab.data.dataset import Dataset
-from jaxlab.metrics.losses import cross_entropy
+from jaxlab.errors import lookup
+from jaxlab.metrics.losses import clipped_probability_cross_entropy, cross_entropy
 from jaxlab.metrics.sums import sums, weighted_mean
 from jaxlab.models import build_model
 from jaxlab.optimizers import TrainState, build_optimizer
 from jaxlab.tasks import classified
-from jaxlab.tasks.protocol import Batch, Record, Report, Sums
+from jaxlab.tasks.protocol import Batch, Record, Report, Sums, inputs_of
 
 State = dict[str, TrainState]
 
 
+def _clipped(outputs: jax.Array, labels: jax.Array, label_smoothing: float) -> jax.Array:
+    del label_smoothing
+    return clipped_probability_cross_entropy(outputs, labels)
+
+
+LOSSES = {'cross_entropy': cross_entropy, 'clipped_probabilities': _clipped}
+
+
 @dataclasses.dataclass(frozen=True)
 class Classification:
-    """`label_smoothing`: share of the target that is spread over all classes (0: none)."""
+    """Options:
+
+    label_smoothing: share of the target that is spread over all classes (0: none).
+    loss: 'cross_entropy' of logits, or 'clipped_probabilities' (A05's fault: outputs are taken for probabilities).
+    """
 
     model: Any  # a Flax module
     optimizer: optax.GradientTransformation
@@ -31,17 +44,19 @@ class Classification:
     scale: tuple[float, float]
     examples_shown: int
     label_smoothing: float = 0.0
+    loss: str = 'cross_entropy'
 
     @classmethod
     def from_config(cls, config: Any, data: Dataset, steps_per_epoch: int, total_steps: int, **options: Any) -> Self:
         model = build_model(config.model, config.training.precision, classes=len(data.class_names))
         optimizer = build_optimizer(config.optimizer, steps_per_epoch, total_steps)
+        lookup(LOSSES, options.get('loss', 'cross_entropy'), 'config.task.loss')
         shown = config.report.examples
         return cls(model, optimizer, prepared(data), tuple(config.data.scale), shown, **options)
 
     def init(self, key: jax.Array, example: Batch) -> State:
         """The network's first variables, and an optimizer that has seen nothing."""
-        variables = self.model.init({'params': key}, example['image'][:1], train=False)
+        variables = self.model.init({'params': key}, inputs_of(example)[:1], train=False)
         return {'model': TrainState.from_variables(self.model, variables, self.optimizer)}
 
     def train_step(self, state: State, batch: Batch, key: jax.Array) -> tuple[State, Sums]:
@@ -51,10 +66,10 @@ class Classification:
 
         def loss_fn(params: Any) -> tuple[jax.Array, Any]:
             logits, updates = self.model.apply(
-                network.variables(params), batch['image'], train=True, weight=weight,
+                network.variables(params), inputs_of(batch), train=True, weight=weight,
                 rngs={'dropout': key}, mutable=['batch_stats'],
             )  # fmt: skip
-            losses = cross_entropy(logits, targets, self.label_smoothing)
+            losses = LOSSES[self.loss](logits, targets, self.label_smoothing)
             return weighted_mean(losses, weight), (logits, losses, updates)
 
         (_, (logits, losses, updates)), grads = jax.value_and_grad(loss_fn, has_aux=True)(network.params)
@@ -64,8 +79,8 @@ class Classification:
     def eval_step(self, state: State, batch: Batch, key: jax.Array) -> tuple[Sums, dict[str, jax.Array]]:
         """Loss (without smoothing) and accuracy; keeps the logits."""
         del key
-        logits = self.model.apply(state['model'].variables(), batch['image'], train=False)
-        losses = cross_entropy(logits, batch['label'])
+        logits = self.model.apply(state['model'].variables(), inputs_of(batch), train=False)
+        losses = LOSSES[self.loss](logits, batch['label'], 0.0)
         right = logits.argmax(-1) == batch['label']
         return sums(batch['weight'], loss=losses, accuracy=right), {'logits': logits}
 
@@ -75,8 +90,8 @@ class Classification:
 
     def networks(self) -> Mapping[str, Any]:
         """The one network, on one example."""
-        image = self.example['image']
-        return {'model': (self.model, jax.ShapeDtypeStruct((1, *image.shape[1:]), image.dtype))}
+        inputs = inputs_of(self.example)
+        return {'model': (self.model, jax.ShapeDtypeStruct((1, *inputs.shape[1:]), inputs.dtype))}
 
     def predict(self, state: State, images: jax.Array) -> jax.Array:
         """Class probabilities [N, classes] of prepared images."""

@@ -1,6 +1,6 @@
 """Decisions of the loop as pure functions of logs and history: means, divergence, reasons to stop."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -60,6 +60,14 @@ def padded_steps(chunk: np.ndarray, size: int) -> np.ndarray:
     """A short last block of steps [replicas, steps, batch] brought to `size` steps, so that one program serves all."""
     missing = size - chunk.shape[1]
     return np.pad(chunk, ((0, 0), (0, missing), (0, 0)), constant_values=-1) if missing else chunk
+
+
+def watched(config: Any, splits: Container[str]) -> tuple[str, ...]:
+    """The splits that are measured while training goes on: those of `training.watch` that the data has."""
+    for name in config.training.watch:
+        if name not in ('validation', 'test'):
+            raise UserError(f'config.training.watch names {name!r}; valid: a tuple of validation, test')
+    return tuple(name for name in config.training.watch if name in splits)
 
 
 def check_metrics(config: Any, watched: Sequence[str]) -> None:

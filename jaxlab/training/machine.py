@@ -51,7 +51,7 @@ class Machine:
         self.streamed = train.arrays is None
         self.form = replica_form(config, begun_form)
         self.programs = Programs(task, data.prepare, data.augment, config.replicas, self.form, self.streamed)
-        self.watched = tuple(name for name in ('validation',) if name in data.splits)
+        self.watched = control.watched(config, data.splits)
         control.check_metrics(config, self.watched)
         self.compile_seconds = 0.0
         self.steps_per_call = config.training.steps_per_call or 1

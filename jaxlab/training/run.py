@@ -139,6 +139,9 @@ def _finish(
     metrics: dict[str, list[float]] = {}
     if progress.history:
         metrics |= {name: values for name, values in progress.history[-1].items() if name.startswith('train_')}
+    if config.training.measure_train:
+        clean = machine.evaluate(state, 'train')
+        metrics |= {f'train_clean_{name}': values for name, values in clean.metrics.items()}
     outputs = {}
     for split in data.splits:
         if split == 'train':
