@@ -1,7 +1,7 @@
 """Supervised classification: one network, cross-entropy, exact counts; a report with confusions and surest mistakes."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import flax.linen as nn
@@ -27,7 +27,7 @@ def _clipped(outputs: jax.Array, labels: jax.Array, label_smoothing: float) -> j
     return clipped_probability_cross_entropy(outputs, labels)
 
 
-LOSSES = {'cross_entropy': cross_entropy, 'clipped_probabilities': _clipped}
+LOSSES: dict[str, Callable[..., jax.Array]] = {'cross_entropy': cross_entropy, 'clipped_probabilities': _clipped}
 
 
 @dataclasses.dataclass(frozen=True)

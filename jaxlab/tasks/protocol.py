@@ -15,7 +15,7 @@ State = Any  # a pytree, usually {network name: TrainState}
 Sums = dict[str, tuple[jax.Array, jax.Array]]  # metric -> (total, weight), two scalars
 
 
-def inputs_of(batch: Batch) -> jax.Array:
+def inputs_of(batch: Mapping[str, Any]) -> Any:
     """What a network is given: images [N, H, W, C] or the columns of a table [N, F]."""
     return batch['image'] if 'image' in batch else batch['features']
 
