@@ -13,7 +13,7 @@ from typing import Any
 import ml_collections
 
 PROFILES = ('full', 'smoke')
-DOTTED_KEYS = re.compile(r'(?P<blocks>stand_in|variants\.[^.]+|needs\.[^.]+\.overrides)\.(?P<key>.+)')
+DOTTED_KEYS = re.compile(r'(?P<blocks>stand_in|tuning\.overrides|variants\.[^.]+|needs\.[^.]+\.overrides)\.(?P<key>.+)')
 
 
 class Config(ml_collections.ConfigDict):
@@ -71,6 +71,10 @@ NEEDS = (
     '{role: {config: text, overrides: {path: value}}}',
     lambda v: BLOCK[1](v) and all(BLOCK[1](n) and TEXT[1](n.get('config')) for n in v.values()),
 )
+TUNING = (
+    '{} or {field: text, values: numbers, metric: text, mode: min or max, overrides: {path: value}}',
+    lambda v: BLOCK[1](v) and (not v or _is_tuning(v)),
+)
 VARIANTS = ('{name: {path: value}}', lambda v: BLOCK[1](v) and all(BLOCK[1](changes) for changes in v.values()))
 
 
@@ -84,6 +88,14 @@ def _is_list(value: Any, length: int | None = None) -> bool:
 
 def _is_aim(value: Any) -> bool:
     return set(value) == {'metric', 'value'} and TEXT[1](value['metric']) and _is_number(value['value'])
+
+
+def _is_tuning(value: Any) -> bool:
+    required, allowed = {'field', 'values', 'metric'}, {'field', 'values', 'metric', 'mode', 'overrides'}
+    if not required <= set(value) <= allowed or not all(TEXT[1](value[name]) for name in ('field', 'metric')):
+        return False
+    numbers = _is_list(value['values']) and len(value['values']) > 0 and all(map(_is_number, value['values']))
+    return numbers and value.get('mode', 'max') in ('min', 'max') and BLOCK[1](value.get('overrides', {}))
 
 
 def _field(default: Any, kind: tuple[str, Callable[[Any], bool]], meaning: str) -> Field:
@@ -115,7 +127,7 @@ FIELDS: Mapping[str, Field] = {
     ),
     'data.name': _field('', TEXT, 'the data set'),
     'data.source': _field('auto', _choice('auto', 'tfds', 'files', 'embedded'), 'where it is taken from'),
-    'data.batch_size': _field(64, POSITIVE, 'examples an update'),
+    'data.batch_size': _field(64, COUNT, 'examples an update (0: all of the training data)'),
     'data.eval_batch_size': _field(1000, POSITIVE, 'examples an evaluation step'),
     'data.drop_remainder': _field(False, FLAG, 'whether a short last batch is left out'),
     'data.shuffle': _field(True, FLAG, 'a new order each epoch (a pure function of seed and epoch)'),
@@ -164,6 +176,10 @@ FIELDS: Mapping[str, Field] = {
     'replicas': _field(1, POSITIVE, 'trainings with other seeds, side by side in one program'),
     'replica_form': _field('auto', _choice('auto', 'vmap', 'unrolled'), 'how; auto: unrolled on a CPU, else vmap'),
     'variants': _field({}, VARIANTS, 'named overrides {path: value}, compared from the same start and data order'),
+    'tuning': _field(
+        {}, TUNING, 'a field chosen by short trials on the validation split before training: {field, values, metric, mode, '
+        'overrides: {path: value}}'
+    ),
     'stand_in': _field({}, BLOCK, 'overrides {path: value} where embedded data stands in for the real set'),
     'needs': _field({}, NEEDS, 'other experiments whose trained network this one uses: {role: {config, overrides}}'),
     'published': _field({}, BLOCK, 'what the source printed: {metric: value or {value, where, note}}'),

@@ -13,7 +13,7 @@ from configs import common
 from jaxlab.errors import UserError, closest
 from jaxlab.training.identity import flat
 
-OPEN = ('task', 'model', 'optimizer', 'data.options', 'variants', 'stand_in', 'needs', 'published', 'report.units',
+OPEN = ('task', 'model', 'optimizer', 'data.options', 'variants', 'stand_in', 'tuning', 'needs', 'published', 'report.units',
         'report.options', 'training.stop_at')  # fmt: skip
 
 

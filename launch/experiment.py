@@ -15,11 +15,11 @@ from jaxlab.tasks import build_task
 from jaxlab.tasks.protocol import Needed, Task
 from jaxlab.training import run as engine
 from jaxlab.training import runtime, worked
-from jaxlab.training.feeding import Feed
+from jaxlab.training.feeding import Feed, rows_of_update
 from jaxlab.training.files import write_json
 from jaxlab.training.identity import flat
 from jaxlab.training.machine import check_sizes
-from launch import configfile, paging
+from launch import configfile, paging, tuning
 from launch.progress import Watcher
 
 UNLISTED = (
@@ -30,6 +30,7 @@ UNLISTED = (
     'spec',
     'stand_in',
     'variants',
+    'tuning',
     'name',
     'profile',
 )  # shown elsewhere
@@ -69,8 +70,9 @@ def _steps(config: common.Config, data: Dataset) -> tuple[int, int]:
     """Updates an epoch and of the whole training; none where the data set has no splits (worked computations)."""
     if not data.splits:
         return 0, 0
-    check_sizes(config, data.splits['train'].size)
-    feed = Feed(data.splits['train'].size, config.data.batch_size, config.data.drop_remainder, False, (0,))
+    size = data.splits['train'].size
+    check_sizes(config, size)
+    feed = Feed(size, rows_of_update(config.data.batch_size, size), config.data.drop_remainder, False, (0,))
     return feed.steps_per_epoch, config.training.steps or config.training.epochs * feed.steps_per_epoch
 
 
@@ -98,6 +100,8 @@ def train(
     if config.variants and mode == 'train':
         return _train_variants(prepared, workdir, watcher, allow_change)
     _open_workdir(workdir)
+    prepared, choice = tuning.tuned(prepared, prepare, workdir, watcher) if mode == 'train' else (prepared, None)
+    config = prepared.config
     for note in (*prepared.data.notes, *(_adapted_words(item) for item in prepared.adapted)):
         watcher.say(note)
     needs = _needs(prepared, workdir, watcher)
@@ -106,7 +110,7 @@ def train(
     outcome = action(config, prepared.task, prepared.data, workdir, watcher, needs, allow_change)
     watcher.close()
     watcher.pages += paging.chosen(outcome.report, config.show)
-    return finish(prepared, workdir, outcome)
+    return finish(prepared, workdir, outcome, choice)
 
 
 def _adapted_words(item: Mapping[str, Any]) -> str:
@@ -156,7 +160,8 @@ def variant(prepared: Prepared, workdir: Path, name: str) -> tuple[Prepared, Pat
 def reference(prepared: Prepared, workdir: Path) -> tuple[Prepared, Path]:
     """The first variant, where there are variants: what is evaluated, drawn from and predicted with."""
     names = list(prepared.config.variants)
-    return variant(prepared, workdir, names[0]) if names else (prepared, workdir)
+    one, folder = variant(prepared, workdir, names[0]) if names else (prepared, workdir)
+    return tuning.recalled(one, prepare, folder), folder
 
 
 def _train_variants(prepared: Prepared, workdir: Path, watcher: Watcher, allow_change: bool) -> dict[str, Any]:
@@ -178,12 +183,16 @@ def _train_variants(prepared: Prepared, workdir: Path, watcher: Watcher, allow_c
     return results
 
 
-def finish(prepared: Prepared, workdir: Path, outcome: engine.Outcome) -> dict[str, Any]:
+def finish(
+    prepared: Prepared, workdir: Path, outcome: engine.Outcome, choice: tuning.Tuning | None = None
+) -> dict[str, Any]:
     """Writes results.json, config.json, figures and report.html (one process does)."""
     from jaxlab.report import page
     from jaxlab.report.curves import step_figures
 
     results = {**facts(prepared), **outcome.facts}
+    if choice is not None:
+        results['tuning'] = {'field': choice.field, 'value': choice.value, 'trials': list(choice.trials)}
     if outcome.report.answer:
         results['answer'] = outcome.report.answer
     if not outcome.report.comparable:
@@ -191,7 +200,8 @@ def finish(prepared: Prepared, workdir: Path, outcome: engine.Outcome) -> dict[s
     if runtime.is_writer():
         write_json(workdir / 'config.json', json.loads(prepared.config.to_json_best_effort()))
         write_json(workdir / 'results.json', results)
-        figures = [*step_figures(outcome.record.step_logs), *outcome.report.figures]
+        chosen = () if choice is None else (choice.table(),)
+        figures = [*chosen, *step_figures(outcome.record.step_logs), *outcome.report.figures]
         page.write_report(workdir, results, outcome.record.history, figures)
     return results
 
