@@ -36,8 +36,8 @@ class Perceptron:
     def from_config(
         cls, config: Any, data: Dataset, steps_per_epoch: int, total_steps: int, **options: Any
     ) -> 'Perceptron':
-        if config.data.batch_size != data.splits['train'].size:
-            size = data.splits['train'].size
+        size = data.splits['train'].size
+        if config.data.batch_size not in (0, size):
             raise UserError(
                 f'config.data.batch_size = {config.data.batch_size}; valid: {size}, all samples in their order'
             )

@@ -9,20 +9,25 @@ from jaxlab.data.dataset import Split
 from jaxlab.data.splits import epoch_order
 
 
+def rows_of_update(batch_size: int, size: int, devices: int = 1) -> int:
+    """Rows of an update's index block: the batch size, or for 0 all `size` examples, padded to a multiple of the devices."""
+    return batch_size or -(-size // devices) * devices
+
+
 @dataclasses.dataclass(frozen=True)
 class Feed:
     """How a training split is cut into updates."""
 
     size: int  # examples
-    batch_size: int
+    batch_size: int  # may be larger than `size` (see `rows_of_update`): the rest is padding
     drop_remainder: bool
     shuffle: bool
     seeds: tuple[int, ...]  # one a replica
 
     @property
     def steps_per_epoch(self) -> int:
-        """Updates an epoch; a short last batch counts unless it is dropped."""
-        return self.size // self.batch_size if self.drop_remainder else -(-self.size // self.batch_size)
+        """Updates an epoch; a short last batch counts unless it is dropped or the only one."""
+        return max(1, self.size // self.batch_size) if self.drop_remainder else -(-self.size // self.batch_size)
 
     def epoch(self, epoch: int) -> np.ndarray:
         """Indices of one epoch: [replicas, steps, batch] int32, -1 where a short last batch is padded."""

@@ -9,7 +9,7 @@ import pytest
 from jaxlab.data.dataset import Split
 from jaxlab.data.splits import epoch_order
 from jaxlab.training import control
-from jaxlab.training.feeding import Feed, blocks, gather, prefetched
+from jaxlab.training.feeding import Feed, blocks, gather, prefetched, rows_of_update
 from jaxlab.training.machine import Machine
 from launch import experiment
 from tests.training import lab
@@ -85,6 +85,17 @@ def test_the_published_number_of_updates_an_epoch():
     assert (last >= 0).sum() == 96
 
 
+def test_the_whole_training_set_as_one_batch():
+    """`data.batch_size=0`: one update an epoch, also where devices leave a row over, and never dropped."""
+    assert rows_of_update(0, 100) == 100 and rows_of_update(0, 100, 8) == 104 and rows_of_update(24, 100, 8) == 24
+    for drop in (False, True):
+        feed = Feed(100, 104, drop, True, (0,))
+        rows = feed.epoch(0)[0]
+        assert feed.steps_per_epoch == len(rows) == 1 and sorted(rows[0])[4:] == list(range(100))
+    one, other = lab.machine(lab.small(data__batch_size=0)), lab.machine(lab.small(data__batch_size=100))
+    assert one.total_steps == 2 and np.array_equal(one.feed.epoch(1), other.feed.epoch(1))
+
+
 def test_blocks_are_read_ahead_in_order():
     split = experiment.prepare(lab.small()).data.splits['train']
     chunks = [np.array([[[1, 2], [3, -1]]]), np.array([[[4, 5], [6, 7]]])]
@@ -96,6 +107,7 @@ def test_blocks_are_read_ahead_in_order():
 
 def streamed(dataset):
     """The same examples, read from a source a block at a time."""
+
     def stream(split: Split) -> Split:
         whole, first = split.arrays, split.origin
         places = {row: place for place, row in enumerate(first.tolist())}
@@ -117,7 +129,9 @@ def test_streamed_data_gives_the_same_run(devices, tmp_path, monkeypatch):
     found = lab.train(config, tmp_path / 'streamed')
     lab.close(resident.record.states, found.record.states, 1e-6)
     lab.close(resident.record.outputs, found.record.outputs, 1e-5)
-    assert found.facts['metrics']['test_loss']['mean'] == pytest.approx(resident.facts['metrics']['test_loss']['mean'], 1e-5)
+    assert found.facts['metrics']['test_loss']['mean'] == pytest.approx(
+        resident.facts['metrics']['test_loss']['mean'], 1e-5
+    )
 
 
 def test_means_are_exact_with_a_short_last_batch(plain):
