@@ -84,7 +84,7 @@ class ConvNet(nn.Module):
     def __call__(
         self, x: Float[Array, 'N H W C'], train: bool = False, weight: Float[Array, 'N'] | None = None
     ) -> Float[Array, 'N classes']:
-        self._check()
+        self._check(x.shape[1:3])
         x = self._features(x, train, weight)
         for number, width in enumerate(self.hidden, 1):
             x = self._dense(width, f'dense_{number}')(x)
@@ -146,7 +146,7 @@ class ConvNet(nn.Module):
         small = initializers.normal(0.01)
         return Dense(features, dtype=self.dtype, kernel_init=small, bias_init=initializers.zeros, name=name)
 
-    def _check(self) -> None:
+    def _check(self, size: tuple[int, int]) -> None:
         for field, valid in CHOICES.items():
             if getattr(self, field) not in valid:
                 raise UserError(
@@ -154,6 +154,19 @@ class ConvNet(nn.Module):
                 )
         if self.outputs == 'sigmoid' and self.classes != 2:
             raise UserError(f"config.model.outputs='sigmoid' is for 2 classes; the data has {self.classes}")
+        pooled = set(range(1, len(self.filters) + 1) if self.pool_after is None else self.pool_after)
+        if not pooled <= set(range(1, len(self.filters) + 1)):
+            raise UserError(
+                f'config.model.pool_after {self.pool_after}; valid: numbers of the {len(self.filters)} convolutions, from 1'
+            )
+        side, lost = min(size), 0 if self.padding == 'same' else self.kernel_size - 1
+        for number in range(1, len(self.filters) + 1):
+            side = (side - lost) // (2 if number in pooled else 1)
+        if side < 1:
+            raise UserError(
+                f'images of {size[0]}x{size[1]} pixels are too small for the {len(self.filters)} convolutions of '
+                'config.model with their pooling; valid: larger data.options.image_size, or fewer config.model.filters'
+            )
 
 
 VGG_STAGES = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}

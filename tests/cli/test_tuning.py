@@ -24,7 +24,7 @@ def test_the_best_rate_is_chosen_and_remembered(launch, tmp_path):
     said = launch(config, f'--workdir={workdir}', '--variants=tuned,fixed')
     assert said.code == 0, said.err
     kept = json.loads((workdir / 'variants' / 'tuned' / 'tuning.json').read_text())
-    reached = dict((rate, value) for rate, value in kept['trials'])
+    reached = dict(map(tuple, kept['trials']))
     assert reached[0.05] > reached[1e-5] and set(reached) == {1e-5, 0.05, 1e9}
     ran = {name: command.results(workdir / 'variants' / name) for name in ('tuned', 'fixed')}
     assert ran['tuned']['tuning']['value'] == 0.05 and 'tuning' not in ran['fixed']
