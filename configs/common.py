@@ -59,6 +59,7 @@ def _kind(words: str, *types: type) -> tuple[str, Callable[[Any], bool]]:
 
 COUNT, POSITIVE = _number(0, integer=True), _number(1, integer=True)
 FRACTION = ('a number from 0 up to, not including, 1', lambda v: isinstance(v, int | float) and 0 <= v < 1)
+SHARE = ('a number above 0, at most 1', lambda v: _is_number(v) and 0 < v <= 1)
 TEXT, FLAG = _kind('text', str), _kind('True or False', bool)
 BLOCK, LIST = _kind('a block of fields', ml_collections.ConfigDict, dict), _kind('a tuple', tuple, list)
 NUMBERS = ('numbers in nested tuples or lists', lambda v: _is_list(v))
@@ -140,6 +141,14 @@ FIELDS: Mapping[str, Field] = {
     'data.transforms': _field((), LIST, 'augmentation: pairs (name, {arguments}), in order'),
     'data.limit': _field(0, COUNT, 'training examples used (0: all)'),
     'data.eval_limit': _field(0, COUNT, 'examples used of each other split (0: all)'),
+    'data.sampling': _field(
+        '',
+        _choice('', 'weighted', 'undersample', 'oversample', 'smote'),
+        'against class imbalance, of the training split alone: rows drawn by class, fewer, repeated, or made between '
+        'neighbours; an epoch keeps its number of draws',
+    ),
+    'data.sampling_ratio': _field(1.0, SHARE, 'smallest class to largest class afterwards'),
+    'data.sampling_neighbours': _field(5, POSITIVE, "SMOTE's k"),
     'data.options': _field({}, BLOCK, "the data set's own options"),
     'training.epochs': _field(1, COUNT, 'passes over the training data (0 with `steps` 0: no training)'),
     'training.steps': _field(0, COUNT, 'updates; above 0 it takes the place of `epochs`'),

@@ -15,7 +15,7 @@ from jaxlab.tasks import build_task
 from jaxlab.tasks.protocol import Needed, Task
 from jaxlab.training import run as engine
 from jaxlab.training import runtime, worked
-from jaxlab.training.feeding import Feed, rows_of_update
+from jaxlab.training.feeding import Feed
 from jaxlab.training.files import write_json
 from jaxlab.training.identity import flat
 from jaxlab.training.machine import check_sizes
@@ -70,9 +70,8 @@ def _steps(config: common.Config, data: Dataset) -> tuple[int, int]:
     """Updates an epoch and of the whole training; none where the data set has no splits (worked computations)."""
     if not data.splits:
         return 0, 0
-    size = data.splits['train'].size
-    check_sizes(config, size)
-    feed = Feed(size, rows_of_update(config.data.batch_size, size), config.data.drop_remainder, False, (0,))
+    check_sizes(config, data.draws)
+    feed = Feed.of(config.data, data, (0,))
     return feed.steps_per_epoch, config.training.steps or config.training.epochs * feed.steps_per_epoch
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import jax
 
-from jaxlab.data import cifar10, folders, gates, mnist, pipeline, transforms, worked
+from jaxlab.data import cifar10, folders, gates, mnist, pipeline, resample, transforms, worked
 from jaxlab.data.dataset import Dataset, Raw, Split, identity
 from jaxlab.data.prepare import prepare_tfds
 from jaxlab.data.settings import DEFAULTS, checked
@@ -57,6 +57,7 @@ def load(config: Mapping[str, Any], data_dir: str | os.PathLike | None = None,
     augment = transforms.compose(settings['transforms'], transforms.Context(low, high, len(raw.class_names)),
                                  jax.eval_shape(prepare, example))
     note = pipeline.disjointness_note(splits)
+    splits, sampling, said = resample.balanced(splits, raw.class_names, settings)
     return Dataset(
         name=name,
         source=raw.source,
@@ -67,6 +68,7 @@ def load(config: Mapping[str, Any], data_dir: str | os.PathLike | None = None,
         checksum=raw.checksum,
         prepare=prepare,
         augment=augment,
-        notes=(*raw.notes, note) if note else raw.notes,
+        notes=(*raw.notes, *filter(None, (note, said))),
         stand_in=raw.stand_in,
+        sampling=sampling,
     )

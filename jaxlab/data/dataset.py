@@ -73,6 +73,21 @@ def in_memory(arrays: Arrays, first_row: int = 0) -> Split:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class Sampling:
+    """What was done to the training split against imbalance (`jaxlab/data/resample.py`).
+
+    before, after: [C] examples of each class as they came, and as an epoch shows them (in proportion). draws: examples an
+    epoch draws. chances: [size] chance of each row where they are drawn with replacement.
+    """
+
+    strategy: str
+    before: np.ndarray
+    after: np.ndarray
+    draws: int
+    chances: np.ndarray | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Raw:
     """What a source holds before splits and limits: parts 'train' + 'test' (+ 'validation'), or one part 'all'."""
 
@@ -92,7 +107,7 @@ class Dataset:
 
     Training batches go through `augment(prepare(batch), key)`, evaluation batches through `prepare(batch)`.
     splits: 'train', and 'validation' and 'test' where there are any. notes: sentences that the user must be told.
-    stand_in: the examples are not those of the data set that was asked for.
+    stand_in: the examples are not those of the data set that was asked for. sampling: how `train` was resampled, if so.
     """
 
     name: str
@@ -106,3 +121,9 @@ class Dataset:
     augment: Callable[[Batch, jax.Array], Batch] = _no_augmentation
     notes: tuple[str, ...] = ()
     stand_in: bool = False
+    sampling: Sampling | None = None
+
+    @property
+    def draws(self) -> int:
+        """Training examples that an epoch draws: all of them once, or as many as there were before resampling."""
+        return self.splits['train'].size if self.sampling is None else self.sampling.draws

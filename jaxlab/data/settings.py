@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxlab.errors import UserError
+from jaxlab.data.resample import STRATEGIES
+from jaxlab.errors import UserError, closest
 
 DEFAULTS = {
     'source': 'auto',
@@ -19,6 +20,9 @@ DEFAULTS = {
     'transforms': (),
     'limit': 0,
     'eval_limit': 0,
+    'sampling': '',
+    'sampling_ratio': 1.0,
+    'sampling_neighbours': 5,
     'options': {},
 }
 
@@ -35,6 +39,11 @@ def checked(config: Mapping[str, Any]) -> dict[str, Any]:
     for field in ('limit', 'eval_limit'):
         number(field, settings[field], 0, whole=True)
     number('split_seed', settings['split_seed'], 0, 2**32 - 1, whole=True)
+    number('sampling_neighbours', settings['sampling_neighbours'], 1, whole=True)
+    if not number('sampling_ratio', settings['sampling_ratio'], 0, 1):
+        raise UserError('data.sampling_ratio=0; valid: a number above 0, at most 1')
+    if settings['sampling'] not in STRATEGIES:
+        raise UserError(f'unknown data.sampling {settings["sampling"]!r}; {closest(settings["sampling"], STRATEGIES)}')
     if not isinstance(settings['stratify'], bool):
         raise UserError(f'data.stratify={settings["stratify"]!r}; valid: True or False')
     if not isinstance(settings['transforms'], (tuple, list)):

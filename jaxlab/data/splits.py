@@ -15,6 +15,22 @@ def epoch_order(seed: int, epoch: int, size: int) -> np.ndarray:
     return generator.permutation(size).astype(np.int32)
 
 
+def drawn_order(seed: int, epoch: int, chances: np.ndarray, draws: int) -> np.ndarray:
+    """Rows [draws] int32, drawn with replacement by the chances [size] (sum 1); a pure function of (seed, epoch)."""
+    generator = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, epoch])))
+    return generator.choice(len(chances), size=draws, p=chances).astype(np.int32)
+
+
+def stretched_order(seed: int, epoch: int, size: int, draws: int) -> np.ndarray:
+    """Rows [draws] int32 of one epoch: the next `draws` of permutation after permutation of `size` examples.
+
+    Every example is drawn equally often up to one; with `draws` = `size` it is `epoch_order`.
+    """
+    first = epoch * draws
+    turns = range(first // size, -(-(first + draws) // size))
+    return np.concatenate([epoch_order(seed, turn, size) for turn in turns])[first - turns.start * size :][:draws]
+
+
 def held_out(size: int, fraction: float) -> int:
     """How many of `size` examples a fraction holds out: rounded up, as scikit-learn does (0.1 + 0.2 noise forgiven)."""
     return math.ceil(round(fraction * size, 9))

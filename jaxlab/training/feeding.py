@@ -2,11 +2,12 @@
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 
-from jaxlab.data.dataset import Split
-from jaxlab.data.splits import epoch_order
+from jaxlab.data.dataset import Dataset, Split
+from jaxlab.data.splits import drawn_order, stretched_order
 
 
 def rows_of_update(batch_size: int, size: int, devices: int = 1) -> int:
@@ -23,19 +24,36 @@ class Feed:
     drop_remainder: bool
     shuffle: bool
     seeds: tuple[int, ...]  # one a replica
+    draws: int = 0  # examples an epoch draws; 0: `size`, each once
+    chances: np.ndarray | None = dataclasses.field(default=None, compare=False)  # [size]: drawn with replacement by them
+
+    @classmethod
+    def of(cls, config: Any, data: Dataset, seeds: tuple[int, ...], devices: int = 1) -> Self:
+        """The feed of a `config.data` block."""
+        rows = rows_of_update(config.batch_size, data.draws, devices)
+        chances = None if data.sampling is None else data.sampling.chances
+        size = data.splits['train'].size
+        return cls(size, rows, config.drop_remainder, config.shuffle, seeds, data.draws, chances)
 
     @property
     def steps_per_epoch(self) -> int:
         """Updates an epoch; a short last batch counts unless it is dropped or the only one."""
-        return max(1, self.size // self.batch_size) if self.drop_remainder else -(-self.size // self.batch_size)
+        draws = self.draws or self.size
+        return max(1, draws // self.batch_size) if self.drop_remainder else -(-draws // self.batch_size)
 
     def epoch(self, epoch: int) -> np.ndarray:
         """Indices of one epoch: [replicas, steps, batch] int32, -1 where a short last batch is padded."""
-        rows = []
-        for seed in self.seeds:
-            order = epoch_order(seed, epoch, self.size) if self.shuffle else np.arange(self.size, dtype=np.int32)
-            rows.append(blocks(order, self.batch_size, self.steps_per_epoch))
-        return np.stack(rows)
+        orders = [self._order(seed, epoch) for seed in self.seeds]
+        return np.stack([blocks(order, self.batch_size, self.steps_per_epoch) for order in orders])
+
+    def _order(self, seed: int, epoch: int) -> np.ndarray:
+        """Rows [draws] int32 of one epoch. Chances mean a new draw each epoch, shuffled or not."""
+        draws = self.draws or self.size
+        if self.chances is not None:
+            return drawn_order(seed, epoch, self.chances, draws)
+        if not self.shuffle:
+            return ((epoch * draws + np.arange(draws)) % self.size).astype(np.int32)
+        return stretched_order(seed, epoch, self.size, draws)
 
 
 def blocks(order: np.ndarray, batch_size: int, steps: int | None = None) -> np.ndarray:

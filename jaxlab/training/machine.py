@@ -15,7 +15,7 @@ from jaxlab.data.dataset import Dataset
 from jaxlab.errors import UserError
 from jaxlab.tasks.protocol import Task
 from jaxlab.training import control
-from jaxlab.training.feeding import Feed, blocks, gather, rows_of_update
+from jaxlab.training.feeding import Feed, blocks, gather
 from jaxlab.training.placement import Placement, placement
 from jaxlab.training.programs import SNAPSHOT, Programs, key_for
 
@@ -38,10 +38,9 @@ class Machine:
         self.config, self.task, self.data = config, task, data
         train = data.splits['train']
         self.seeds = tuple(config.training.seed + replica for replica in range(config.replicas))
-        check_sizes(config, train.size)
+        check_sizes(config, data.draws)
         self.placement: Placement = placement(config)
-        rows = rows_of_update(config.data.batch_size, train.size, self.placement.devices)
-        self.feed = Feed(train.size, rows, config.data.drop_remainder, config.data.shuffle, self.seeds)
+        self.feed = Feed.of(config.data, data, self.seeds, self.placement.devices)
         if config.data.batch_size % self.placement.devices:
             raise UserError(
                 f'config.data.batch_size = {config.data.batch_size} cannot be shared out over {self.placement.devices} '
