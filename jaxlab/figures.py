@@ -62,7 +62,11 @@ class Box:
 
 @dataclasses.dataclass(frozen=True)
 class Images(Figure):
-    """A grid of images. images: [N, H, W, C] float in [low, high], C 1 or 3; captions: one an image, or none."""
+    """A grid of images. images: [N, H, W, C] float in [low, high], C 1 or 3; captions: one an image, or none.
+
+    colours, of images with one channel: 'grey', 'sequential' (low dark, high light) or 'diverging' (the middle of the
+    range is light grey). `value_label`: what the values are, at a colour bar of the range; '' draws none.
+    """
 
     images: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((0, 1, 1, 1)))
     captions: Sequence[str] = ()
@@ -72,6 +76,8 @@ class Images(Figure):
     low: float = 0.0
     high: float = 1.0
     boxes: Sequence[Sequence[Box]] = ()  # one list an image, or none
+    colours: str = 'grey'
+    value_label: str = ''
 
 
 @dataclasses.dataclass(frozen=True)

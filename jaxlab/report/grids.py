@@ -8,6 +8,7 @@ import numpy as np
 from jaxlab import figures
 from jaxlab.report import style
 
+BAR_HEIGHT = 0.55  # inches under a grid of images for its colour bar
 
 def draw_images(data: figures.Images) -> Any:
     """A grid of images in a fixed range, captions under them, red where `marked`."""
@@ -20,15 +21,17 @@ def draw_images(data: figures.Images) -> Any:
     lines = [textwrap.wrap(str(caption), max(6, int(cell * 12.5))) or [''] for caption in data.captions]
     deepest = max((len(each) for each in lines), default=0)
     gap = (0.06 + 0.125 * deepest) / cell if deepest else 0.05  # in cells
-    canvas = style.canvas(data.title, data.note, height=rows * cell * (aspect + gap) + 0.35)
+    bar = BAR_HEIGHT if data.value_label else 0.0
+    canvas = style.canvas(data.title, data.note, height=rows * cell * (aspect + gap) + 0.35 + bar)
     axes = canvas.add_subplot()
+    colours = _colours(data.colours)
     for index, image in enumerate(images):
         column, top = index % columns, (index // columns) * (aspect + gap)
         smooth = 'nearest' if max(image.shape[:2]) <= 64 else 'antialiased'
         axes.imshow(
             image if image.shape[-1] == 3 else image[..., 0],
             extent=(column + 0.02, column + 0.98, top + aspect, top),
-            cmap='gray',
+            cmap=colours,
             vmin=0,
             vmax=1,
             interpolation=smooth,
@@ -53,7 +56,25 @@ def draw_images(data: figures.Images) -> Any:
         axes.text(-0.06, row * (aspect + gap) + aspect / 2, style.text(name), ha='right', va='center', fontsize=8.5)
     axes.set(xlim=(0, columns), ylim=(rows * (aspect + gap), 0))
     axes.axis('off')
+    if data.value_label:
+        _colour_bar(canvas, axes, data, colours)
     return canvas
+
+
+def _colours(name: str) -> Any:
+    """The colour map of a name in `figures.Images.colours`."""
+    return {'grey': 'gray', 'sequential': 'viridis', 'diverging': style.two_sided(1.0, '#F1F1F1')}[name]
+
+
+def _colour_bar(canvas: Any, axes: Any, data: figures.Images, colours: Any) -> None:
+    """Under the grid, from `low` to `high`."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    shown = ScalarMappable(Normalize(data.low, data.high), colours)
+    bar = canvas.colorbar(shown, ax=axes, location='bottom', shrink=0.5, aspect=45, pad=0.02)
+    bar.set_label(style.text(data.value_label), fontsize=8.5)
+    bar.ax.tick_params(labelsize=8)
 
 
 def _scaled(data: figures.Images) -> np.ndarray:

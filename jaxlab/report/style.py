@@ -120,8 +120,9 @@ def tint(hexadecimal: str, share: float) -> tuple[float, float, float]:
     return tuple(1 - share * (1 - part) for part in parts)  # type: ignore[return-value]
 
 
-def two_sided(share: float = 0.75) -> Any:
-    """Colours from the palette's first colour over white to its second: negative to positive, class 0 to class 1."""
+def two_sided(share: float = 0.75, middle: str = '#FFFFFF') -> Any:
+    """Colours from the palette's first over `middle` to its second: negative to positive, class 0 to class 1."""
     from matplotlib.colors import LinearSegmentedColormap
 
-    return LinearSegmentedColormap.from_list('two_sided', [tint(PALETTE[0], share), (1, 1, 1), tint(PALETTE[1], share)])
+    ends = [tint(PALETTE[0], share), middle, tint(PALETTE[1], share)]
+    return LinearSegmentedColormap.from_list('two_sided', ends)

@@ -1,7 +1,7 @@
 """What the engine asks of a task, and nothing more: pure functions of one state pytree."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import jax
@@ -34,6 +34,7 @@ class Record:
     key: jax.Array
     needs: Mapping[str, 'Needed'] = dataclasses.field(default_factory=dict)
     step_logs: Sequence[tuple[int, Mapping[str, np.ndarray]]] = ()  # (epoch, metric -> [replicas, steps]), if kept
+    start: Callable[[], State] = lambda: None  # the first replica's state before its first step
 
 
 @dataclasses.dataclass(frozen=True)

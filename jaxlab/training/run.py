@@ -157,7 +157,9 @@ def _finish(
     states = [machine.replica(final, replica) for replica in replicas]
     key = jax.random.key(machine.seeds[0])
     seen, steps = (kept_part.all() for kept_part in kept)
-    record = Record(states, progress.history, outputs, seen, metrics, key, needs, steps)
+    record = Record(
+        states, progress.history, outputs, seen, metrics, key, needs, steps, lambda: machine.replica(machine.init(), 0)
+    )
     report = task.report(record, data)
     metrics |= {name: list(values) for name, values in report.metrics.items()}
     phases['report'] = time.perf_counter() - begun
