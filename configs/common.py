@@ -135,6 +135,9 @@ FIELDS: Mapping[str, Field] = {
     'data.split': _field('official', _choice('official', 'pooled'), 'the official split, or all pooled and split anew'),
     'data.test_fraction': _field(0.2, FRACTION, 'share of the pooled data that is tested on'),
     'data.validation_fraction': _field(0.0, FRACTION, 'share of the training data that is held out'),
+    'data.validation_from': _field(
+        'train', _choice('train', 'test'), 'what that is a share of: the training data, or the test data'
+    ),
     'data.split_seed': _field(42, SEED, 'seed of those two splits'),
     'data.stratify': _field(False, FLAG, 'whether they keep the share of each class'),
     'data.scale': _field((0.0, 1.0), RANGE, 'range that pixel values are brought to'),

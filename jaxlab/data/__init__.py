@@ -9,9 +9,10 @@ from typing import Any
 
 import jax
 
-from jaxlab.data import cifar10, folders, gates, mnist, pipeline, resample, transforms, worked
+from jaxlab.data import cifar10, folders, gates, mnist, pipeline, resample, table_rows, tables, transforms, worked
 from jaxlab.data.dataset import Dataset, Raw, Split, identity
 from jaxlab.data.prepare import prepare_tfds
+from jaxlab.data.preprocessing import Preprocessing
 from jaxlab.data.settings import DEFAULTS, checked
 from jaxlab.data.sources import Request, cache_dir_or_none, named_dir
 from jaxlab.data.splits import epoch_order
@@ -27,17 +28,22 @@ DATASETS = {
     'flowers17': folders.read,
     'hymenoptera': folders.read,
     'folder': folders.read_folder,
+    'california_housing': tables.read_california,
+    'titanic': tables.read_titanic,
+    'credit_card': tables.read_credit_card,
+    'table': tables.read_table,
     'gates': gates.read,
     'worked': worked.read,
 }
 
 
 def load(config: Mapping[str, Any], data_dir: str | os.PathLike | None = None,
-         cache_dir: str | os.PathLike | None = None) -> Dataset:
+         cache_dir: str | os.PathLike | None = None, preprocessing: Preprocessing | None = None) -> Dataset:
     """The data set of a `config.data` block; missing fields take `DEFAULTS`.
 
     data_dir: where prepared sets lie (default: environment variable JAXLAB_DATA_DIR); the set's own folder will do.
     cache_dir: where decoded arrays are kept (default: JAXLAB_CACHE_DIR, else nowhere).
+    preprocessing: of tables, one that was fitted before (None: it is fitted on the training rows that are used).
     `limit` and `eval_limit` take examples drawn by `split_seed` (see `pipeline.limited`).
     """
     settings = checked(config)
@@ -48,7 +54,9 @@ def load(config: Mapping[str, Any], data_dir: str | os.PathLike | None = None,
     raw = read(request)
     if not raw.parts:
         return Dataset(name, raw.source, {}, raw.class_names, raw.description, raw.licence, raw.checksum)
-    splits = pipeline.make_splits(raw, settings)
+    splits, table, unseen = pipeline.make_splits(raw, settings), None, ()
+    if raw.schema is not None:
+        splits, table, unseen = table_rows.with_features(splits, raw.schema, preprocessing)
     example = splits['train'].read([0, 0])
     scale, mean, std = settings['scale'], settings['mean'], settings['std']
     pipeline.check_channels(example, mean, std)
@@ -68,7 +76,8 @@ def load(config: Mapping[str, Any], data_dir: str | os.PathLike | None = None,
         checksum=raw.checksum,
         prepare=prepare,
         augment=augment,
-        notes=(*raw.notes, *filter(None, (note, said))),
+        notes=(*raw.notes, *unseen, *filter(None, (note, said))),
         stand_in=raw.stand_in,
         sampling=sampling,
+        table=table,
     )

@@ -2,9 +2,13 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import jax
 import numpy as np
+
+from jaxlab.data.preprocessing import Preprocessing, Target, is_number
+from jaxlab.errors import UserError, closest
 
 Arrays = dict[str, np.ndarray]
 Batch = dict[str, jax.Array]
@@ -87,9 +91,47 @@ class Sampling:
     chances: np.ndarray | None = None
 
 
+def same_rows(rows: np.ndarray) -> np.ndarray:
+    """The rows as they are."""
+    return rows
+
+
+@dataclasses.dataclass(frozen=True)
+class Schema:
+    """What the rows of a table mean. texts: features that are categories; derive: rows of a file -> rows with these columns."""
+
+    features: tuple[str, ...]
+    target: Target
+    derive: Callable[[np.ndarray], np.ndarray] = same_rows
+    texts: tuple[str, ...] = ()
+
+    def check(self, rows: np.ndarray, path: Path | None = None) -> None:
+        """Refuses rows that lack a column, or have text where a number must be."""
+        where, names = f'{path}: ' if path else '', rows.dtype.names or ()
+        for name in (*self.features, self.target.name):
+            if name not in names:
+                raise UserError(f'{where}no column {name!r}; {closest(name, names)}')
+        for name in self.features:
+            if name not in self.texts and rows[name].dtype.kind != 'f':
+                row = next(at for at, value in enumerate(rows[name]) if not is_number(value))
+                raise UserError(f'{where}row {row + 1}, column {name!r}: {str(rows[name][row])!r} is no number')
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Table:
+    """How the features of a table were made: the splits before ('columns' is a structured array), and by what."""
+
+    columns: Mapping[str, Split]
+    schema: Schema
+    preprocessing: Preprocessing
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Raw:
-    """What a source holds before splits and limits: parts 'train' + 'test' (+ 'validation'), or one part 'all'."""
+    """What a source holds before splits and limits: parts 'train' + 'test' (+ 'validation'), or one part 'all'.
+
+    by_class: whether one part 'all' is divided class by class even when `stratify` does not ask for it. schema: of tables.
+    """
 
     source: str
     parts: Mapping[str, Split]
@@ -99,6 +141,8 @@ class Raw:
     checksum: str
     notes: tuple[str, ...] = ()
     stand_in: bool = False
+    schema: Schema | None = None
+    by_class: bool = True
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -108,6 +152,7 @@ class Dataset:
     Training batches go through `augment(prepare(batch), key)`, evaluation batches through `prepare(batch)`.
     splits: 'train', and 'validation' and 'test' where there are any. notes: sentences that the user must be told.
     stand_in: the examples are not those of the data set that was asked for. sampling: how `train` was resampled, if so.
+    table: of tables, how their features were made.
     """
 
     name: str
@@ -122,6 +167,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     stand_in: bool = False
     sampling: Sampling | None = None
+    table: Table | None = None
 
     @property
     def draws(self) -> int:

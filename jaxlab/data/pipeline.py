@@ -20,8 +20,8 @@ def make_splits(raw: Raw, settings: Mapping[str, Any]) -> dict[str, Split]:
     rule, seed = settings['split'], settings['split_seed']
     if rule not in SPLIT_RULES:
         raise UserError(f'unknown data.split {rule!r}; {closest(rule, SPLIT_RULES)}')
-    # A source without an official split is always divided class by class.
-    stratify = settings['stratify'] or 'all' in raw.parts
+    # Images without an official split are always divided class by class.
+    stratify = settings['stratify'] or ('all' in raw.parts and raw.by_class)
     if set(raw.parts) == {'train'} and (rule == 'pooled' or settings['validation_fraction']):
         raise UserError("data: this set is whole and has no split; leave split 'official' and validation_fraction 0")
     if 'all' in raw.parts or rule == 'pooled':
@@ -30,7 +30,11 @@ def make_splits(raw: Raw, settings: Mapping[str, Any]) -> dict[str, Split]:
         parts = {'train': rest, 'test': test}
     else:
         parts = dict(raw.parts)
-    if settings['validation_fraction'] and 'validation' not in parts:
+    if settings['validation_fraction'] and 'validation' not in parts and settings['validation_from'] == 'test':
+        validation, test = _divide(parts['test'], 1 - settings['validation_fraction'], seed, stratify,
+                                   'validation_fraction')
+        parts |= {'validation': validation, 'test': test}
+    elif settings['validation_fraction'] and 'validation' not in parts:
         train, validation = _divide(parts['train'], settings['validation_fraction'], seed, stratify,
                                     'validation_fraction')
         parts |= {'train': train, 'validation': validation}

@@ -14,6 +14,7 @@ DEFAULTS = {
     'split': 'official',
     'test_fraction': 0.2,
     'validation_fraction': 0.0,
+    'validation_from': 'train',
     'split_seed': 42,
     'stratify': False,
     'scale': (0.0, 1.0),
@@ -44,6 +45,8 @@ def checked(config: Mapping[str, Any]) -> dict[str, Any]:
         raise UserError('data.sampling_ratio=0; valid: a number above 0, at most 1')
     if settings['sampling'] not in STRATEGIES:
         raise UserError(f'unknown data.sampling {settings["sampling"]!r}; {closest(settings["sampling"], STRATEGIES)}')
+    if settings['validation_from'] not in ('train', 'test'):
+        raise UserError(f"data.validation_from={settings['validation_from']!r}; valid: 'train' or 'test'")
     if not isinstance(settings['stratify'], bool):
         raise UserError(f'data.stratify={settings["stratify"]!r}; valid: True or False')
     if not isinstance(settings['transforms'], (tuple, list)):
