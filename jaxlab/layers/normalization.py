@@ -89,8 +89,8 @@ class BatchNorm(nn.Module):
 
     @nn.compact
     def __call__(
-        self, x: Float[Array, 'N ...'], train: bool, weight: Float[Array, 'N'] | None = None
-    ) -> Float[Array, 'N ...']:
+        self, x: Float[Array, 'first ...'], train: bool, weight: Float[Array, 'N'] | None = None
+    ) -> Float[Array, 'first ...']:
         x = x.swapaxes(0, -1) if self.axis == 0 else jnp.moveaxis(x, self.axis, -1)
         features = (x.shape[-1],)
         mean = self.variable('batch_stats', 'mean', jnp.zeros, features, jnp.float32)

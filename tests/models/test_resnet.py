@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxlab.errors import UserError
-from jaxlab.models.resnet import ResNet
+from jaxlab.models.resnet import Block, ResNet
 
 
 def parameters(module, size=64):
@@ -26,6 +26,7 @@ def count(tree):
         ({'classes': 10}, 11_181_642),  # B10c
         ({'classes': 5}, 11_179_077),  # B13
         ({'classes': 10, 'stem': 'cifar'}, 11_173_962),
+        ({'classes': 10, 'stem': 'cifar', 'skip': False}, 11_173_962 - 8_448 - 33_280 - 132_096),  # three projections
         ({'classes': 1000, 'depth': 34}, 21_797_672),
         ({'classes': 1000, 'depth': 50}, 25_557_032),
     ],
@@ -54,6 +55,22 @@ def test_narrow_network_runs_and_padding_rows_change_nothing():
     again, same = run(images.at[4:].set(9.0))
     np.testing.assert_array_equal(again[:4], logits[:4])
     jax.tree.map(np.testing.assert_array_equal, updates, same)
+
+
+@pytest.mark.parametrize('kind', ['basic', 'bottleneck'])
+def test_skip_adds_the_input_and_plain_does_not(kind):
+    """With the last scale at 0, F(x) is 0: what is left is relu(x), and nothing without the skip."""
+    width = {'basic': 8, 'bottleneck': 2}[kind]
+    common = {'train': False, 'weight': None, 'dtype': None, 'kind': kind, 'features': width, 'stride': 1}
+    x = jax.random.normal(jax.random.key(0), (2, 6, 6, 8))
+    plain, residual = Block(**common, skip=False), Block(**common)
+    variables = jax.jit(lambda: plain.init(jax.random.key(1), x))()
+    assert 'projection' not in variables['params']
+    assert float(jnp.abs(jax.jit(plain.apply)(variables, x)).max()) > 0.1
+    last = {'basic': 'conv_2_norm', 'bottleneck': 'conv_3_norm'}[kind]
+    variables['params'][last]['scale'] = jnp.zeros(8)
+    np.testing.assert_array_equal(jax.jit(plain.apply)(variables, x), 0)
+    np.testing.assert_array_equal(jax.jit(residual.apply)(variables, x), jnp.maximum(x, 0))
 
 
 def test_starts_as_torchvision():
