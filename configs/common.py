@@ -76,6 +76,14 @@ TUNING = (
     '{} or {field: text, values: numbers, metric: text, mode: min or max, overrides: {path: value}}',
     lambda v: BLOCK[1](v) and (not v or _is_tuning(v)),
 )
+AXES = (
+    'a tuple of epoch, updates, examples, seconds',
+    lambda v: _is_list(v) and len(v) > 0 and set(v) <= {'epoch', 'updates', 'examples', 'seconds'},
+)
+LINES = (
+    '{metric: {label: number}}',
+    lambda v: BLOCK[1](v) and all(BLOCK[1](each) and all(map(_is_number, each.values())) for each in v.values()),
+)
 VARIANTS = ('{name: {path: value}}', lambda v: BLOCK[1](v) and all(BLOCK[1](changes) for changes in v.values()))
 
 
@@ -197,6 +205,10 @@ FIELDS: Mapping[str, Field] = {
     'published': _field({}, BLOCK, 'what the source printed: {metric: value or {value, where, note}}'),
     'report.examples': _field(16, COUNT, 'examples shown in figures'),
     'report.units': _field({}, BLOCK, 'units of metrics, for axes'),
+    'report.x_axes': _field(
+        ('epoch',), AXES, "what the variants' curves are drawn over: a tuple of epoch, updates, examples, seconds"
+    ),
+    'report.lines': _field({}, LINES, 'horizontal lines in curves, such as what theory predicts: {metric: {label: height}}'),
     'report.options': _field({}, BLOCK, "the task's own wishes for its figures"),
 }
 

@@ -14,7 +14,7 @@ from jaxlab.errors import UserError, closest
 from jaxlab.training.identity import flat
 
 OPEN = ('task', 'model', 'optimizer', 'data.options', 'variants', 'stand_in', 'tuning', 'needs', 'published', 'report.units',
-        'report.options', 'training.stop_at')  # fmt: skip
+        'report.lines', 'report.options', 'training.stop_at')  # fmt: skip
 
 
 def split_profile(argument: str) -> tuple[Path, str]:

@@ -235,6 +235,7 @@ def facts(prepared: Prepared) -> dict[str, Any]:
         'published': {metric: _published(entry) for metric, entry in config.published.items()},
         'config_rows': rows,
         'main_metric': config.report.options.get('main_metric'),
+        'curves': {'x_axes': list(config.report.x_axes), 'lines': config.report.lines.to_dict()},
         'theory': list(config.theory),
         'limits': list(config.limits),
         'adapted': [

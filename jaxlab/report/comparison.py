@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from jaxlab.figures import Figure, Lines, Table
-from jaxlab.report import curves, statistics, summary, wording
+from jaxlab.report import statistics, summary, wording
 from jaxlab.report.files import fill, write_file
 from jaxlab.report.page import item
+from jaxlab.report.variant_curves import variant_curves
 
 Runs = Mapping[str, Mapping[str, Any]]
 
@@ -40,7 +41,7 @@ def write_comparison(
     tables = [table for table in (differing_fields(runs), metric_table(runs, names)) if table.rows]
     tables += [table for table in (difference_table(runs, reference, names), cost_table(runs)) if table.rows]
     moved = [name for name in names if name == names[0] or not _equal_everywhere(runs, name)]
-    figures: list[Figure] = [*(points(runs, name) for name in moved[:4]), *_curves(histories or {}, moved)]
+    figures: list[Figure] = [*(points(runs, name) for name in moved[:4]), *variant_curves(histories or {}, runs, moved)]
     made = Comparison(
         Path(workdir) / 'comparison.html', answers(runs, reference, names), statements(runs), tables, figures
     )
@@ -239,25 +240,6 @@ def answers(runs: Runs, reference: str, names: Sequence[str]) -> list[str]:
             text += f' ({_remark(each)})'
         said.append(text + '.')
     return said
-
-
-def _curves(histories: Mapping[str, Sequence[Mapping[str, Any]]], names: Sequence[str]) -> list[Lines]:
-    """The learning curves of all variants in one plot a metric."""
-    made = []
-    for name in names[:4]:
-        series = {v: curves.curve(h, name) for v, h in histories.items() if any(row.get(name) is not None for row in h)}
-        if len(series) < 2:
-            continue
-        replicas = max(len(y) for _, y in series.values())
-        note = (
-            f'n = {replicas} replicas of each variant (thin) and their mean (thick).'
-            if replicas > 1
-            else 'n = 1 replica each.'
-        )
-        label = _label(name)
-        title = f'{label[:1].upper()}{label[1:]} while training'
-        made.append(Lines(f'variants_curve_{name}', title, note, series, 'epoch', label))
-    return made
 
 
 def _remark(each: statistics.Difference) -> str:

@@ -16,10 +16,15 @@ CHANGING_MODEL = (
 )
 
 
-def history_figures(history: Sequence[Mapping[str, Any]], published: Mapping[str, Any] | None = None) -> list[Lines]:
+def history_figures(
+    history: Sequence[Mapping[str, Any]],
+    published: Mapping[str, Any] | None = None,
+    lines: Mapping[str, Mapping[str, float]] | None = None,
+) -> list[Lines]:
     """One plot a metric, with its splits together, every replica, and the published value as a line.
 
-    Metrics of several networks that end in the same word (`generator_loss`, `discriminator_loss`) share a plot.
+    lines: metric -> {label: height}, further horizontal lines (what theory predicts, chance). Metrics of several networks
+    that end in the same word (`generator_loss`, `discriminator_loss`) share a plot.
     """
     names = list(dict.fromkeys(name for row in history for name in row if _is_metric(row, name)))
     metrics = list(dict.fromkeys(wording.split_of(name)[1] for name in names))
@@ -29,7 +34,7 @@ def history_figures(history: Sequence[Mapping[str, Any]], published: Mapping[str
     order = sorted(
         families, key=lambda family: (family != 'loss', wording.direction(family) == 0, list(families).index(family))
     )
-    return [_figure(family, families[family], history, names, published or {}) for family in order]
+    return [_figure(family, families[family], history, names, published or {}, lines or {}) for family in order]
 
 
 def step_figures(step_logs: Sequence[tuple[int, Mapping[str, np.ndarray]]]) -> list[Lines]:
@@ -57,7 +62,7 @@ def _family(metric: str, metrics: Sequence[str]) -> str:
 
 def _figure(
     family: str, metrics: Sequence[str], history: Sequence[Mapping[str, Any]], names: Sequence[str],
-    published: Mapping[str, Any],
+    published: Mapping[str, Any], expected: Mapping[str, Mapping[str, float]],
 ) -> Lines:  # fmt: skip
     ours = [name for name in names if wording.split_of(name)[1] in metrics]
     ours.sort(key=lambda name: ('train', 'validation', 'test', '').index(wording.split_of(name)[0]))
@@ -69,6 +74,7 @@ def _figure(
         value = published_value(published.get(name))
         if value is not None:
             lines[f'published, {labels[name]} ({wording.number(value)})'] = value
+        lines |= expected.get(name, {})
     note = (
         f'n = {replicas} replicas (thin) and their mean (thick).'
         if replicas > 1
@@ -81,7 +87,7 @@ def _figure(
     return Lines(
         name=f'curve_{family}', title=f'{label[:1].upper()}{label[1:]} while training', note=note, series=series,
         x_label='epoch' if 'epoch' in history[0] else 'step', y_label=f'{label} ({unit})' if unit else label,
-        markers=len(history) <= 12, horizontal=lines, y_log=_spans_decades(series),
+        markers=len(history) <= 12, horizontal=lines, y_log=spans_decades(series),
     )  # fmt: skip
 
 
@@ -130,7 +136,7 @@ def _is_metric(row: Mapping[str, Any], name: str) -> bool:
     return not isinstance(value, list | tuple) or (len(value) > 0 and not isinstance(value[0], str))
 
 
-def _spans_decades(series: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> bool:
+def spans_decades(series: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> bool:
     """A logarithmic axis where all values are positive and span more than two and a half decades."""
     values = np.concatenate([np.ravel(y) for _, y in series.values()])
     values = values[np.isfinite(values)]

@@ -23,7 +23,8 @@ def write_report(
 ) -> Path:
     """Writes `report.html` into the run's folder, and its pictures into `figures/`; returns the page's path."""
     folder = Path(workdir) / 'figures'
-    curves = history_figures(history, results.get('published')) if history else []
+    lines = (results.get('curves') or {}).get('lines')
+    curves = history_figures(history, results.get('published'), lines) if history else []
     page = fill(
         'report.html.j2',
         title=str(results.get('name') or 'run'),

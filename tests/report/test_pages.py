@@ -13,6 +13,7 @@ from jaxlab.report.comparison import write_comparison
 from jaxlab.report.curves import history_figures
 from jaxlab.report.index import write_index
 from jaxlab.report.page import write_report
+from jaxlab.report.variant_curves import variant_curves
 from tests.report import example
 
 SINGLE = ('meta', 'img', 'br', 'link')
@@ -188,6 +189,36 @@ def test_comparison(tmp_path):
     ):
         assert part in text, part
     assert made.figures[0].series['replicas'][1].shape == (3, 3) and made.figures[0].x_names == tuple(runs)
+
+
+def test_curves_of_variants_over_updates_examples_and_time():
+    """A small batch makes many updates of the same examples: the axes say so, and grow logarithmic."""
+    runs, (few, many) = example.variants(), (example.history(1), example.history(1))
+    runs = {'few': runs['plain'], 'many': runs['shifted']}
+    runs['few'].update(
+        data={'examples': {'train': 1437}}, steps_per_epoch=1,
+        curves={'x_axes': ['epoch', 'updates', 'examples', 'seconds'], 'lines': {'train_loss': {'ln 10': 2.302585}}},
+    )  # fmt: skip
+    runs['many'].update(data={'examples': {'train': 1437}}, steps_per_epoch=1437)
+    for rows, steps in ((few, 1), (many, 1437)):
+        for row in rows:
+            row['step'] = steps * row['epoch']
+    found = {figure.name: figure for figure in variant_curves({'few': few, 'many': many}, runs, ['test_accuracy'])}
+    assert list(found) == [
+        'variants_curve_test_accuracy', 'variants_curve_train_loss',
+        *(f'variants_curve_{name}_by_{axis}' for name in ('test_accuracy', 'train_loss')
+          for axis in ('updates', 'examples', 'seconds')),
+    ]  # fmt: skip
+    by_updates, by_examples = (found[f'variants_curve_train_loss_by_{axis}'] for axis in ('updates', 'examples'))
+    assert by_updates.x_log and by_updates.series['many'][0][-1] == 14_370 and by_updates.series['few'][0][-1] == 10
+    assert not by_examples.x_log and all(x[-1] == 14_370 for x, _ in by_examples.series.values())
+    assert found['variants_curve_train_loss'].horizontal == {'ln 10': 2.302585}
+    assert not found['variants_curve_test_accuracy'].horizontal
+    (loss, *_) = history_figures(few, {}, {'train_loss': {'ln 10': 2.302585}})
+    assert loss.horizontal == {'ln 10': 2.302585}
+    plain = variant_curves({name: example.history() for name in runs}, example.variants(), ['test_loss'])
+    assert [figure.x_label for figure in plain] == ['epoch', 'epoch'] and 'n = 3' in plain[0].note
+    assert variant_curves({'few': few}, runs, ['test_accuracy']) == [] == variant_curves({}, {}, [])
 
 
 def test_comparison_of_unlike_runs(tmp_path):
