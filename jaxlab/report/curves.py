@@ -1,5 +1,6 @@
 """The learning curves of a run, made from its history."""
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,6 +21,7 @@ def history_figures(
     history: Sequence[Mapping[str, Any]],
     published: Mapping[str, Any] | None = None,
     lines: Mapping[str, Mapping[str, float]] | None = None,
+    restored: int | None = None,
 ) -> list[Lines]:
     """One plot a metric, with its splits together, every replica, and the published value as a line.
 
@@ -34,7 +36,9 @@ def history_figures(
     order = sorted(
         families, key=lambda family: (family != 'loss', wording.direction(family) == 0, list(families).index(family))
     )
-    return [_figure(family, families[family], history, names, published or {}, lines or {}) for family in order]
+    figures = [_figure(family, families[family], history, names, published or {}, lines or {}) for family in order]
+    mark = {} if restored is None else {f'restored: epoch {restored}': float(restored)}
+    return [dataclasses.replace(figure, vertical=mark) for figure in figures]
 
 
 def step_figures(step_logs: Sequence[tuple[int, Mapping[str, np.ndarray]]]) -> list[Lines]:

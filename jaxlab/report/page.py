@@ -24,7 +24,8 @@ def write_report(
     """Writes `report.html` into the run's folder, and its pictures into `figures/`; returns the page's path."""
     folder = Path(workdir) / 'figures'
     lines = (results.get('curves') or {}).get('lines')
-    curves = history_figures(history, results.get('published'), lines) if history else []
+    restored = (results.get('restored') or {}).get('epoch')
+    curves = history_figures(history, results.get('published'), lines, restored) if history else []
     page = fill(
         'report.html.j2',
         title=str(results.get('name') or 'run'),

@@ -235,6 +235,7 @@ def facts(results: Mapping[str, Any]) -> list[tuple[str, str]]:
         ('configuration', str(results.get('config_id') or '')), ('profile', str(results.get('profile') or '')),
         ('seeds', ', '.join(map(str, results.get('seeds') or []))),
         ('epochs', wording.number(results['epochs']) if results.get('epochs') is not None else ''),
+        ('restored', f'the state after epoch {results["restored"]["epoch"]}' if results.get('restored') else ''),
         ('steps', wording.number(results['steps']) if results.get('steps') is not None else ''),
         ('steps per epoch', wording.number(results['steps_per_epoch']) if results.get('steps_per_epoch') else ''),
         ('steps per second', wording.number(speed, 3) if speed else ''),

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from jaxlab.errors import UserError, closest
+from jaxlab.metrics.stopping import waiting
 
 Logs = Mapping[str, np.ndarray]  # metric -> [replicas, steps, 2]: (total, weight)
 
@@ -115,17 +116,12 @@ def reason_to_stop(training: Any, history: Sequence[Mapping[str, Any]]) -> dict[
     rows = [row for row in history if training.best_metric in row]
     if not training.patience or training.best_metric not in last:
         return None
-    sign = 1.0 if training.best_mode == 'min' else -1.0
-    best, best_epoch, waited = np.inf, 0, 0
-    for row in rows:
-        value = sign * float(np.mean(row[training.best_metric]))
-        if value < best - training.min_delta:
-            best, best_epoch, waited = value, row['epoch'], 0
-        else:
-            waited += 1
-    if waited < training.patience:
+    values = [float(np.mean(row[training.best_metric])) for row in rows]
+    now = waiting(values, training.best_mode, training.min_delta)[-1]
+    if now.waited < training.patience:
         return None
+    best_epoch = rows[now.at]['epoch']
     words = (
-        f'{training.best_metric} was not better than {sign * best:.4g} (epoch {best_epoch}) for {waited} evaluations'
+        f'{training.best_metric} was not better than {now.best:.4g} (epoch {best_epoch}) for {now.waited} evaluations'
     )
     return {'reason': words, 'epoch': last['epoch'], 'best_epoch': best_epoch}

@@ -49,9 +49,10 @@ class Progress:
     plateau: Plateau | None = None
     stopped: dict[str, Any] | None = None
     seconds: float = 0.0
+    restored: int | None = None  # the step of the best checkpoint, once it took the last one's place
 
     def meta(self) -> dict[str, Any]:
-        """As JSON."""
+        """As JSON; not `restored`, which comes after the last checkpoint."""
         return {
             'step': self.step,
             'history': self.history,

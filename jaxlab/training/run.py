@@ -58,6 +58,7 @@ def train(
             best = _best(config, checkpoints, start, listener)
             if best is not None:
                 final, device_state = best.state, machine.placement.state(best.state)
+                progress.restored = best.step
     finally:
         events.close()
     phases['train'] = progress.seconds
@@ -85,6 +86,7 @@ def restore(config: Any, task: Task, data: Dataset, workdir: Path, listener: Lis
         best = _best(config, checkpoints, start, listener)
     if not progress.step and machine.total_steps:
         raise UserError(f'no checkpoint in {workdir}; train first: --mode=train with the same --workdir')
+    progress.restored = None if best is None else best.step
     return machine, state if best is None else best.state, progress, _facts(machine)
 
 
@@ -137,8 +139,8 @@ def _finish(
     config, task, data = machine.config, machine.task, machine.data
     replicas = range(len(machine.seeds))
     metrics: dict[str, list[float]] = {}
-    if progress.history:
-        metrics |= {name: values for name, values in progress.history[-1].items() if name.startswith('train_')}
+    kept_row = reported_row(progress)
+    metrics |= {name: values for name, values in kept_row.items() if name.startswith('train_')}
     if config.training.measure_train:
         clean = machine.evaluate(state, 'train')
         metrics |= {f'train_clean_{name}': values for name, values in clean.metrics.items()}
@@ -184,9 +186,17 @@ def _finish(
         'steps_per_second': round(progress.step / progress.seconds, 3) if progress.seconds else None,
         'phases': {name: round(value, 3) for name, value in phases.items()},
         'stopped': progress.stopped,
+        'restored': None if progress.restored is None else {'epoch': kept_row['epoch'], 'step': progress.restored},
         'remarks': list(report.remarks),
     }
     return Outcome(record, report, facts)
+
+
+def reported_row(progress: Progress) -> Mapping[str, Any]:
+    """The epoch of the log whose state is reported: the one that was restored, else the last ({} before the first)."""
+    if not progress.history:
+        return {}
+    return next((row for row in progress.history if row['step'] == progress.restored), progress.history[-1])
 
 
 def summary(values: list[float]) -> dict[str, Any]:

@@ -57,7 +57,9 @@ def test_early_stopping_restores_the_best(tmp_path):
     assert 'validation_loss was not better than' in listener.said[-1] and 'epoch 1' in listener.said[-1]
     losses = [row['validation_loss'][0] for row in found.record.history]
     best = losses[int(np.argmax(losses))]
-    assert found.facts['metrics']['validation_loss']['mean'] == pytest.approx(best, rel=1e-6)
+    assert found.facts['metrics']['validation_loss']['mean'] == best  # to the last bit
+    assert found.facts['restored'] == {'epoch': 1, 'step': 5}
+    assert found.facts['metrics']['train_loss']['values'] == found.record.history[0]['train_loss']
     again = lab.train(config, tmp_path, lab.Listener())  # a stopped run stays stopped
     assert again.facts['steps'] == found.facts['steps'] and again.facts['params_digest'] == found.facts['params_digest']
 
