@@ -21,8 +21,8 @@ def diabetes(request: Request) -> Raw:
     from sklearn.datasets import load_diabetes
 
     found = load_diabetes(scaled=False)
-    rows = table((*found.feature_names, 'progression'), (*found.data.T, found.target))
-    schema = Schema(tuple(found.feature_names), Target('progression', 'points'))
+    rows = table((*found.feature_names, 'progression'), (*found.data.T, found.target / 100))
+    schema = Schema(tuple(found.feature_names), Target('progression', 'points', 100.0))
     return raw_table(
         'embedded', rows, schema, '442 patients, 10 measurements, progression of diabetes (via scikit-learn)', 'public domain',
         (_note('442 patients (diabetes, scikit-learn)', request),), stand_in=True,
@@ -51,7 +51,8 @@ def rare_cases(request: Request) -> Raw:
     schema = Schema(names, Target('Class', classes=('normal', 'fraud')))
     return raw_table(
         'embedded', rows, schema,
-        f'Synthetic: {len(rows):,} rows of two Gaussian classes, {RARE["prevalence"]:.0%} of the rare one', 'none needed (generated)',
+        f'Synthetic: {len(rows):,} rows of two Gaussian classes, {RARE["prevalence"]:.0%} of the rare one',
+        'none needed (generated)',
         (_note(f'{len(rows):,} generated rows of two Gaussian classes', request),), stand_in=True,
         extra={'bayes': arrays['bayes']},
     )  # fmt: skip

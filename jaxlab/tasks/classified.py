@@ -7,6 +7,7 @@ import numpy as np
 from jaxlab.data.dataset import Dataset, Split
 from jaxlab.figures import Bars, Figure, Images, Matrix, Table
 from jaxlab.metrics import classification as scores
+from jaxlab.tasks import tabular
 from jaxlab.tasks.protocol import Record, Report
 
 MOST_CLASSES = 20  # above it a confusion matrix cannot be read
@@ -25,7 +26,7 @@ def report(record: Record, data: Dataset, shown: int) -> Report:
     figures: list[Figure] = [_scores(labels, predictions, data.class_names, note)]
     if len(data.class_names) <= MOST_CLASSES:
         figures.append(_confusion(labels, predictions, data.class_names, note))
-    figures.append(_mistakes(source, labels, probabilities, data.class_names, shown, note))
+    figures.append(_mistakes(data, split, labels, probabilities, shown, note))
     errors = int((labels != predictions).sum())
     remark = f'The first replica is wrong on {errors:,} of the {len(labels):,} examples of the {split} split.'
     return Report((*examples, *figures), remarks=(remark,))
@@ -36,15 +37,26 @@ def labels_of(split: Split) -> np.ndarray:
     return split.labels if split.labels is not None else split.read(np.arange(split.size))['label']
 
 
+def has_images(split: Split) -> bool:
+    """Whether the examples are images and not rows of a table."""
+    return 'image' in split.read([0])
+
+
 def pictures(split: Split, rows: Sequence[int] | np.ndarray) -> np.ndarray:
     """Images [n, H, W, C] in [0, 1], as they are before any scaling."""
     images = split.read(rows)['image']
     return images.astype(np.float32) / 255.0 if images.dtype == np.uint8 else images
 
 
-def _examples(data: Dataset, shown: int) -> Images:
+def _examples(data: Dataset, shown: int) -> Images | Table:
     train = data.splits['train']
     rows = np.arange(min(shown, train.size))
+    if not has_images(train):
+        train = train if data.table is None else data.table.columns['train']  # before any resampling
+        rows = np.arange(min(shown, train.size))
+        classes = [data.class_names[label] for label in labels_of(train)[rows]]
+        note = f'the first {len(rows)} of {train.size:,} training examples'
+        return tabular.row_table('examples', 'Training examples', note, data, 'train', rows, {'class': classes})
     captions = [data.class_names[label] for label in train.read(rows)['label']]
     note = f'the first {len(rows)} of {train.size:,} training examples'
     return Images('examples', 'Training examples', note, pictures(train, rows), captions)
@@ -66,15 +78,21 @@ def _scores(labels: np.ndarray, predictions: np.ndarray, names: Sequence[str], n
 
 
 def _mistakes(
-    split: Split, labels: np.ndarray, probabilities: np.ndarray, names: Sequence[str], shown: int, note: str
-) -> Images:
+    data: Dataset, split: str, labels: np.ndarray, probabilities: np.ndarray, shown: int, note: str
+) -> Images | Table:
     """The wrong answers that were given with the greatest confidence (right ones fill up a perfect run)."""
-    predictions, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    names, predictions, confidence = data.class_names, probabilities.argmax(axis=1), probabilities.max(axis=1)
     order = np.lexsort((-confidence, predictions == labels))[:shown]
+    title = 'Wrong answers given with the greatest confidence'
+    if not has_images(data.splits[split]):
+        beside = {
+            'predicted': [names[predictions[i]] for i in order], 'confidence': [f'{confidence[i]:.1%}' for i in order],
+            'true': [names[labels[i]] for i in order],
+        }  # fmt: skip
+        return tabular.row_table('surest_mistakes', title, note, data, split, order, beside)
     captions = [f'{names[predictions[i]]} ({confidence[i]:.0%})\ntrue: {names[labels[i]]}' for i in order]
     wrong = [bool(predictions[i] != labels[i]) for i in order]
-    title = 'Wrong answers given with the greatest confidence'
-    return Images('surest_mistakes', title, note, pictures(split, order), captions, wrong)
+    return Images('surest_mistakes', title, note, pictures(data.splits[split], order), captions, wrong)
 
 
 def _histogram(data: Dataset) -> Bars:

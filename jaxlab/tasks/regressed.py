@@ -1,0 +1,168 @@
+"""What every regression reports: examples, predicted against actual values, residuals, coefficients, baselines."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from jaxlab.data.dataset import Dataset
+from jaxlab.data.preprocessing import Target
+from jaxlab.figures import Bars, Figure, Histogram, Lines, Points, Table
+from jaxlab.metrics import regression as scores
+from jaxlab.tasks import baselines, tabular
+from jaxlab.tasks.protocol import Record, Report
+
+
+def report(record: Record, data: Dataset, shown: int, asked: Sequence[str], stages: Sequence[Any]) -> Report:
+    """Figures are of the first replica on the test split (or the last one that was evaluated), metrics of all."""
+    train = data.splits['train']
+    rows = np.arange(min(shown, train.size))
+    target = target_of(data)
+    first = {target.name: [float(value) for value in train.read(rows)['target']]} if len(rows) else {}
+    note = f'the first {len(rows)} of {train.size:,} training examples; {target.name} in {unit_words(target)}'
+    figures: list[Figure] = [
+        tabular.row_table('examples', 'Training examples', note, data, 'train', rows, first), _targets(data, target)
+    ]  # fmt: skip
+    figures += _stage_curves(record, stages)
+    metrics = {
+        name: values for split in record.outputs for name, values in _metrics(record, data, split, target).items()
+    }
+    split = 'test' if 'test' in record.outputs else next(iter(record.outputs), None)
+    if split is None:
+        return Report(tuple(figures))
+    truth = targets_of(data, split)
+    predictions = record.outputs[split][0]['prediction'].astype(np.float64)
+    note = f'{split} split, n = {len(truth):,}, first replica'
+    figures += [_scatter(truth, predictions, target, note), _residuals(truth, predictions, target, note)]
+    found = baselines.measured(asked, data)
+    if found:
+        figures.append(_beside(record, metrics, found, target, len(truth)))
+        metrics |= baselines.metrics(found, len(record.states))
+    figures += _weights(record, data, asked)
+    return Report(tuple(figures), metrics, (_remark(metrics, split, target),))
+
+
+def target_of(data: Dataset) -> Target:
+    """What is predicted, as the table says."""
+    return data.table.schema.target if data.table is not None else Target('target')
+
+
+def unit_words(target: Target) -> str:
+    """'100,000 USD', 'points', or 'its own unit'."""
+    if not target.unit:
+        return 'its own unit'
+    return target.unit if target.factor == 1 else f'{target.factor:,.0f} {target.unit}'
+
+
+def targets_of(data: Dataset, split: str) -> np.ndarray:
+    """All targets of a split, [N] float64."""
+    source = data.splits[split]
+    return source.read(np.arange(source.size))['target'].astype(np.float64)
+
+
+def _metrics(record: Record, data: Dataset, split: str, target: Target) -> dict[str, list[float]]:
+    """Of each replica: root mean squared error, R^2, and the mean absolute error in the unit itself."""
+    truth = targets_of(data, split)
+    found = [
+        scores.regression_metrics(truth, outputs['prediction'].astype(np.float64)) for outputs in record.outputs[split]
+    ]
+    named = {f'{split}_{metric}': [one[metric] for one in found] for metric in ('rmse', 'r2')}
+    if target.unit:
+        unit = re.sub(r'\W+', '_', target.unit.lower())
+        named[f'{split}_mae_{unit}'] = [one['mae'] * target.factor for one in found]
+    return {name: values for name, values in named.items() if np.isfinite(values).all()}
+
+
+def _targets(data: Dataset, target: Target) -> Histogram:
+    samples = {name: targets_of(data, name) for name in data.splits}
+    label = f'{target.name} ({unit_words(target)})'
+    return Histogram('targets', 'What is to be predicted', '', samples, 50, label, 'examples')
+
+
+def _scatter(truth: np.ndarray, predictions: np.ndarray, target: Target, note: str) -> Points:
+    low, high = min(truth.min(), predictions.min()), max(truth.max(), predictions.max())
+    capped = int((truth == truth.max()).sum())
+    if capped > 0.01 * len(truth):
+        note += f'; {capped:,} targets lie at the largest value {truth.max():g}: they were cut there'
+    unit = unit_words(target)
+    return Points(
+        'predicted_actual', 'Predicted against actual values', note,
+        {'one example': np.stack([truth, predictions], axis=1)},
+        {'predicted = actual': np.array([[low, low], [high, high]])},
+        x_label=f'actual {target.name} ({unit})', y_label=f'predicted {target.name} ({unit})',
+    )  # fmt: skip
+
+
+def _residuals(truth: np.ndarray, predictions: np.ndarray, target: Target, note: str) -> Histogram:
+    errors = predictions - truth
+    note += f'; mean {errors.mean():.3g}, median {np.median(errors):.3g}'
+    label = f'predicted minus actual {target.name} ({unit_words(target)})'
+    return Histogram('residuals', 'Errors of the predictions', note, {'errors': errors}, 60, label, 'examples')
+
+
+def _stage_curves(record: Record, stages: Sequence[Any]) -> list[Lines]:
+    """Both errors over all stages: losses of different units cannot be compared by their height."""
+    if not stages or not record.history:
+        return []
+    ends = np.cumsum([epochs for _, epochs in stages])[:-1]
+    vertical = {f'{name} errors from here': float(end) for (name, _), end in zip(stages[1:], ends, strict=True)}
+    made = []
+    for metric, title in (('mse', 'Squared error over the stages'), ('mae', 'Absolute error over the stages')):
+        series = {}
+        for split in ('train', 'validation'):
+            rows = [row for row in record.history if row.get(f'{split}_{metric}') is not None]
+            if rows:
+                epochs = np.array([row['epoch'] for row in rows])
+                series[split] = (epochs, np.array([row[f'{split}_{metric}'] for row in rows]).T)
+        note = 'training: before each update; validation: after it'
+        made.append(Lines(f'stages_{metric}', title, note, series, 'epoch', f'mean {metric}', vertical=vertical))
+    return made
+
+
+def _beside(
+    record: Record, metrics: Mapping[str, Sequence[float]], found: Mapping[str, Mapping[str, float]], target: Target, size: int
+) -> Table:  # fmt: skip
+    known = {**record.metrics, **metrics}
+    model = {metric: float(np.mean(known[f'test_{metric}'])) for metric in ('mse', 'rmse', 'mae', 'r2')}
+    replicas = len(record.states)
+    note = f'test split, n = {size:,}; the network: mean of {replicas} replica{"s" if replicas > 1 else ""}; '
+    return baselines.table(model, found, note + f'errors in {unit_words(target)}')
+
+
+def _weights(record: Record, data: Dataset, asked: Sequence[str]) -> list[Figure]:
+    """A linear model's coefficients beside the exact ones; else how strongly the first layer takes up each feature."""
+    params = record.states[0]['model'].params
+    names = tabular.feature_names(data)
+    kernel = np.asarray(params.get('Dense_0', {}).get('kernel', np.zeros((0, 0))), np.float64)
+    if kernel.shape[:1] != (len(names),):
+        return []
+    if 'Dense_1' in params:
+        strength = np.abs(kernel).mean(axis=1)
+        note = f'mean of the absolute weights to the {kernel.shape[1]} units of the first layer; first replica'
+        title = 'How strongly the first layer takes up each feature'
+        return [Bars('first_layer', title, note, names, {'mean |w|': strength}, {}, 'feature', 'mean |w|')]
+    columns = {'network': np.append(kernel[:, 0], float(np.asarray(params['Dense_0']['bias'])[0]))}
+    columns |= {
+        name.replace('_', ' '): values for name in asked for values in [_coefficients(name, data)] if np.any(values[:-1])
+    }
+    rows = [(name, *(float(values[at]) for values in columns.values())) for at, name in enumerate((*names, 'bias'))]
+    note = 'change of the prediction when the feature grows by its standard deviation; first replica'
+    return [Table('coefficients', 'Coefficients', note, ('feature', *columns), rows)]
+
+
+def _coefficients(name: str, data: Dataset) -> np.ndarray:
+    """Of a linear baseline, bias last: its values at 0 and at one step along each feature."""
+    train = data.splits['train'].arrays or {}
+    fitted = baselines.REGRESSION[name](train['features'].astype(np.float64), train['target'].astype(np.float64))
+    width = train['features'].shape[1]
+    bias = fitted(np.zeros((1, width)))
+    return np.append(fitted(np.eye(width)) - bias, bias)
+
+
+def _remark(metrics: Mapping[str, Sequence[float]], split: str, target: Target) -> str:
+    unit = re.sub(r'\W+', '_', target.unit.lower())
+    errors = metrics.get(f'{split}_mae_{unit}')
+    r2 = metrics.get(f'{split}_r2')
+    words = f'It explains {np.mean(r2):.1%} of the variance of the {split} split.' if r2 else ''
+    return f'The mean absolute error is {np.mean(errors):,.6g} {target.unit}. {words}'.strip() if errors else words
