@@ -62,8 +62,8 @@ def load(config: Mapping[str, Any], data_dir: str | os.PathLike | None = None,
     pipeline.check_channels(example, mean, std)
     prepare = pipeline.scaler(scale, mean, std) if 'image' in example else identity
     low, high = pipeline.value_range(scale, mean, std)
-    augment = transforms.compose(settings['transforms'], transforms.Context(low, high, len(raw.class_names)),
-                                 jax.eval_shape(prepare, example))
+    context, shapes = transforms.Context(low, high, len(raw.class_names)), jax.eval_shape(prepare, example)
+    augment = transforms.compose(settings['transforms'], context, shapes)
     note = pipeline.disjointness_note(splits)
     splits, sampling, said = resample.balanced(splits, raw.class_names, settings)
     return Dataset(
@@ -76,6 +76,7 @@ def load(config: Mapping[str, Any], data_dir: str | os.PathLike | None = None,
         checksum=raw.checksum,
         prepare=prepare,
         augment=augment,
+        transforms=transforms.alone(settings['transforms'], context, shapes),
         notes=(*raw.notes, *unseen, *filter(None, (note, said))),
         stand_in=raw.stand_in,
         sampling=sampling,

@@ -152,7 +152,7 @@ class Dataset:
     Training batches go through `augment(prepare(batch), key)`, evaluation batches through `prepare(batch)`.
     splits: 'train', and 'validation' and 'test' where there are any. notes: sentences that the user must be told.
     stand_in: the examples are not those of the data set that was asked for. sampling: how `train` was resampled, if so.
-    table: of tables, how their features were made.
+    table: of tables, how their features were made. transforms: each part of `augment` by itself, by name.
     """
 
     name: str
@@ -168,6 +168,7 @@ class Dataset:
     stand_in: bool = False
     sampling: Sampling | None = None
     table: Table | None = None
+    transforms: Mapping[str, Callable[[Batch, jax.Array], Batch]] = dataclasses.field(default_factory=dict)
 
     @property
     def draws(self) -> int:

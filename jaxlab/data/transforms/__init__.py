@@ -14,7 +14,7 @@ from jaxlab.data.transforms import geometry, pixels
 from jaxlab.data.transforms.common import Context
 from jaxlab.errors import UserError, closest, lookup
 
-__all__ = ['TRANSFORMS', 'Context', 'compose']
+__all__ = ['TRANSFORMS', 'Context', 'alone', 'compose']
 
 TRANSFORMS = {
     'flip': geometry.flip,
@@ -48,6 +48,17 @@ def compose(transforms: Sequence[Any], context: Context, example: Mapping[str, A
     if steps:
         jax.eval_shape(augment, dict(example), jax.eval_shape(lambda: jax.random.key(0)))
     return augment
+
+
+def alone(transforms: Sequence[Any], context: Context, example: Mapping[str, Any]
+          ) -> dict[str, Callable[[Batch, jax.Array], Batch]]:
+    """Each of the transforms by itself, under its name and arguments: 'crop (padding 4)'."""
+    found = {}
+    for entry in transforms:
+        name, arguments = (entry, {}) if isinstance(entry, str) else _pair(entry)
+        words = ', '.join(f'{field} {value}' for field, value in arguments.items())
+        found[f'{name} ({words})' if words else name] = compose([entry], context, example)
+    return found
 
 
 def _checked(entry: Any) -> tuple[Callable, dict[str, Any]]:
