@@ -34,6 +34,7 @@ class Lines(Figure):
     vertical: Mapping[str, float] = dataclasses.field(default_factory=dict)  # label -> x (best epoch, end of history)
     bands: Mapping[str, tuple[np.ndarray, np.ndarray]] = dataclasses.field(default_factory=dict)  # series -> low, high
     x_names: Sequence[str] = ()  # names of the x values 0, 1, 2 ... where x counts things (variants, classes)
+    compared: str = ''  # the series that a comparison of variants lays over those of the others
 
 
 @dataclasses.dataclass(frozen=True)

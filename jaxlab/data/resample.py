@@ -151,8 +151,7 @@ def _lacking(labels: np.ndarray, after: np.ndarray, generator: np.random.Generat
     """Rows drawn with replacement from each class, as many as it lacks."""
     counts = np.bincount(labels, minlength=len(after))
     drawn = [
-        generator.choice(np.flatnonzero(labels == c), size=after[c] - counts[c])
-        for c in np.flatnonzero(after > counts)
+        generator.choice(np.flatnonzero(labels == c), size=after[c] - counts[c]) for c in np.flatnonzero(after > counts)
     ]
     return np.concatenate(drawn) if drawn else np.zeros(0, np.int64)
 

@@ -82,6 +82,17 @@ def average_scores(labels: np.ndarray, predictions: np.ndarray, average: str = '
     return dict(zip(('precision', 'recall', 'f1'), map(float, scores[:3]), strict=True))
 
 
+def balanced_accuracy(labels: np.ndarray, predictions: np.ndarray) -> float:
+    """The mean of the recalls of the classes that occur: 1 / C for a classifier that always says the same."""
+    labels, predictions = _labels(labels), _labels(predictions)
+    return float(np.mean([np.mean(predictions[labels == number] == number) for number in np.unique(labels)]))
+
+
+def matthews_correlation(labels: np.ndarray, predictions: np.ndarray) -> float:
+    """Correlation of label and prediction, -1 to 1 (several classes: Gorodkin's); 0 where either is constant."""
+    return float(sklearn.metrics.matthews_corrcoef(_labels(labels), _labels(predictions)))
+
+
 def roc_curve(labels: np.ndarray, scores: np.ndarray) -> Curve:
     """labels [N] in {0, 1}, scores [N]. The area is the chance that a positive scores above a negative."""
     x, y, thresholds = sklearn.metrics.roc_curve(_binary(labels), scores)
@@ -117,15 +128,23 @@ def calibration(labels: np.ndarray, probabilities: np.ndarray, bins: int = 15) -
     Confidence is the highest probability. Guo et al., arXiv 1706.04599 (15 bins there).
     """
     probabilities = np.asarray(probabilities, np.float64)
-    confidence = probabilities.max(axis=1)
-    right = (probabilities.argmax(axis=1) == _labels(labels)).astype(np.float64)
-    place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    right = probabilities.argmax(axis=1) == _labels(labels)
+    return reliability(right, probabilities.max(axis=1), bins)
+
+
+def reliability(happened: np.ndarray, probabilities: np.ndarray, bins: int = 15) -> Calibration:
+    """How often what was given these probabilities [N] happened [N] (0 or 1), over `bins` equal widths of (0, 1].
+
+    Of the chosen class (`calibration`), or of the rare one, where the choice alone says little.
+    """
+    probabilities, happened = np.asarray(probabilities, np.float64), np.asarray(happened, np.float64)
+    place = np.clip(np.ceil(probabilities * bins).astype(int) - 1, 0, bins - 1)
     count = np.bincount(place, minlength=bins)
     share = np.where(count > 0, count, np.nan)
-    mean_confidence = np.bincount(place, confidence, bins) / share
-    mean_right = np.bincount(place, right, bins) / share
-    error = float(np.nansum(count * np.abs(mean_right - mean_confidence)) / len(confidence))
-    return Calibration(mean_confidence, mean_right, count, error)
+    mean_probability = np.bincount(place, probabilities, bins) / share
+    frequency = np.bincount(place, happened, bins) / share
+    error = float(np.nansum(count * np.abs(frequency - mean_probability)) / len(probabilities))
+    return Calibration(mean_probability, frequency, count, error)
 
 
 def classification_metrics(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:

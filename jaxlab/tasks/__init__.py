@@ -12,6 +12,7 @@ TASKS = {  # name -> module:class; imported when asked for
     'gan': 'jaxlab.tasks.gan:Gan',
     'manual_backprop': 'jaxlab.tasks.manual_backprop:ManualBackprop',
     'perceptron': 'jaxlab.tasks.perceptron:Perceptron',
+    'regression': 'jaxlab.tasks.regression:Regression',
     'trace': 'jaxlab.tasks.trace:Trace',
 }
 
@@ -24,13 +25,13 @@ def build_task(config: Any, data: Dataset, steps_per_epoch: int, total_steps: in
     if given and not getattr(kind, 'takes_numbers', False):
         raise UserError(f'config.{given[0]}: task {config.task.name} takes no numbers of your own; valid: task trace')
     options = {name: value for name, value in config.task.items() if name != 'name'}
-    valid = {
-        field.name: field.default for field in dataclasses.fields(kind) if field.default is not dataclasses.MISSING
-    }
+    fields = {field.name: field for field in dataclasses.fields(kind) if field.default is not dataclasses.MISSING}
     for name, value in options.items():
-        if name not in valid:
-            raise UserError(f'unknown field config.task.{name} of {config.task.name}; {closest(name, valid)}')
-        kinds = (int, float) if isinstance(valid[name], float) else type(valid[name])
-        if not isinstance(value, kinds) or isinstance(value, bool) != isinstance(valid[name], bool):
-            raise UserError(f'config.task.{name} = {value!r}; valid: {type(valid[name]).__name__}')
+        if name not in fields:
+            raise UserError(f'unknown field config.task.{name} of {config.task.name}; {closest(name, fields)}')
+        default, allowed = fields[name].default, fields[name].metadata.get('kinds')  # kinds: where several are valid
+        kinds = allowed or ((int, float) if isinstance(default, float) else (type(default),))
+        if not isinstance(value, kinds) or isinstance(value, bool) != isinstance(default, bool):
+            valid = ' or '.join(each.__name__ for each in allowed or (type(default),))
+            raise UserError(f'config.task.{name} = {value!r}; valid: {valid}')
     return kind.from_config(config, data, steps_per_epoch, total_steps, **options)

@@ -11,12 +11,12 @@ import numpy as np
 import optax
 
 from jaxlab.data.dataset import Dataset
-from jaxlab.errors import lookup
+from jaxlab.errors import UserError, lookup
 from jaxlab.metrics.losses import clipped_probability_cross_entropy, cross_entropy
 from jaxlab.metrics.sums import sums, weighted_mean
 from jaxlab.models import build_model
 from jaxlab.optimizers import TrainState, build_optimizer
-from jaxlab.tasks import classified
+from jaxlab.tasks import binary, classified, inside
 from jaxlab.tasks.protocol import Batch, Record, Report, Sums, inputs_of
 
 State = dict[str, TrainState]
@@ -35,6 +35,8 @@ class Classification:
     """Options:
 
     label_smoothing: share of the target that is spread over all classes (0: none).
+    class_weights: what an example of each class counts in the mean loss: 'none', 'balanced' (n / (C n_c)) or a tuple; the
+        mean is divided by the sum of the weights of its batch, as in PyTorch. Metrics stay unweighted.
     loss: 'cross_entropy' of logits, or 'clipped_probabilities' (A05's fault: outputs are taken for probabilities).
     """
 
@@ -43,7 +45,9 @@ class Classification:
     example: Mapping[str, jax.ShapeDtypeStruct]
     scale: tuple[float, float]
     examples_shown: int
+    looks: tuple[inside.Wanted, ...]  # into the trained network: config.report.options.figures
     label_smoothing: float = 0.0
+    class_weights: tuple[float, ...] = dataclasses.field(default=(), metadata={'kinds': (str, tuple, list)})
     loss: str = 'cross_entropy'
 
     @classmethod
@@ -51,8 +55,11 @@ class Classification:
         model = build_model(config.model, config.training.precision, classes=len(data.class_names))
         optimizer = build_optimizer(config.optimizer, steps_per_epoch, total_steps)
         lookup(LOSSES, options.get('loss', 'cross_entropy'), 'config.task.loss')
+        options['class_weights'] = class_weights(options.get('class_weights', 'none'), data)
         shown = config.report.examples
-        return cls(model, optimizer, prepared(data), tuple(config.data.scale), shown, **options)
+        example = prepared(data)
+        looks = inside.wanted(config.report.options.get('figures', ()), model, inputs_of(example))
+        return cls(model, optimizer, example, tuple(config.data.scale), shown, looks, **options)
 
     def init(self, key: jax.Array, example: Batch) -> State:
         """The network's first variables, and an optimizer that has seen nothing."""
@@ -70,11 +77,18 @@ class Classification:
                 rngs={'dropout': key}, mutable=['batch_stats'],
             )  # fmt: skip
             losses = LOSSES[self.loss](logits, targets, self.label_smoothing)
-            return weighted_mean(losses, weight), (logits, losses, updates)
+            return weighted_mean(losses, weight * self._class_weight(targets)), (logits, losses, updates)
 
         (_, (logits, losses, updates)), grads = jax.value_and_grad(loss_fn, has_aux=True)(network.params)
         measured = sums(weight, loss=losses, accuracy=logits.argmax(-1) == batch['label'])
         return {'model': network.apply_gradients(grads, updates)}, measured
+
+    def _class_weight(self, targets: jax.Array) -> jax.Array | float:
+        """[N]: the weight of each example's class; of soft targets [N, C] the mean over its classes."""
+        if not self.class_weights:
+            return 1.0
+        each = jnp.asarray(self.class_weights, jnp.float32)
+        return each[targets] if jnp.issubdtype(targets.dtype, jnp.integer) else targets @ each
 
     def eval_step(self, state: State, batch: Batch, key: jax.Array) -> tuple[Sums, dict[str, jax.Array]]:
         """Loss (without smoothing) and accuracy; keeps the logits."""
@@ -102,8 +116,25 @@ class Classification:
         return self.model.apply(state['model'].variables(), images, method='embed')
 
     def report(self, record: Record, data: Dataset) -> Report:
-        """Examples, confusions, scores by class, surest mistakes of the first replica."""
-        return classified.report(record, data, self.examples_shown)
+        """Examples, confusions, scores by class, surest mistakes of the first replica; of two classes the curves too."""
+        found = classified.report(record, data, self.examples_shown)
+        return found.followed_by(binary.report(record, data, self.class_weights))
+
+
+def class_weights(choice: Any, data: Dataset) -> tuple[float, ...]:
+    """One a class (none: all count alike). balanced: n / (C n_c) of what an epoch shows, as scikit-learn defines it."""
+    names = data.class_names
+    if choice in ('none', ()):
+        return ()
+    if choice == 'balanced':
+        _, counts = binary.class_counts(data)
+        return tuple(float(counts.sum() / (len(names) * max(count, 1))) for count in counts)
+    if isinstance(choice, str):
+        raise UserError(f"config.task.class_weights = {choice!r}; valid: 'none', 'balanced', or a number a class in a tuple")
+    kinds = [isinstance(value, int | float) and not isinstance(value, bool) and value > 0 for value in choice]
+    if len(choice) != len(names) or not all(kinds):
+        raise UserError(f'config.task.class_weights = {choice!r}; valid: {len(names)} positive numbers, one a class')
+    return tuple(map(float, choice))
 
 
 def prepared(data: Dataset) -> dict[str, jax.ShapeDtypeStruct]:

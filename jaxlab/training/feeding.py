@@ -25,7 +25,8 @@ class Feed:
     shuffle: bool
     seeds: tuple[int, ...]  # one a replica
     draws: int = 0  # examples an epoch draws; 0: `size`, each once
-    chances: np.ndarray | None = dataclasses.field(default=None, compare=False)  # [size]: drawn with replacement by them
+    # [size], sum 1: rows are drawn with replacement by these chances
+    chances: np.ndarray | None = dataclasses.field(default=None, compare=False)
 
     @classmethod
     def of(cls, config: Any, data: Dataset, seeds: tuple[int, ...], devices: int = 1) -> Self:

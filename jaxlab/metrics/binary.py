@@ -1,0 +1,113 @@
+"""Two classes, one of them rare (B08): labels [N] in {0, 1} (1: the rare one), scores or probabilities [N] of class 1.
+
+Called positive is what scores at or above a threshold. A threshold is chosen on one split and applied to another.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import sklearn.metrics
+from scipy import stats
+
+FEWEST = 20  # examples of each class below which percentile intervals cover too little
+
+
+class Counts(NamedTuple):
+    """The four cells of a confusion matrix."""
+
+    tp: int
+    fn: int
+    fp: int
+    tn: int
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """Precision counts as 0 where nothing is called positive; recall is NaN without positives."""
+        tp, fn, fp, tn = self
+        correlation = np.sqrt(np.array([tp + fp, tp + fn, tn + fp, tn + fn], np.float64)).prod()
+        return {
+            'precision': _share(tp, tp + fp, 0.0),
+            'recall': _share(tp, tp + fn),
+            'f1': _share(2 * tp, 2 * tp + fp + fn),
+            'false_positive_rate': _share(fp, fp + tn),
+            'balanced_accuracy': (_share(tp, tp + fn) + _share(tn, fp + tn)) / 2,
+            'mcc': _share(tp * tn - fp * fn, correlation, 0.0),
+            'accuracy': _share(tp + tn, sum(self)),
+        }
+
+
+def counts(labels: np.ndarray, called: np.ndarray) -> Counts:
+    """Of decisions [N] bool (True: called positive)."""
+    positive = np.asarray(labels) == 1
+    hits, false, total = int(np.sum(called & positive)), int(np.sum(called & ~positive)), int(positive.sum())
+    return Counts(hits, total - hits, false, len(positive) - total - false)
+
+
+def best_f1_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
+    """The threshold with the largest F1; of equal ones the highest."""
+    precision, recall, thresholds = sklearn.metrics.precision_recall_curve(labels, scores)
+    f1 = 2 * precision * recall / np.maximum(precision + recall, np.finfo(np.float64).tiny)
+    best = len(thresholds) - 1 - int(np.argmax(f1[:-1][::-1]))
+    return float(thresholds[best])
+
+
+def precision_threshold(labels: np.ndarray, scores: np.ndarray, precision: float) -> float:
+    """The lowest threshold with at least this precision, so that recall is largest; infinite (nothing called) if none."""
+    found, _, thresholds = sklearn.metrics.precision_recall_curve(labels, scores)
+    enough = np.flatnonzero(found[:-1] >= precision)
+    return float(thresholds[enough[0]]) if len(enough) else float('inf')
+
+
+def recall_at_precision(labels: np.ndarray, scores: np.ndarray, precision: float) -> float:
+    """The largest recall that some threshold reaches with at least this precision; 0 if none does."""
+    found, recall, _ = sklearn.metrics.precision_recall_curve(labels, scores)
+    return float(recall[:-1][found[:-1] >= precision].max(initial=0.0))
+
+
+def prior_corrected(probabilities: np.ndarray, trained_odds: float, true_odds: float) -> np.ndarray:
+    """Probabilities of class 1 as they would be had training seen the true odds n1 / n0 (Bayes' rule).
+
+    odds(p) is likelihood ratio times prior odds, so odds(p') = odds(p) true_odds / trained_odds. Saerens, Latinne,
+    Decaestecker, Neural Computation 14 (2002); for undersampling Dal Pozzolo et al. 2015.
+    """
+    p = np.asarray(probabilities, np.float64)
+    weight = true_odds / trained_odds
+    return weight * p / (weight * p + (1 - p))
+
+
+def brier(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean of (p - label)^2."""
+    return float(sklearn.metrics.brier_score_loss(labels, probabilities))
+
+
+def wilson(successes: int, total: int, level: float = 0.95) -> tuple[float, float]:
+    """Wilson's interval of a share; NaN without examples."""
+    if not total:
+        return float('nan'), float('nan')
+    interval = stats.binomtest(successes, total).proportion_ci(level, method='wilson')
+    return float(interval.low), float(interval.high)
+
+
+def bootstrap(
+    labels: np.ndarray, scores: np.ndarray, metric: Callable[[np.ndarray, np.ndarray], float],
+    draws: int = 500, level: float = 0.95, seed: int = 0,
+) -> tuple[float, float]:  # fmt: skip
+    """Percentile interval of `metric(labels, scores)` over stratified resamples: as many of each class as there are.
+
+    How far another test set of these sizes would move the number for one trained model. NaN below 20 of either class.
+    """
+    rows = [np.flatnonzero(np.asarray(labels) == number) for number in (0, 1)]
+    if min(map(len, rows)) < FEWEST:
+        return float('nan'), float('nan')
+    generator = np.random.default_rng(seed)
+    values = []
+    for _ in range(draws):
+        drawn = np.concatenate([generator.choice(each, len(each)) for each in rows])
+        values.append(metric(labels[drawn], scores[drawn]))
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def _share(part: float, whole: float, nothing: float = float('nan')) -> float:
+    return float(part / whole) if whole else nothing
