@@ -11,7 +11,7 @@ from jaxlab.report import style
 BAR_HEIGHT = 0.55  # inches under a grid of images for its colour bar
 
 def draw_images(data: figures.Images) -> Any:
-    """A grid of images in a fixed range, captions under them, red where `marked`."""
+    """A grid of images in a fixed range, captions under them, red where `marked`; an image of NaN leaves its place empty."""
     images = _scaled(data)
     count, columns = len(images), max(1, min(data.columns, len(images) or 1))
     rows = -(-count // columns) or 1
@@ -25,7 +25,10 @@ def draw_images(data: figures.Images) -> Any:
     canvas = style.canvas(data.title, data.note, height=rows * cell * (aspect + gap) + 0.35 + bar)
     axes = canvas.add_subplot()
     colours = _colours(data.colours)
+    blank = np.isnan(np.asarray(data.images, np.float64)).reshape(count, -1).all(1) if count else ()
     for index, image in enumerate(images):
+        if blank[index]:
+            continue
         column, top = index % columns, (index // columns) * (aspect + gap)
         smooth = 'nearest' if max(image.shape[:2]) <= 64 else 'antialiased'
         axes.imshow(

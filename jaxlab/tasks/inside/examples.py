@@ -1,0 +1,111 @@
+"""Examples: one image under the transforms, the pairs of classes that are confused most, right answers by class."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxlab.figures import Bars, Figure, Images, Table
+from jaxlab.metrics.classification import confusion_matrix
+from jaxlab.tasks.classified import labels_of, pictures, softmax
+from jaxlab.tasks.inside.subject import Subject
+
+
+def augmented(subject: Subject, *, image: int = 0, versions: int = 9) -> list[Figure]:
+    """Versions of one training image as training draws them, all transforms together, then each alone."""
+    if not subject.data.transforms:
+        return []
+    split = subject.data.splits['train']
+    row = image % split.size
+    original = split.read([row])
+    batch = {name: jnp.asarray(np.repeat(values, versions, 0)) for name, values in original.items()}
+    batch['weight'] = jnp.ones(versions, jnp.float32)
+    plain = pictures(split, [row])
+    ways: dict[str, Any] = {'all together': subject.data.augment, **subject.data.transforms}
+    if len(subject.data.transforms) == 1:
+        del ways['all together']
+    shown = []
+    for number, augment in enumerate(ways.values()):
+        drawn = np.asarray(augment(batch, jax.random.fold_in(subject.record.key, number))['image'])
+        drawn = drawn.astype(np.float32) / 255 if drawn.dtype == np.uint8 else drawn
+        shown.append(np.concatenate([plain, drawn]))
+    name = subject.data.class_names[int(original['label'][0])]
+    note = f'training image {row} ({name}) at the left; {versions} draws beside it, a row each way; training sees the first row'
+    captions = ['original', *[''] * versions] + [''] * (versions + 1) * (len(ways) - 1)
+    title = 'One training image and what augmentation makes of it'
+    return [
+        Images(
+            'augmented', title, note, np.concatenate(shown), captions, row_labels=list(ways), columns=versions + 1
+        )
+    ]  # fmt: skip
+
+
+def _answers(subject: Subject) -> tuple[np.ndarray, np.ndarray] | None:
+    """(labels [N], probabilities [N, classes]) of the first replica on the split that is looked at."""
+    if subject.split not in subject.record.outputs:
+        return None
+    logits = subject.record.outputs[subject.split][0]['logits'].astype(np.float64)
+    return labels_of(subject.data.splits[subject.split]), softmax(logits)
+
+
+def worst_confusions(subject: Subject, *, pairs: int = 10, images: int = 16) -> list[Figure]:
+    """The pairs (true, predicted) with the most wrong answers, and the surest of them as pictures."""
+    found = _answers(subject)
+    if found is None:
+        return []
+    labels, shares = found
+    names, said = subject.data.class_names, shares.argmax(1)
+    wrong = confusion_matrix(labels, said, len(names)) * (1 - np.eye(len(names), dtype=int))
+    order = [divmod(int(k), len(names)) for k in np.argsort(-wrong, axis=None, kind='stable')[:pairs]]
+    order = [(true, other) for true, other in order if wrong[true, other]]
+    sizes, total = np.bincount(labels, minlength=len(names)), int(wrong.sum())
+    rows = [
+        (names[true], names[other], int(wrong[true, other]), wrong[true, other] / sizes[true],
+         wrong[true, other] / total, int(wrong[other, true]))
+        for true, other in order
+    ]  # fmt: skip
+    note = f'{subject.split} split, n = {len(labels):,}, {total:,} wrong; first replica'
+    columns = ('true class', 'taken for', 'times', 'share of the class', 'share of all mistakes', 'the other way round')
+    figures: list[Figure] = [Table('worst_confusions', 'What is confused most', note, columns, rows)]
+    if order and 'image' in subject.data.splits[subject.split].read([0]):
+        figures.append(_confused_images(subject, labels, shares, order, images, note))
+    return figures
+
+
+def _confused_images(
+    subject: Subject, labels: np.ndarray, shares: np.ndarray, order: list[tuple[int, int]], images: int, note: str
+) -> Images:
+    """The surest mistakes of each of the worst pairs, as many of each as there is room for."""
+    said, sure, names = shares.argmax(1), shares.max(1), subject.data.class_names
+    each, rows = max(1, images // len(order[:4])), []
+    for true, other in order[:4]:
+        own = np.flatnonzero((labels == true) & (said == other))
+        rows.append(own[np.argsort(-sure[own], kind='stable')[:each]])
+    chosen = np.concatenate(rows)
+    captions = [f'{names[labels[i]]} taken for {names[said[i]]} ({sure[i]:.0%})' for i in chosen]
+    title = 'The surest mistakes of the worst pairs'
+    split = subject.data.splits[subject.split]
+    return Images('worst_confusions_images', title, note, pictures(split, chosen), captions)
+
+
+def class_accuracy(subject: Subject) -> list[Figure]:
+    """Share of right answers by class, with the 95 % interval of a share (Wilson 1927)."""
+    found = _answers(subject)
+    if found is None:
+        return []
+    labels, right = found[0], found[1].argmax(1) == found[0]
+    classes = len(subject.data.class_names)
+    sizes = np.bincount(labels, minlength=classes)
+    share = np.bincount(labels, right, minlength=classes) / np.maximum(sizes, 1)
+    half = wilson_half_width(share, sizes)
+    note = f'{subject.split} split, n = {len(labels):,}; half lengths of 95 % Wilson intervals; first replica'
+    title, label = 'Right answers by class', f'{subject.split} accuracy'
+    heights, errors = {label: share}, {label: half}
+    return [Bars('class_accuracy', title, note, subject.data.class_names, heights, errors, 'class', label)]
+
+
+def wilson_half_width(share: np.ndarray, size: np.ndarray, z: float = 1.959964) -> np.ndarray:
+    """Half the length of Wilson's interval of a share out of `size`."""
+    size = np.maximum(size, 1)
+    return z / (1 + z**2 / size) * np.sqrt(share * (1 - share) / size + (z / size) ** 2 / 4)

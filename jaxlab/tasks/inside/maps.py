@@ -1,0 +1,189 @@
+"""Feature maps and hidden activations of fixed examples, trained beside untrained; what a shift of the input does."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxlab.figures import Figure, Images, Matrix, Table
+from jaxlab.tasks.classified import labels_of, pictures
+from jaxlab.tasks.inside.layers import active, with_maps
+from jaxlab.tasks.inside.subject import Subject
+from jaxlab.tasks.inside.weights import COLUMNS, grid
+
+
+def feature_maps(
+    subject: Subject, *, layers: Sequence[str] = (), image: int = 0, most: int = 32, classes: bool = True
+) -> list[Figure]:
+    """Maps of one test image (its number), one figure a layer; with `classes` of the first image of each class, too.
+
+    Default: the layers after an activation. One range for all maps of a layer, untrained and trained.
+    """
+    names = list(layers) or active(subject.layers, with_maps(subject.layers))
+    if not names:
+        return []
+    one = np.asarray([image % subject.data.splits[subject.split].size])
+    several = subject.first_of_each_class() if classes else one[:0]
+    figures: list[Figure] = [seen_images(subject, np.concatenate([one, several]), 'feature_maps')]
+    rows = np.concatenate([one, several])
+    found = {state: subject.see(state, rows, names) for state in subject.states}
+    for name in names:
+        maps = {state: values[name].transpose(0, 3, 1, 2)[..., None] for state, values in found.items()}
+        colours = value_range(np.concatenate(list(maps.values())), name)
+        whole, count = subject.layers[name].shape[-1], min(most, subject.layers[name].shape[-1])
+        size = ' × '.join(map(str, subject.layers[name].shape[1:3]))
+        which = f'{whole} maps of {size}' if count == whole else f'the first {count} of {whole} maps, {size}'
+        file = name.replace('/', '_')
+        shown, labels = grid({state: values[0, :count] for state, values in maps.items()}, COLUMNS, 'maps ')
+        note = f'{subject.split} image {one[0]} ({subject.names(one)[0]}); {which}; one range for all; first replica'
+        title = f'What {name} makes of one image, trained beside untrained'
+        columns = min(COLUMNS, count)
+        figures.append(
+            Images(f'feature_maps_{file}', title, note, shown, row_labels=labels, columns=columns, **colours)
+        )
+        if len(several):
+            count = min(COLUMNS, count)
+            shown = maps['trained'][1:, :count].reshape(-1, *maps['trained'].shape[2:])
+            note = f'the first {subject.split} image of each class; maps 1 to {count}, a row an image; after training'
+            title = f'What {name} makes of one image of each class'
+            figures.append(
+                Images(
+                    f'feature_maps_{file}_by_class', title, note, shown, row_labels=subject.names(several),
+                    columns=count, **colours,
+                )
+            )  # fmt: skip
+    return figures
+
+
+def value_range(values: np.ndarray, name: str) -> dict[str, Any]:
+    """Range and colours of a figure of activations: from 0 up where nothing is negative, else symmetric about 0."""
+    high = float(np.abs(values).max()) or 1.0
+    if float(values.min()) < 0:
+        return {'low': -high, 'high': high, 'colours': 'diverging', 'value_label': f'value of {name}'}
+    return {'low': 0.0, 'high': high, 'colours': 'sequential', 'value_label': f'value of {name}'}
+
+
+def seen_images(subject: Subject, rows: np.ndarray, prefix: str) -> Images:
+    """The images themselves, with what the trained network says of them."""
+    logits = subject.task.predict(subject.record.states[0], subject.inputs(rows))
+    shares, labels = np.asarray(logits), labels_of(subject.data.splits[subject.split])[rows]
+    said, names = shares.argmax(1), subject.data.class_names
+    captions = [
+        f'no. {row}: {names[label]}\nsaid: {names[guess]} ({share:.0%})'
+        for row, label, guess, share in zip(rows, labels, said, shares.max(1), strict=True)
+    ]
+    note = f'by number in the {subject.split} split; what the trained network says, with its probability; first replica'
+    wrong = [bool(a != b) for a, b in zip(labels, said, strict=True)]
+    shown = pictures(subject.data.splits[subject.split], rows)
+    return Images(f'{prefix}_images', 'The images that are looked at', note, shown, captions, wrong, columns=6)
+
+
+def hidden_activations(subject: Subject, *, layers: Sequence[str] = ()) -> list[Figure]:
+    """What the units of the hidden dense layers say to the first example of each class (B01: h_1), as heat maps."""
+    flat = [name for name, layer in subject.layers.items() if len(layer.shape) == 2]
+    names = list(layers) or active(subject.layers, flat)
+    if not names:
+        return []
+    rows = subject.first_of_each_class()
+    found = subject.see('trained', rows, names)
+    figures: list[Figure] = []
+    if 'image' in subject.data.splits[subject.split].read(rows[:1]):
+        figures.append(seen_images(subject, rows, 'hidden_activations'))
+    for name in names:
+        values = found[name].reshape(len(rows), -1)
+        note = (
+            f'{values.shape[1]} units, the first {subject.split} example of each class; '
+            f'{np.mean(values > 0):.0%} of the values are above 0; after training, first replica'
+        )
+        figures.append(
+            Matrix(
+                f'hidden_activations_{name.replace("/", "_")}', f'What the units of {name} say', note, values,
+                subject.names(rows), x_label='unit', y_label='class', number_format='{:.1f}',
+                diverging=bool(values.min() < 0),
+            )
+        )  # fmt: skip
+    return figures
+
+
+def equivariance(
+    subject: Subject, *, shifts: Sequence[int] = (1, 2, 4), images: int = 256, layers: Sequence[str] = ()
+) -> list[Figure]:
+    """Does a shifted image give shifted maps (B09)? Numbers a layer, the share of unchanged answers, and one example.
+
+    The image moves right (its left edge is filled with its own edge). Error: |shifted map - map of the shifted image|
+    over |map|, both as lengths, away from the edges; where a layer's step does not divide the shift, the nearest whole one
+    is taken, and the error shows that pooling is no longer equivariant.
+    """
+    names = list(layers) or active(subject.layers, with_maps(subject.layers))
+    names += [] if layers else [name for name in with_maps(subject.layers) if 'pool' in name and name not in names]
+    names = [name for name in subject.layers if name in names]
+    rows = np.arange(min(images, subject.data.splits[subject.split].size))
+    inputs = subject.inputs(rows)
+    if not names or inputs.ndim != 4:
+        return []
+    width = inputs.shape[2]
+    plain = subject.of_inputs('trained', inputs, names)
+    moved = {by: subject.of_inputs('trained', shifted(inputs, by), names) for by in shifts}
+    table = []
+    for name in names:
+        step = width / plain[name].shape[2]
+        errors = [shift_error(plain[name], moved[by][name], round(by / step)) for by in shifts]
+        still = [shift_error(plain[name], moved[by][name], 0) for by in shifts]
+        table.append((name, f'{step:.2g}', *errors, *still))
+    columns = ('layer', 'step', *(f'{by} px' for by in shifts), *(f'{by} px, not moved back' for by in shifts))
+    note = (
+        f'{len(rows)} {subject.split} images; |map moved - map of the moved image| / |map|, away from the edges: 0 is '
+        'exact equivariance; not moved back: the same without moving, 0 would be invariance; first replica'
+    )
+    figures: list[Figure] = [Table('equivariance', 'A shifted image gives shifted maps', note, columns, table)]
+    figures.append(_same_answers(subject, inputs, shifts))
+    figures.append(_example_of_shift(subject, names[0], plain, moved[shifts[-1]], shifts[-1]))
+    return figures
+
+
+def shifted(inputs: Any, by: int) -> Any:
+    """Images [N, H, W, C] moved right by whole pixels; the left edge is repeated."""
+    return jnp.concatenate([jnp.repeat(inputs[:, :, :1], by, 2), inputs[:, :, : inputs.shape[2] - by]], 2)
+
+
+def shift_error(plain: np.ndarray, moved: np.ndarray, by: int) -> float:
+    """`|plain moved by `by` - moved| / |plain|` of maps [N, H, W, C], leaving a quarter of the width out at each side."""
+    width = plain.shape[2]
+    first = max(by, width // 4 + 1)
+    last = width - max(1, width // 4)
+    if first >= last:
+        return float('nan')
+    part = plain[:, :, first - by : last - by]
+    return float(np.linalg.norm(part - moved[:, :, first:last]) / (np.linalg.norm(part) or 1.0))
+
+
+def _same_answers(subject: Subject, inputs: Any, shifts: Sequence[int]) -> Table:
+    """How often the class stays the same when the image moves."""
+    state = subject.record.states[0]
+    before = np.asarray(subject.task.predict(state, inputs)).argmax(1)
+    rows = []
+    for by in shifts:
+        after = np.asarray(subject.task.predict(state, shifted(inputs, by))).argmax(1)
+        rows.append((f'{by} px', float(np.mean(before == after))))
+    note = f'{len(before)} {subject.split} images; the whole network is no more invariant than this; first replica'
+    return Table('same_answers', 'Share of answers that a shift leaves', note, ('shift', 'same answer'), rows)
+
+
+def _example_of_shift(
+    subject: Subject, name: str, plain: dict[str, np.ndarray], moved: dict[str, np.ndarray], by: int
+) -> Images:
+    count = min(COLUMNS, plain[name].shape[-1])
+    rows = [values[name][0].transpose(2, 0, 1)[:count, ..., None] for values in (plain, moved)]
+    step = round(by / (subject.inputs(np.arange(1)).shape[2] / rows[0].shape[2]))
+    back = np.full_like(rows[1], np.nan)
+    back[:, :, : back.shape[2] - step] = rows[1][:, :, step:]
+    difference = np.nan_to_num(back - rows[0])
+    shown = np.concatenate([*rows, difference])
+    high = float(np.abs(shown).max()) or 1.0
+    note = f'{subject.split} image 0, moved right by {by} pixels; maps 1 to {count}; one range for all; first replica'
+    labels = ('maps of the image', 'of the moved one', 'moved back - first')
+    return Images(
+        'equivariance_example', f'Maps of {name} move with the image', note, shown, row_labels=labels, columns=count,
+        low=-high, high=high, colours='diverging', value_label=f'value of {name}',
+    )  # fmt: skip
