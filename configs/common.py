@@ -152,6 +152,9 @@ FIELDS: Mapping[str, Field] = {
     'data.transforms': _field((), LIST, 'augmentation: pairs (name, {arguments}), in order'),
     'data.limit': _field(0, COUNT, 'training examples used (0: all)'),
     'data.eval_limit': _field(0, COUNT, 'examples used of each other split (0: all)'),
+    'data.epoch_examples': _field(
+        0, COUNT, 'training examples that count as an epoch, permutation after permutation (0: all of them once)'
+    ),
     'data.sampling': _field(
         '',
         _choice('', 'weighted', 'undersample', 'oversample', 'smote'),

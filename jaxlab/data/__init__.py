@@ -80,5 +80,6 @@ def load(config: Mapping[str, Any], data_dir: str | os.PathLike | None = None,
         notes=(*raw.notes, *unseen, *filter(None, (note, said))),
         stand_in=raw.stand_in,
         sampling=sampling,
+        epoch_examples=settings['epoch_examples'],
         table=table,
     )

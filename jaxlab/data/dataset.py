@@ -153,6 +153,7 @@ class Dataset:
     splits: 'train', and 'validation' and 'test' where there are any. notes: sentences that the user must be told.
     stand_in: the examples are not those of the data set that was asked for. sampling: how `train` was resampled, if so.
     table: of tables, how their features were made. transforms: each part of `augment` by itself, by name.
+    epoch_examples: training examples that count as an epoch, where that was chosen.
     """
 
     name: str
@@ -168,9 +169,12 @@ class Dataset:
     stand_in: bool = False
     sampling: Sampling | None = None
     table: Table | None = None
+    epoch_examples: int = 0
     transforms: Mapping[str, Callable[[Batch, jax.Array], Batch]] = dataclasses.field(default_factory=dict)
 
     @property
     def draws(self) -> int:
-        """Training examples that an epoch draws: all of them once, or as many as there were before resampling."""
+        """Training examples that an epoch draws: all of them once, as many as there were before resampling, or as chosen."""
+        if self.epoch_examples:
+            return self.epoch_examples
         return self.splits['train'].size if self.sampling is None else self.sampling.draws

@@ -21,6 +21,7 @@ DEFAULTS = {
     'transforms': (),
     'limit': 0,
     'eval_limit': 0,
+    'epoch_examples': 0,
     'sampling': '',
     'sampling_ratio': 1.0,
     'sampling_neighbours': 5,
@@ -37,7 +38,7 @@ def checked(config: Mapping[str, Any]) -> dict[str, Any]:
     settings = {field: DEFAULTS[field] if value is None else value for field, value in settings.items()}
     for field in ('test_fraction', 'validation_fraction'):
         number(field, settings[field], 0, 1, open_end=True)
-    for field in ('limit', 'eval_limit'):
+    for field in ('limit', 'eval_limit', 'epoch_examples'):
         number(field, settings[field], 0, whole=True)
     number('split_seed', settings['split_seed'], 0, 2**32 - 1, whole=True)
     number('sampling_neighbours', settings['sampling_neighbours'], 1, whole=True)

@@ -85,6 +85,16 @@ def test_the_published_number_of_updates_an_epoch():
     assert (last >= 0).sum() == 96
 
 
+def test_an_epoch_of_so_many_examples():
+    """D1: 50 updates of 32 count as an epoch. Pass after pass without a gap, so that the number of examples plays no part."""
+    lab_like = lab.machine(lab.small(data__epoch_examples=72, training__epochs=5))
+    assert lab_like.feed.steps_per_epoch == 3 and lab_like.total_steps == 15
+    rows = np.concatenate([lab_like.feed.epoch(epoch)[0].ravel() for epoch in range(5)])
+    passes = [epoch_order(0, turn, 100) for turn in range(4)]
+    np.testing.assert_array_equal(rows, np.concatenate(passes)[: 5 * 72])
+    assert 10 * lab.machine(lab.small(data__epoch_examples=1600, data__batch_size=32)).feed.steps_per_epoch == 500
+
+
 def test_the_whole_training_set_as_one_batch():
     """`data.batch_size=0`: one update an epoch, also where devices leave a row over, and never dropped."""
     assert rows_of_update(0, 100) == 100 and rows_of_update(0, 100, 8) == 104 and rows_of_update(24, 100, 8) == 24
