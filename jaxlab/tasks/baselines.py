@@ -15,6 +15,7 @@ from jaxlab.figures import Table
 from jaxlab.metrics import classification as scores
 from jaxlab.metrics.regression import regression_metrics
 
+MAIN = ('mse', 'mae', 'accuracy', 'loss')
 MOST_VALUES = 200_000_000  # of a training split in memory
 
 Fitted = Callable[[np.ndarray], np.ndarray]  # features [N, F] -> values [N], or class probabilities [N, C]
@@ -106,9 +107,12 @@ def classified(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float
 
 
 def metrics(found: Mapping[str, Mapping[str, float]], replicas: int) -> dict[str, list[float]]:
-    """`test_METRIC_BASELINE`, the same for each replica."""
+    """`test_METRIC_BASELINE` of the two main metrics, the same for each replica; the table has all of them."""
     return {
-        f'test_{metric}_{name}': [value] * replicas for name, values in found.items() for metric, value in values.items()
+        f'test_{metric}_{name}': [value] * replicas
+        for name, values in found.items()
+        for metric, value in values.items()
+        if metric in MAIN
     }
 
 

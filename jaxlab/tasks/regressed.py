@@ -81,7 +81,8 @@ def _targets(data: Dataset, target: Target) -> Histogram:
 
 
 def _scatter(truth: np.ndarray, predictions: np.ndarray, target: Target, note: str) -> Points:
-    low, high = min(truth.min(), predictions.min()), max(truth.max(), predictions.max())
+    low, high = truth.min(), truth.max()
+    room = 0.03 * (high - low)
     capped = int((truth == truth.max()).sum())
     if capped > 0.01 * len(truth):
         note += f'; {capped:,} targets lie at the largest value {truth.max():g}: they were cut there'
@@ -91,6 +92,7 @@ def _scatter(truth: np.ndarray, predictions: np.ndarray, target: Target, note: s
         {'one example': np.stack([truth, predictions], axis=1)},
         {'predicted = actual': np.array([[low, low], [high, high]])},
         x_label=f'actual {target.name} ({unit})', y_label=f'predicted {target.name} ({unit})',
+        x_range=(low - room, high + room),
     )  # fmt: skip
 
 
