@@ -4,9 +4,10 @@ from configs import common
 
 
 def get_config(profile: str = 'full') -> common.Config:
-    """784-256-128-64-10, each hidden layer with batch norm and dropout 0.2, Adam 1e-4, batch 64, ten epochs.
+    """784-256-128-64-10, each hidden layer with batch norm and dropout 0.2, Adam, batch 64, ten epochs.
 
-    The source's text describes another network (784-512-256-10, no batch norm, rate 1e-3); it is the variant `text`.
+    The source's constant rate of 1e-4 is too small for ten epochs (its curves still fall); here the rate starts at 1e-3
+    and falls along a cosine, and the published one is trained beside it from the same starts. The source's text describes another network (784-512-256-10, no batch norm, rate 1e-3); it is the variant `text`.
     `linear` is softmax regression, the simplest thing that could work.
     """
     config = common.experiment('explore_mnist', task='classification', data='mnist', model='mlp', spec=('B01',))
@@ -14,18 +15,24 @@ def get_config(profile: str = 'full') -> common.Config:
     config.model.update({'features': (256, 128, 64), 'batch_norm': True, 'dropout': 0.2, 'init_scheme': 'xavier'})
     config.data.batch_size = 64
     config.data.eval_batch_size = 100
-    config.optimizer = common.adam(1e-4)
+    config.optimizer = common.adam(1e-3, schedule='cosine')
     config.training.epochs = 10
     config.training.watch = ('test',)
     config.training.measure_train = True
-    plain = {'model.batch_norm': False, 'model.dropout': 0.0, 'optimizer.learning_rate': 1e-3}
+    constant = {'optimizer.schedule': 'constant'}
+    plain = {**constant, 'model.batch_norm': False}
     config.variants = {
-        'code': {},
-        'text': {**plain, 'model.features': (512, 256), 'model.dropout': 0.2},
+        'cosine': {},
+        'as_published': {**constant, 'optimizer.learning_rate': 1e-4},
+        'text': {**plain, 'model.features': (512, 256)},
         'linear': {**plain, 'model.features': ()},
     }
     config.published = {
-        'test_accuracy': {'value': 0.9775, 'where': 'B01, after epoch 10', 'note': 'one unseeded run'},
+        'test_accuracy': {
+            'value': 0.9775,
+            'where': 'B01, after epoch 10',
+            'note': 'one unseeded run at a constant rate of 1e-4',
+        },
         'train_loss': {
             'value': 0.1320,
             'where': 'B01, epoch 10',
