@@ -8,7 +8,8 @@ def get_config(profile: str = 'full') -> common.Config:
 
     The source's constant rate of 1e-4 is too small for ten epochs (its curves still fall); here the rate starts at 1e-3
     and falls along a cosine, and the published one is trained beside it from the same starts. The source's text
-    describes another network (784-512-256-10, no batch norm, rate 1e-3); it is the variant `text`. `linear` is softmax regression, the simplest thing that could work.
+    describes another network (784-512-256-10, no batch norm, rate 1e-3); it is the variant `text`. `linear` is softmax
+    regression, the simplest thing that could work.
     """
     config = common.experiment('explore_mnist', task='classification', data='mnist', model='mlp', spec=('B01',))
     config.aim = 'What is in MNIST, and what does a dense net with batch norm and dropout make of it?'
