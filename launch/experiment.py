@@ -19,9 +19,10 @@ from jaxlab.training.feeding import Feed
 from jaxlab.training.files import write_json
 from jaxlab.training.identity import flat
 from jaxlab.training.machine import check_sizes
-from launch import configfile, paging, tuning
+from launch import configfile, paging, preprocessed, tuning
 from launch.progress import Watcher
 
+CURVES = 'curves.json'  # what a comparison of variants lays over one another
 UNLISTED = (
     'published',
     'theory',
@@ -101,6 +102,7 @@ def train(
     _open_workdir(workdir)
     prepared, choice = tuning.tuned(prepared, prepare, workdir, watcher) if mode == 'train' else (prepared, None)
     config = prepared.config
+    prepared = preprocessed.as_in_run(prepared, workdir)
     for note in (*prepared.data.notes, *(_adapted_words(item) for item in prepared.adapted)):
         watcher.say(note)
     needs = _needs(prepared, workdir, watcher)
@@ -177,7 +179,9 @@ def _train_variants(prepared: Prepared, workdir: Path, watcher: Watcher, allow_c
     first = next(iter(runs))
     results = {**runs[first], 'reference': first, 'variants': {name: run['metrics'] for name, run in runs.items()}}
     if runtime.is_writer():
-        watcher.pages += comparison.write_comparison(workdir, runs, first, histories).tables
+        files = {name: workdir / 'variants' / name / CURVES for name in runs}
+        curves = {name: json.loads(file.read_text()) if file.is_file() else {} for name, file in files.items()}
+        watcher.pages += comparison.write_comparison(workdir, runs, first, histories, curves).tables
         write_json(workdir / 'results.json', results)
     return results
 
@@ -188,6 +192,7 @@ def finish(
     """Writes results.json, config.json, figures and report.html (one process does)."""
     from jaxlab.report import page
     from jaxlab.report.curves import step_figures
+    from jaxlab.report.variant_curves import kept
 
     results = {**facts(prepared), **outcome.facts}
     if choice is not None:
@@ -199,6 +204,8 @@ def finish(
     if runtime.is_writer():
         write_json(workdir / 'config.json', json.loads(prepared.config.to_json_best_effort()))
         write_json(workdir / 'results.json', results)
+        if kept(outcome.report.figures):
+            write_json(workdir / CURVES, kept(outcome.report.figures))
         chosen = () if choice is None else (choice.table(),)
         figures = [*chosen, *step_figures(outcome.record.step_logs), *outcome.report.figures]
         page.write_report(workdir, results, outcome.record.history, figures)
@@ -235,6 +242,7 @@ def facts(prepared: Prepared) -> dict[str, Any]:
         'published': {metric: _published(entry) for metric, entry in config.published.items()},
         'config_rows': rows,
         'main_metric': config.report.options.get('main_metric'),
+        'compared': list(config.report.options.get('compared', ())),
         'curves': {'x_axes': list(config.report.x_axes), 'lines': config.report.lines.to_dict()},
         'theory': list(config.theory),
         'limits': list(config.limits),

@@ -12,7 +12,7 @@ from jaxlab.figures import Figure, Lines, Table
 from jaxlab.report import statistics, summary, wording
 from jaxlab.report.files import fill, write_file
 from jaxlab.report.page import item
-from jaxlab.report.variant_curves import variant_curves
+from jaxlab.report.variant_curves import overlaid, variant_curves
 
 Runs = Mapping[str, Mapping[str, Any]]
 
@@ -33,15 +33,21 @@ def write_comparison(
     runs: Runs,
     reference: str,
     histories: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    kept: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Comparison:
-    """Compares the runs (variant's name -> its results) with the reference; writes `comparison.html`."""
+    """Compares the runs (variant's name -> its results) with the reference; writes `comparison.html`.
+
+    kept: variant -> curves of its report (`variant_curves.kept`) that are laid over one another.
+    """
     if reference not in runs:
         raise ValueError(f'reference {reference!r} is none of the runs: {", ".join(runs)}')
     names = shared_metrics(runs)
     tables = [table for table in (differing_fields(runs), metric_table(runs, names)) if table.rows]
     tables += [table for table in (difference_table(runs, reference, names), cost_table(runs)) if table.rows]
     moved = [name for name in names if name == names[0] or not _equal_everywhere(runs, name)]
-    figures: list[Figure] = [*(points(runs, name) for name in moved[:4]), *variant_curves(histories or {}, runs, moved)]
+    shown = moved[: max(4, len(_chosen(runs)))]
+    figures: list[Figure] = [*(points(runs, name) for name in shown), *overlaid(kept or {})]
+    figures += variant_curves(histories or {}, runs, moved)
     made = Comparison(
         Path(workdir) / 'comparison.html', answers(runs, reference, names), statements(runs), tables, figures
     )
@@ -62,12 +68,18 @@ def write_comparison(
 
 
 def shared_metrics(runs: Runs) -> list[str]:
-    """The metrics that all runs have, no training metrics, the main one first."""
+    """The metrics that all runs have, no training metrics: the main one, those that the experiment names, the test split's."""
     first = next(iter(runs.values()))
-    main = wording.main_metric(first)
+    order = [wording.main_metric(first), *_chosen(runs)]
     names = [n for n in first.get('metrics') or {} if all(n in (run.get('metrics') or {}) for run in runs.values())]
     judged = [name for name in names if wording.split_of(name)[0] != 'train'] or names
-    return sorted(judged, key=lambda name: (name != main, wording.split_of(name)[0] != 'test'))
+    rank = {name: place for place, name in reversed(list(enumerate(order)))}
+    return sorted(judged, key=lambda name: (rank.get(name, len(order)), wording.split_of(name)[0] != 'test'))
+
+
+def _chosen(runs: Runs) -> Sequence[str]:
+    """What `report.options.compared` names."""
+    return next(iter(runs.values())).get('compared') or ()
 
 
 def differing_fields(runs: Runs) -> Table:

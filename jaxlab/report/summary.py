@@ -119,11 +119,12 @@ def published_rows(results: Mapping[str, Any]) -> list[PublishedRow]:
             continue
         average, interval = statistics.mean(values), interval_of(name, results)
         inside = ''
-        if interval is not None and not incomparable(results):
+        judged = not incomparable(results) and _comparable(entry)
+        if interval is not None and judged:
             inside = 'inside' if interval.low <= target <= interval.high else 'outside'
         rows.append(PublishedRow(
             label, wording.plus_minus(average, statistics.std(values)), len(values), wording.number(target),
-            wording.gap(average, target, name, statistics.std(values), not incomparable(results)), inside, where, note,
+            wording.gap(average, target, name, statistics.std(values), judged), inside, where, note,
         ))  # fmt: skip
     return rows
 
@@ -152,12 +153,18 @@ def answer(results: Mapping[str, Any]) -> str:
     target = published_value((results.get('published') or {}).get(name))
     if target is None:
         return text
-    reason = incomparable(results)
-    difference = wording.gap(statistics.mean(values), target, name, statistics.std(values), not reason)
+    entry, reason = (results.get('published') or {})[name], incomparable(results)
+    judged = not reason and _comparable(entry)
+    difference = wording.gap(statistics.mean(values), target, name, statistics.std(values), judged)
     text += f' Published: {wording.number(target)}' + (
         ' (equal).' if difference == 'equal' else f' (gap {difference}).'
     )
     return text + (f' {reason}' if reason else '')
+
+
+def _comparable(entry: Any) -> bool:
+    """Whether a published number may be judged by; its note says why not."""
+    return not isinstance(entry, Mapping) or bool(entry.get('comparable', True))
 
 
 def incomparable(results: Mapping[str, Any]) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxlab.figures import Lines
-from jaxlab.report import curves, wording
+from jaxlab.figures import Figure, Lines
+from jaxlab.report import curves, statistics, wording
 
 AXES = {  # what `report.x_axes` may name -> (words of the title, label of the axis)
     'epoch': ('', 'epoch'),
@@ -31,6 +31,43 @@ def variant_curves(
     wanted += [(name, axis) for name in dict.fromkeys([*names[:1], 'train_loss']) for axis in others]
     made = (_figure(histories, runs, name, axis, wished.get('lines') or {}) for name, axis in wanted)
     return [figure for figure in made if figure is not None]
+
+
+def kept(figures: Sequence[Figure]) -> dict[str, dict[str, Any]]:
+    """The curves of a report that name a series to be compared, as `curves.json` holds them: name -> x [T], y [R, T] ..."""
+    found = {}
+    for figure in figures:
+        if isinstance(figure, Lines) and figure.compared in figure.series:
+            x, y = figure.series[figure.compared]
+            texts = {key: getattr(figure, key) for key in ('title', 'x_label', 'y_label', 'note')}
+            lines = dict(figure.horizontal)
+            found[figure.name] = {**texts, 'horizontal': lines, 'x': x.tolist(), 'y': np.atleast_2d(y).tolist()}
+    return found
+
+
+def overlaid(found: Mapping[str, Mapping[str, Any]]) -> list[Lines]:
+    """One figure a curve that all variants have: the means of the replicas with their intervals. found: variant -> `kept`."""
+    shared = [name for name in next(iter(found.values()), {}) if all(name in each for each in found.values())]
+    return [_overlay(name, {variant: each[name] for variant, each in found.items()}) for name in shared]
+
+
+def _overlay(name: str, found: Mapping[str, Mapping[str, Any]]) -> Lines:
+    """The mean of each variant; at each x Student's interval of the mean, where there are replicas."""
+    first = next(iter(found.values()))
+    values = {variant: np.asarray(each['y'], np.float64) for variant, each in found.items()}
+    series = {variant: (np.asarray(found[variant]['x']), y.mean(axis=0)) for variant, y in values.items()}
+    bands = {}
+    for variant, y in values.items():
+        ends = [statistics.metric_interval(column, bounded=True) for column in y.T]
+        if all(end is not None for end in ends):
+            bands[variant] = tuple(np.array([getattr(end, side) for end in ends]) for side in ('low', 'high'))
+    replicas = min(map(len, values.values()))
+    note = f'n = {replicas} replicas of each variant: means'
+    note += "; bands: 95 % intervals of the mean at each place (Student's t)." if bands else '.'
+    return Lines(
+        f'variants_{name}', f'{first["title"]}: all variants', note, series, first['x_label'], first['y_label'],
+        horizontal=first['horizontal'], bands=bands,
+    )  # fmt: skip
 
 
 def places(history: Sequence[Mapping[str, Any]], run: Mapping[str, Any], axis: str) -> np.ndarray:

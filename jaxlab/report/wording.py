@@ -12,9 +12,10 @@ BOUNDED = (
     'average_precision', 'map', 'top5', 'top_5', 'top5_accuracy', 'specificity', 'sensitivity', 'balanced_accuracy',
 )  # fmt: skip
 SMALLER_IS_BETTER = (
-    'loss', 'error', 'mse', 'rmse', 'mae', 'mape', 'smape', 'perplexity', 'fid', 'kl', 'nll', 'cross_entropy',
+    'loss', 'error', 'mse', 'rmse', 'mae', 'mape', 'smape', 'perplexity', 'fid', 'kl', 'nll', 'cross_entropy', 'ece', 'brier',
 )  # fmt: skip
-LARGER_IS_BETTER = (*BOUNDED, 'r2', 'bleu', 'inception_score', 'psnr', 'ssim', 'explained_variance')
+LARGER_IS_BETTER = (*BOUNDED, 'mcc', 'r2', 'bleu', 'inception_score', 'psnr', 'ssim', 'explained_variance')
+QUALIFIERS = ('_tuned_threshold', '_corrected')
 UNITS = {'cross_entropy': 'nats', 'nll': 'nats', 'kl': 'nats'}
 
 
@@ -33,13 +34,19 @@ def words(name: str) -> str:
 
 def is_bounded(name: str) -> bool:
     """Whether the metric lies in [0, 1] by its definition."""
+    metric = _unqualified(name)
+    return metric in (*BOUNDED, 'ece', 'brier') or metric.endswith(tuple('_' + each for each in BOUNDED))
+
+
+def _unqualified(name: str) -> str:
+    """The metric without its split and without how it was decided: `test_f1_tuned_threshold` -> 'f1'."""
     metric = split_of(name)[1]
-    return metric in BOUNDED or metric.endswith(tuple('_' + each for each in BOUNDED))
+    return next((metric.removesuffix(ending) for ending in QUALIFIERS if metric.endswith(ending)), metric)
 
 
 def direction(name: str) -> int:
     """+1 where larger is better, -1 where smaller is, 0 where the name does not say."""
-    metric = split_of(name)[1]
+    metric = _unqualified(name)
     if metric in SMALLER_IS_BETTER or metric.endswith(tuple('_' + each for each in SMALLER_IS_BETTER)):
         return -1
     larger = metric in LARGER_IS_BETTER or metric.endswith(tuple('_' + each for each in LARGER_IS_BETTER))
