@@ -205,7 +205,10 @@ FIELDS: Mapping[str, Field] = {
     ),
     'stand_in': _field({}, BLOCK, 'overrides {path: value} where embedded data stands in for the real set'),
     'needs': _field({}, NEEDS, 'other experiments whose trained network this one uses: {role: {config, overrides}}'),
-    'published': _field({}, BLOCK, 'what the source printed: {metric: value or {value, where, note, comparable: False where no gap is to be judged}}'),
+    'published': _field(
+        {}, BLOCK, 'what the source printed: {metric: value or {value, where, note, comparable}}; comparable False: the gap '
+        'is not judged'
+    ),
     'report.examples': _field(16, COUNT, 'examples shown in figures'),
     'report.units': _field({}, BLOCK, 'units of metrics, for axes'),
     'report.x_axes': _field(

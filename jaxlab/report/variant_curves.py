@@ -62,7 +62,8 @@ def _overlay(name: str, found: Mapping[str, Mapping[str, Any]]) -> Lines:
         if all(end is not None for end in ends):
             bands[variant] = tuple(np.array([getattr(end, side) for end in ends]) for side in ('low', 'high'))
     replicas = min(map(len, values.values()))
-    note = f'n = {replicas} replicas of each variant: means'
+    sizes = first['note'].partition(';')[0]  # what the curve was measured on; the rest speaks of one variant
+    note = f'{sizes}; {replicas} replicas of each variant: means'
     note += "; bands: 95 % intervals of the mean at each place (Student's t)." if bands else '.'
     return Lines(
         f'variants_{name}', f'{first["title"]}: all variants', note, series, first['x_label'], first['y_label'],
