@@ -151,7 +151,16 @@ def _show(asked: arguments.Arguments, result: dict[str, Any], workdir: Path) -> 
         )
     else:
         for row in result['predictions']:
-            console.print(f'{row["file"]}: {row["class"]} ({row["probability"]:.1%})', markup=False, soft_wrap=True)
+            console.print(_prediction(row), markup=False, soft_wrap=True)
+
+
+def _prediction(row: dict[str, Any]) -> str:
+    """One line: who, and what is said of it."""
+    who = row.get('file') or f'row {row["row"]}'
+    if 'class' not in row:
+        return f'{who}: {row["target"]} {row["value"]:,.6g} {row["unit"]}'.rstrip()
+    shown = list(row['probabilities'].items())[: 1 if 'file' in row else 5]
+    return f'{who}: ' + ', '.join(f'{name} ({probability:.1%})' for name, probability in shown)
 
 
 def _print_json(value: Any) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxlab.errors import UserError
+from launch import preprocessed
 from launch.experiment import Prepared, facts
 from launch.progress import Watcher
 
@@ -47,28 +48,29 @@ def sample(
 def predict(
     prepared: Prepared, workdir: Path, watcher: Watcher, source: str | None, allow_change: bool
 ) -> dict[str, Any]:
-    """Class probabilities for a user's own image or folder of images."""
+    """What the network says of a user's own image, folder of images, or rows of a CSV file."""
     import numpy as np
+
+    from jaxlab.tasks.protocol import inputs_of
 
     if not hasattr(prepared.task, 'predict'):
         raise UserError(
             f'--mode=predict: task {prepared.config.task.name} predicts nothing; valid: train, eval, describe'
         )
     if source is None:
-        raise UserError('--mode=predict needs --input=IMAGE or --input=FOLDER')
-    files = _images(Path(source))
-    shape = prepared.data.splits['train'].read([0])['image'].shape[1:]
-    batch = {'image': np.stack([_read(file, shape) for file in files])}
+        raise UserError('--mode=predict needs --input=IMAGE, --input=FOLDER or --input=ROWS.csv')
+    data, path = prepared.data, Path(source)
+    example = data.splits['train'].read([0])
+    if 'image' in example:
+        files = _images(path)
+        who: list[dict[str, Any]] = [{'file': str(file)} for file in files]
+        batch = {'image': np.stack([_read(file, example['image'].shape[1:]) for file in files])}
+    else:
+        batch = {'features': preprocessed.input_features(data, workdir, path)}
+        who = [{'row': number} for number in range(1, len(batch['features']) + 1)]
     state, step = _state(prepared, workdir, watcher, allow_change)
-    probabilities = np.asarray(prepared.task.predict(state, prepared.data.prepare(batch)['image']))
-    names = prepared.data.class_names
-    rows = []
-    for file, row in zip(files, probabilities, strict=True):
-        order = row.argsort()[::-1]
-        rows.append({
-            'file': str(file), 'class': names[order[0]], 'probability': float(row[order[0]]),
-            'probabilities': {names[k]: float(row[k]) for k in order},
-        })  # fmt: skip
+    found = np.asarray(prepared.task.predict(state, inputs_of(data.prepare(batch))))
+    rows = [{**one, **said} for one, said in zip(who, preprocessed.answers(data, found), strict=True)]
     return {'name': prepared.config.name, 'step': step, 'predictions': rows}
 
 
