@@ -10,6 +10,7 @@ from jaxlab.report import style
 
 BAR_HEIGHT = 0.55  # inches under a grid of images for its colour bar
 
+
 def draw_images(data: figures.Images) -> Any:
     """A grid of images in a fixed range, captions under them, red where `marked`; an image of NaN leaves its place empty."""
     images = _scaled(data)

@@ -86,10 +86,14 @@ class Machine:
     def init(self) -> Any:
         """The state before the first step, as host arrays."""
         begun = time.perf_counter()
-        state = jax.jit(self.programs.init)(np.asarray(self.seeds, np.uint32), self.example)
+        state = self._init(np.asarray(self.seeds, np.uint32), self.example)
         state = jax.tree.map(np.asarray, state)
         self.compile_seconds += time.perf_counter() - begun
         return state
+
+    @functools.cached_property
+    def _init(self) -> Any:
+        return jax.jit(self.programs.init)
 
     def train(
         self, state: Any, examples: Any, rows: Any, start: int, stop: int, first_step: int

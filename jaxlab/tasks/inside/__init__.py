@@ -13,7 +13,7 @@ from typing import Any
 from jaxlab.data.dataset import Dataset
 from jaxlab.errors import UserError, closest, lookup
 from jaxlab.figures import Figure
-from jaxlab.tasks.inside import examples, gradients, maps, sight, units, weights
+from jaxlab.tasks.inside import descent, examples, forms, gradients, maps, procedure, sight, styles, units, weights
 from jaxlab.tasks.inside import layers as of
 from jaxlab.tasks.inside.subject import Subject
 from jaxlab.tasks.protocol import Record
@@ -44,9 +44,16 @@ LOOKS: dict[str, Look] = {
     'class_activations': Look(units.class_activations),
     'gradient_norms': Look(gradients.gradient_norms),
     'saliency': Look(gradients.saliency),
+    'gradient_variance': Look(descent.gradient_variance),
+    'optimizer_paths': Look(descent.optimizer_paths),
     'augmented': Look(examples.augmented),
     'worst_confusions': Look(examples.worst_confusions),
     'class_accuracy': Look(examples.class_accuracy),
+    'styles': Look(styles.styles),
+    'batch_statistics': Look(forms.batch_statistics),
+    'two_class_heads': Look(forms.two_class_heads),
+    'patience': Look(procedure.patience),
+    'repeated_split': Look(procedure.repeated_split),
 }
 
 

@@ -22,9 +22,9 @@ def gradient_norms(subject: Subject, *, examples: int = 256) -> list[Figure]:
     rows = np.arange(min(examples, subject.data.splits['train'].size))
     batch = subject.batch('train', rows)
     lengths, table = {}, []
-    step = jax.jit(lambda state: gradient(subject.task, state, batch, subject.record.key))
+    step = jax.jit(lambda state, batch, key: gradient(subject.task, state, batch, key))
     for label, state in subject.states.items():
-        grads = step(_without_rule(state))
+        grads = step(state.replace(tx=KEEPING, opt_state=()), batch, subject.record.key)
         found = {name: _norm(kernel_of(grads, name)) for name in names}
         weights = {name: _norm(kernel_of(state.params, name)) for name in names}
         lengths[f'{label}'] = (np.arange(len(names)), np.asarray([found[name] for name in names]))
@@ -41,20 +41,17 @@ def gradient_norms(subject: Subject, *, examples: int = 256) -> list[Figure]:
     ]
 
 
+def _keep(grads: Any, kept: Any, params: Any = None) -> tuple[Any, Any]:
+    return jax.tree.map(jnp.zeros_like, grads), grads
+
+
+KEEPING = optax.GradientTransformation(lambda params: (), _keep)  # a rule that changes nothing and keeps the gradient
+
+
 def gradient(task: Any, state: Any, batch: dict[str, jax.Array], key: jax.Array) -> Any:
-    """The gradient that a step of training takes: the task's own step under a rule that keeps it and changes nothing."""
-
-    def keep(grads: Any, kept: Any, params: Any = None) -> tuple[Any, Any]:
-        return jax.tree.map(jnp.zeros_like, grads), grads
-
-    rule = optax.GradientTransformation(lambda params: params, keep)
-    after, _ = task.train_step({'model': state.replace(tx=rule, opt_state=state.params)}, batch, key)
+    """The gradient that a step of training takes: the task's own step under the rule `KEEPING`."""
+    after, _ = task.train_step({'model': state.replace(tx=KEEPING, opt_state=())}, batch, key)
     return after['model'].opt_state
-
-
-def _without_rule(state: Any) -> Any:
-    """The state less its optimizer, so that both states run through one program."""
-    return state.replace(tx=optax.identity(), opt_state=())
 
 
 def _norm(values: Any) -> float:
@@ -71,14 +68,14 @@ def saliency(subject: Subject) -> list[Figure]:
     labels, images = jnp.asarray(labels_of(split)[rows]), pictures(split, rows)
 
     @jax.jit
-    def slopes(variables: Any) -> jax.Array:
+    def slopes(variables: Any, inputs: jax.Array) -> jax.Array:
         def chosen(inputs: jax.Array) -> jax.Array:
             logits = subject.module.apply(variables, inputs, train=False)
             return jnp.take_along_axis(logits, labels[:, None], 1).sum()
 
         return jnp.abs(jax.grad(chosen)(inputs)).max(-1)
 
-    found = {state: np.asarray(slopes(variables)) for state, variables in subject.variables.items()}
+    found = {state: np.asarray(slopes(variables, inputs)) for state, variables in subject.variables.items()}
     grey = [values / (values.max((1, 2), keepdims=True) + 1e-12) for values in found.values()]
     shown = [np.broadcast_to(values[..., None], (*values.shape, 3)) for values in (images[..., 0], *grey)]
     shown[0] = np.broadcast_to(images, (*images.shape[:3], 3))

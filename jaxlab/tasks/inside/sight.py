@@ -95,7 +95,9 @@ def strongest_patches(
             places[name].append(found[name][1])
     seen = sight(subject, names)
     return [
-        _patches(subject, name, np.concatenate(values[name]), np.concatenate(places[name]), seen[name], filters, patches)
+        _patches(
+            subject, name, np.concatenate(values[name]), np.concatenate(places[name]), seen[name], filters, patches
+        )
         for name in names
     ]
 

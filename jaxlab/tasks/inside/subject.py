@@ -70,28 +70,35 @@ class Subject:
 
     def of_inputs(self, state: str, inputs: jax.Array, names: list[str]) -> dict[str, np.ndarray]:
         """The same of prepared inputs [N, ...]."""
+        found = self._everything(self.variables[state], inputs)
+        return {name: np.asarray(found[name], np.float32) for name in names}
 
-        def chosen(variables: Any, inputs: jax.Array) -> dict[str, jax.Array]:
+    @functools.cached_property
+    def _everything(self) -> Callable[[Any, jax.Array], dict[str, jax.Array]]:
+        return jax.jit(functools.partial(activations, self.module))
+
+    @functools.cached_property
+    def _reduced(self) -> Callable[..., dict[str, Any]]:
+        """One program for each `reduce` and choice of layers, whichever state it is used with."""
+
+        def reduced(
+            variables: Any, inputs: jax.Array, names: tuple[str, ...], reduce: Callable[[jax.Array], Any]
+        ) -> dict[str, Any]:
             found = activations(self.module, variables, inputs)
-            return {name: found[name].astype(jnp.float32) for name in names}
+            return {name: reduce(found[name].astype(jnp.float32)) for name in names}
 
-        return {name: np.asarray(value) for name, value in jax.jit(chosen)(self.variables[state], inputs).items()}
+        return jax.jit(reduced, static_argnums=(2, 3))
 
     def over_split(
         self, state: str, names: list[str], reduce: Callable[[jax.Array], Any]
     ) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
         """Block after block of the split: (rows, name -> `reduce` of what the layer gives [B, ...], still [B, ...])."""
         size = self.data.splits[self.split].size
-
-        @jax.jit
-        def reduced(variables: Any, inputs: jax.Array) -> dict[str, Any]:
-            found = activations(self.module, variables, inputs)
-            return {name: reduce(found[name].astype(jnp.float32)) for name in names}
-
         block = min(BLOCK, size)
         for first in range(0, size, block):
             rows = np.arange(first, first + block)
-            found = reduced(self.variables[state], self.inputs(np.minimum(rows, size - 1)))  # one shape: one program
+            inputs = self.inputs(np.minimum(rows, size - 1))  # one shape, one program
+            found = self._reduced(self.variables[state], inputs, tuple(names), reduce)
             kept = rows[rows < size]
             yield kept, jax.tree.map(lambda values, n=len(kept): np.asarray(values)[:n], found)
 

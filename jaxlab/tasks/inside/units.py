@@ -32,17 +32,23 @@ def dead_units(subject: Subject, *, layers: Sequence[str] = ()) -> list[Figure]:
             maps = silent.reshape(-1, silent.shape[-1]).all(0)
             used = above.mean() / size
             rows.append((name, state, above.size, int(silent.sum()), float(silent.mean()), f'{maps.sum()} of {maps.size}', float(used)))  # fmt: skip
-    note = f'{size:,} {subject.split} examples; dead: never above 0; active: mean share of examples above 0; first replica'
+    note = (
+        f'{size:,} {subject.split} examples; dead: never above 0; active: mean share of examples above 0; first replica'
+    )
     columns = ('layer', 'network', 'units', 'dead', 'share dead', 'whole maps dead', 'active')
     return [Table('dead_units', 'Units that never speak', note, columns, rows)]
 
 
 def _times_above_zero(subject: Subject, state: str, names: list[str]) -> dict[str, np.ndarray]:
     total: dict[str, np.ndarray] = {}
-    for _, found in subject.over_split(state, names, lambda values: values > 0):
+    for _, found in subject.over_split(state, names, _above_zero):
         for name, above in found.items():
             total[name] = total.get(name, 0) + above.sum(0, dtype=np.int64)
     return total
+
+
+def _above_zero(values: jax.Array) -> jax.Array:
+    return values > 0
 
 
 def class_activations(subject: Subject, *, layers: Sequence[str] = ()) -> list[Figure]:
