@@ -4,7 +4,8 @@
 beside the model. They see the features that the network sees, of the training split alone.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from jaxlab.errors import UserError, lookup
 from jaxlab.figures import Table
 from jaxlab.metrics import classification as scores
 from jaxlab.metrics.regression import regression_metrics
+from jaxlab.tasks.protocol import Record, Report
 
 MAIN = ('mse', 'mae', 'accuracy', 'loss')
 MOST_VALUES = 200_000_000  # of a training split in memory
@@ -74,25 +76,48 @@ CLASSIFICATION: Mapping[str, Callable[[np.ndarray, np.ndarray], Fitted]] = {
 }  # fmt: skip
 
 
-def names(asked: Sequence[str], classifies: bool) -> tuple[str, ...]:
-    """The names in `config.report.options.baselines`, checked."""
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """Which ones; rows: training rows that they are fitted on (0: all), `config.report.options.baseline_rows`."""
+
+    names: tuple[str, ...] = ()
+    rows: int = 0
+
+
+def asked(wishes: Mapping[str, Any], classifies: bool) -> Asked:
+    """What `config.report.options` asks for, checked."""
     table = CLASSIFICATION if classifies else REGRESSION
-    if isinstance(asked, str):
-        raise UserError(f"config.report.options.baselines = {asked!r}; valid: a tuple of names, e.g. ('{next(iter(table))}',)")
-    for name in asked:
+    names, rows = wishes.get('baselines', ()), wishes.get('baseline_rows', 0)
+    if isinstance(names, str):
+        raise UserError(f"config.report.options.baselines = {names!r}; valid: a tuple of names, e.g. ('{next(iter(table))}',)")
+    for name in names:
         lookup(table, name, 'name in config.report.options.baselines')
-    return tuple(asked)
+    if not isinstance(rows, int) or rows < 0:
+        raise UserError(f'config.report.options.baseline_rows = {rows!r}; valid: a whole number from 0 up (0: all)')
+    return Asked(tuple(names), rows)
 
 
-def measured(asked: Sequence[str], data: Dataset, limit: int = 0) -> dict[str, dict[str, float]]:
-    """Baseline -> metric -> value on the test split. limit: training rows used (0: all), for images."""
-    if not asked or 'test' not in data.splits:
+def report(record: Record, data: Dataset, asked: Asked) -> Report:
+    """A classifier's table and metrics; empty where nothing is asked for."""
+    found = measured(asked, data)
+    if not found:
+        return Report()
+    model = {metric: float(np.mean(record.metrics[f'test_{metric}'])) for metric in ('accuracy', 'loss')}
+    replicas = len(record.states)
+    note = f'test split, n = {data.splits["test"].size:,}; the network: mean of {replicas} replica{"s"[: replicas > 1]}'
+    note += f'; the others fitted on {asked.rows:,} training rows' if asked.rows else ''
+    return Report((table(model, found, note),), metrics(found, replicas))
+
+
+def measured(asked: Asked, data: Dataset) -> dict[str, dict[str, float]]:
+    """Baseline -> metric -> value on the test split."""
+    if not asked.names or 'test' not in data.splits:
         return {}
     classifies = bool(data.class_names)
-    x, answers = _arrays(data.splits['train'], limit)
+    x, answers = _arrays(data.splits['train'], asked.rows)
     test_x, test_answers = _arrays(data.splits['test'], 0)
     found = {}
-    for name in asked:
+    for name in asked.names:
         predicted = (CLASSIFICATION if classifies else REGRESSION)[name](x, answers)(test_x)
         found[name] = classified(test_answers, predicted) if classifies else regression_metrics(test_answers, predicted)
     return found

@@ -16,7 +16,7 @@ from jaxlab.metrics.losses import clipped_probability_cross_entropy, cross_entro
 from jaxlab.metrics.sums import sums, weighted_mean
 from jaxlab.models import build_model
 from jaxlab.optimizers import TrainState, build_optimizer
-from jaxlab.tasks import binary, classified, inside
+from jaxlab.tasks import baselines, binary, classified, inside, sparsity
 from jaxlab.tasks.protocol import Batch, Record, Report, Sums, inputs_of
 
 State = dict[str, TrainState]
@@ -46,6 +46,8 @@ class Classification:
     scale: tuple[float, float]
     examples_shown: int
     looks: tuple[inside.Wanted, ...]  # into the trained network: config.report.options.figures
+    beside: baselines.Asked  # what needs no network: config.report.options.baselines
+    weighed: bool  # whether the report says how large the parameters are: config.report.options.sparsity
     label_smoothing: float = 0.0
     class_weights: tuple[float, ...] = dataclasses.field(default=(), metadata={'kinds': (str, tuple, list)})
     loss: str = 'cross_entropy'
@@ -58,8 +60,10 @@ class Classification:
         options['class_weights'] = class_weights(options.get('class_weights', 'none'), data)
         shown = config.report.examples
         example = prepared(data)
-        looks = inside.wanted(config.report.options.get('figures', ()), model, inputs_of(example))
-        return cls(model, optimizer, example, tuple(config.data.scale), shown, looks, **options)
+        wishes = config.report.options
+        looks = inside.wanted(wishes.get('figures', ()), model, inputs_of(example))
+        beside, weighed = baselines.asked(wishes, classifies=True), bool(wishes.get('sparsity', False))
+        return cls(model, optimizer, example, tuple(config.data.scale), shown, looks, beside, weighed, **options)
 
     def init(self, key: jax.Array, example: Batch) -> State:
         """The network's first variables, and an optimizer that has seen nothing."""
@@ -116,9 +120,15 @@ class Classification:
         return self.model.apply(state['model'].variables(), images, method='embed')
 
     def report(self, record: Record, data: Dataset) -> Report:
-        """Examples, confusions, scores by class, surest mistakes of the first replica; of two classes the curves too."""
+        """Examples, confusions, scores by class, surest mistakes of the first replica; of two classes the curves too.
+
+        Then the looks into the network that the config asks for (`jaxlab/tasks/inside`).
+        """
         found = classified.report(record, data, self.examples_shown)
-        return found.followed_by(binary.report(record, data, self.class_weights))
+        found = found.followed_by(binary.report(record, data, self.class_weights))
+        found = found.followed_by(baselines.report(record, data, self.beside))
+        found = found.followed_by(sparsity.report(record) if self.weighed else Report())
+        return found.followed_by(Report(tuple(inside.figures(self.looks, self, record, data))))
 
 
 def class_weights(choice: Any, data: Dataset) -> tuple[float, ...]:

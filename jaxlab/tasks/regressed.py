@@ -14,7 +14,7 @@ from jaxlab.tasks import baselines, tabular
 from jaxlab.tasks.protocol import Record, Report
 
 
-def report(record: Record, data: Dataset, shown: int, asked: Sequence[str], stages: Sequence[Any]) -> Report:
+def report(record: Record, data: Dataset, shown: int, asked: baselines.Asked, stages: Sequence[Any]) -> Report:
     """Figures are of the first replica on the test split (or the last one that was evaluated), metrics of all."""
     train = data.splits['train']
     rows = np.arange(min(shown, train.size))
@@ -132,7 +132,7 @@ def _beside(
     return baselines.table(model, found, note + f'errors in {unit_words(target)}')
 
 
-def _weights(record: Record, data: Dataset, asked: Sequence[str]) -> list[Figure]:
+def _weights(record: Record, data: Dataset, asked: baselines.Asked) -> list[Figure]:
     """A linear model's coefficients beside the exact ones; else how strongly the first layer takes up each feature."""
     params = record.states[0]['model'].params
     names = tabular.feature_names(data)
@@ -146,7 +146,7 @@ def _weights(record: Record, data: Dataset, asked: Sequence[str]) -> list[Figure
         return [Bars('first_layer', title, note, names, {'mean |w|': strength}, {}, 'feature', 'mean |w|')]
     columns = {'network': np.append(kernel[:, 0], float(np.asarray(params['Dense_0']['bias'])[0]))}
     columns |= {
-        name.replace('_', ' '): values for name in asked for values in [_coefficients(name, data)] if np.any(values[:-1])
+        name.replace('_', ' '): values for name in asked.names for values in [_coefficients(name, data)] if np.any(values[:-1])
     }
     rows = [(name, *(float(values[at]) for values in columns.values())) for at, name in enumerate((*names, 'bias'))]
     note = 'change of the prediction when the feature grows by its standard deviation; first replica'

@@ -40,7 +40,7 @@ class Regression:
     example: Mapping[str, jax.ShapeDtypeStruct]
     steps_per_epoch: int
     examples_shown: int
-    baselines: tuple[str, ...]
+    beside: baselines.Asked  # what needs no network: config.report.options.baselines
     loss: str = 'squared'
     delta: float = 1.0
     stages: tuple = ()
@@ -52,8 +52,8 @@ class Regression:
             raise UserError(f'config.task.name: {data.name} has classes, no numbers to predict; valid: classification')
         model = build_model(config.model, config.training.precision, classes=1)
         optimizer = build_optimizer(config.optimizer, steps_per_epoch, total_steps)
-        asked = baselines.names(config.report.options.get('baselines', ()), classifies=False)
-        task = cls(model, optimizer, example, steps_per_epoch, config.report.examples, asked, **options)
+        beside = baselines.asked(config.report.options, classifies=False)
+        task = cls(model, optimizer, example, steps_per_epoch, config.report.examples, beside, **options)
         if task.delta <= 0:
             raise UserError(f'config.task.delta = {task.delta:g}; valid: a number above 0')
         for stage in task.stages:
@@ -120,7 +120,7 @@ class Regression:
 
     def report(self, record: Record, data: Dataset) -> Report:
         """Predicted against actual values, residuals, coefficients, and what needs no network."""
-        return regressed.report(record, data, self.examples_shown, self.baselines, self.stages)
+        return regressed.report(record, data, self.examples_shown, self.beside, self.stages)
 
     def _fresh(self, network: TrainState) -> TrainState:
         """The network as its stage begins: with an optimizer that has seen nothing."""
