@@ -5,6 +5,7 @@ that published splits can be rebuilt without it.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,6 +30,32 @@ def stretched_order(seed: int, epoch: int, size: int, draws: int) -> np.ndarray:
     first = epoch * draws
     turns = range(first // size, -(-(first + draws) // size))
     return np.concatenate([epoch_order(seed, turn, size) for turn in turns])[first - turns.start * size :][:draws]
+
+
+class Repeated(NamedTuple):
+    """Expected numbers of examples, and the standard deviation of the first two."""
+
+    train: float
+    held_out: float
+    both: float
+    train_deviation: float
+    held_out_deviation: float
+
+
+def after_repeated_splits(size: int, fraction: float, runs: int) -> Repeated:
+    """What lies in the folders once a split was drawn `runs` times and never emptied before (D1: a leak).
+
+    An example misses a folder only if it goes to the other one every time, with chance share ** runs.
+    """
+    parts = (round(size * (1 - fraction)), round(size * fraction))
+    missed = [(1 - part / size) ** runs for part in parts]
+    pairs = [((size - part) * (size - part - 1) / (size * (size - 1))) ** runs for part in parts]  # two of them miss it
+    deviations = [
+        math.sqrt(max(0.0, size * p * (1 - p) + size * (size - 1) * (both - p * p)))
+        for p, both in zip(missed, pairs, strict=True)
+    ]
+    train, out = (size * (1 - p) for p in missed)
+    return Repeated(train, out, train + out - size, *deviations)
 
 
 def held_out(size: int, fraction: float) -> int:

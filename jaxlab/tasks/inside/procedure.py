@@ -24,7 +24,10 @@ def patience(subject: Subject, *, losses: tuple = (), patience: int = 5, min_del
         for epoch, (value, one) in enumerate(zip(values, log, strict=True), 1)
         if end is None or epoch <= end + 1
     ]
-    note = f'The stored validation losses, decided by the function that decides in training: patience {patience}, min_delta {min_delta:g}.'  # fmt: skip
+    note = (
+        'The stored validation losses, decided by the function that decides in training: '
+        f'patience {patience}, min_delta {min_delta:g}.'
+    )
     columns = ('epoch', 'validation loss', 'best so far', 'epochs waited', 'what happens')
     others = 'Cells: stops after this epoch, and the epoch whose weights come back.'
     names = ('patience', *(f'min_delta {delta:g}' for delta in DELTAS))
@@ -48,8 +51,9 @@ def _curve(values: Sequence[float], best: int, end: int | None) -> Lines:
     marks = {f'restored: epoch {best + 1}': best + 1.0}
     marks |= {} if end is None else {f'stopped after epoch {end + 1}': end + 1.0}
     return Lines(
-        'patience_curve', 'The published validation losses', 'One run of the source.', {'validation': (epochs, np.asarray(values))},
-        'epoch', 'loss', markers=True, vertical=marks, horizontal={'coin flip, ln 2': float(np.log(2))},
+        'patience_curve', 'The published validation losses', 'One run of the source.',
+        {'validation': (epochs, np.asarray(values))}, 'epoch', 'loss', markers=True, vertical=marks,
+        horizontal={'coin flip, ln 2': float(np.log(2))},
     )  # fmt: skip
 
 

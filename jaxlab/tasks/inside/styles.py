@@ -14,7 +14,7 @@ from jaxlab.models.lenet import CONV, DENSE, SEQUENTIAL_NAMES, CompactLeNet, LeN
 from jaxlab.tasks.inside.subject import Subject
 
 Params = Mapping[str, Any]
-CONVNET_NAMES = dict(conv1='conv_1', conv2='conv_2', dense1='dense_1', dense2='dense_2', dense3='dense_3')
+CONVNET_NAMES = {'conv1': 'conv_1', 'conv2': 'conv_2', **{f'dense{k}': f'dense_{k}' for k in (1, 2, 3)}}
 # style: (the source's counterpart, for, against, use)
 OPINIONS = {
     'Flax module with setup': (
