@@ -32,9 +32,10 @@ def get_config(profile: str = 'full') -> common.Config:
     }
     config.published = printed('b', 0.0263, 0.9912)
     config.report.options.main_metric = 'test_accuracy'
+    config.report.options.figures = ('dead_units', 'gradient_variance')
     config.report.x_axes = ('epoch', 'updates', 'examples', 'seconds')
     config.report.lines = {
-        'train_loss': {'one class in ten, $\\ln 10$': 2.302585, 'dead network, label entropy + noise': 2.323652},
+        'train_loss': {'guessing, ln 10 (2.3026)': 2.302585, 'dead units (2.3237)': 2.323652},
     }
     config.theory = (
         'Full gradient $\\frac{1}{N} \\sum_i \\nabla \\ell_i$; of a batch $g = \\frac{1}{b} \\sum_{i \\in B} \\nabla \\ell_i$, '
@@ -56,6 +57,7 @@ def get_config(profile: str = 'full') -> common.Config:
         config, profile,
         smoke={
             'training.epochs': 2, 'data.limit': 256, 'data.eval_limit': 128,
+            'report.options.figures': ('dead_units',),
             'variants': {name: config.variants[name].to_dict() for name in ('mini_batch', 'full_batch', 'single_sample')},
         },
     )  # fmt: skip

@@ -41,6 +41,9 @@ def get_config(profile: str = 'full') -> common.Config:
         'adam_batch_64': {**rule(adam, (0.0003, 0.001, 0.003)), 'data.batch_size': 64},
     }
     config.report.options.main_metric = 'test_accuracy'
+    rules = {'SGD': common.sgd(RATE), 'momentum 0.9': momentum, 'RMSprop': rmsprop, 'Adam': adam}
+    paths = tuple((label, block.to_dict()) for label, block in rules.items())
+    config.report.options.figures = (('optimizer_paths', {'rules': paths}),)
     config.report.x_axes = ('epoch', 'updates', 'seconds')
     config.stand_in = {'training.epochs': 10}
     config.theory = (
@@ -48,7 +51,7 @@ def get_config(profile: str = 'full') -> common.Config:
         '$\\theta \\leftarrow \\theta - \\eta v$.',
         'RMSprop: $E \\leftarrow \\rho E + (1 - \\rho) g^2$, $\\theta \\leftarrow \\theta - \\eta g / (\\sqrt{E} + \\epsilon)$ '
         "(PyTorch: $\\rho = 0.99$). The source's text has $\\rho = 0.9$ and $\\epsilon$ inside the root: a first step smaller "
-        'by $\\sqrt{10}$.',
+        'by $\\sqrt{10}$. Without a correction as in Adam the first step is $\\eta / \\sqrt{1 - \\rho} = 10 \\eta$ long.',
         'Adam: $m, v$ moving averages of $g, g^2$, $\\hat m = m / (1 - \\beta_1^t)$, $\\hat v = v / (1 - \\beta_2^t)$, '
         '$\\theta \\leftarrow \\theta - \\eta \\hat m / (\\sqrt{\\hat v} + \\epsilon)$.',
     )
@@ -64,6 +67,7 @@ def get_config(profile: str = 'full') -> common.Config:
         smoke={
             'training.epochs': 1, 'data.limit': 64, 'data.eval_limit': 64, 'model.filters': (8, 8), 'stand_in': {},
             'tuning.values': (0.003,), 'tuning.overrides': {'data.validation_fraction': 0.25}, 'variants': {},
+            'report.options.figures': (),
         },
     )  # fmt: skip
 

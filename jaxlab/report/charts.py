@@ -156,7 +156,8 @@ def draw_regions(data: figures.Regions) -> Any:
         )
         canvas.colorbar(mesh, ax=axes, label=style.text(data.value_label), shrink=0.9, pad=0.02)
     if len(data.levels) and values.size and finite.min() < finite.max():
-        axes.contour(data.x, data.y, values, levels=sorted(data.levels), colors=style.INK, linewidths=1.6, zorder=1.5)
+        width = 1.6 if len(data.levels) <= 3 else 0.7  # a boundary, or a map's contour lines
+        axes.contour(data.x, data.y, values, levels=sorted(data.levels), colors=style.INK, linewidths=width, zorder=1.5)
     _plane(axes, data, ranks)
     return canvas
 

@@ -1,7 +1,7 @@
 """How a network is taught: the noise of a batch's gradient against its size, and what update rules do on a surface."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,12 @@ from jaxlab.tasks.inside.gradients import KEEPING, gradient
 from jaxlab.tasks.inside.subject import Subject
 
 GRID = 160  # points of a drawn map along each side
-CHUNK = 256  # examples whose gradient is taken at a time
+RULES = (
+    ('SGD', {'name': 'sgd'}),
+    ('momentum 0.9', {'name': 'momentum'}),
+    ('RMSprop', {'name': 'rmsprop'}),
+    ('Adam', {'name': 'adam'}),
+)
 
 
 def gradient_variance(
@@ -23,22 +28,25 @@ def gradient_variance(
     """Variance of a batch's gradient at fixed weights against the batch size: sigma^2 / b, as batches are drawn freely.
 
     |g - mean|^2, averaged over `batches` batches drawn with replacement from the first `pool` training examples, in
-    training mode without augmentation; mean: the gradient of the whole pool. Where the variance lies above the length
-    of the mean gradient squared, a batch says more about itself than about the loss.
+    training mode without augmentation; mean: the gradient of the whole pool. Where the variance lies above the squared
+    length of the mean gradient, a batch says more about itself than about the loss.
     """
-    train = subject.data.splits['train']
-    count = min(pool, train.size - train.size % min(CHUNK, train.size))
+    count = min(pool, subject.data.splits['train'].size)
     examples = subject.batch('train', np.arange(count))
-    measure = _measure(subject.task, subject.record.key)
-    drawn = [np.random.default_rng(0).integers(count, size=(batches, size)) for size in sizes]
+    largest, draw = max(sizes), np.random.default_rng(0)
+    everything = np.resize(np.arange(count), (batches, largest))  # the drawn ones' own population: no other is its mean
+    drawn = [draw.choice(everything.ravel(), (batches, largest)) for _ in sizes]
+    measure = _measure(subject.task, subject.record.key, batches, largest)
     series: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     signal, places = {}, np.asarray(sizes)
     for label, state in subject.states.items():
         bare = state.replace(tx=KEEPING, opt_state=())  # both through one program
-        mean, signal[label] = measure.mean(bare, examples)
-        noise = np.asarray([float(measure.variance(bare, examples, mean, rows)) for rows in drawn])
-        middle = float(np.exp(np.mean(np.log(np.maximum(noise * places, 1e-30)))))
-        series |= {label: (places, noise), f'{label}: {middle:.3g} / b': (places, middle / places)}
+        mean, signal[label] = measure(bare, examples, jax.tree.map(jnp.zeros_like, state.params), everything, largest)[
+            :2
+        ]
+        noise = [measure(bare, examples, mean, rows, size)[2] for rows, size in zip(drawn, sizes, strict=True)]
+        middle = float(np.exp(np.mean(np.log(np.maximum(np.asarray(noise) * places, 1e-30)))))
+        series |= {label: (places, np.asarray(noise)), f'{label}: {middle:.3g} / b': (places, middle / places)}
     note = (
         f'{batches} batches of each size, drawn with replacement from {count:,} training examples; training mode, no '
         'augmentation; horizontal: the squared length of the mean gradient; first replica'
@@ -53,32 +61,23 @@ def gradient_variance(
     ]  # fmt: skip
 
 
-class _Measure(NamedTuple):
-    mean: Callable[..., Any]  # (state, examples) -> (gradient of all of them, its squared length)
-    variance: Callable[
-        ..., jax.Array
-    ]  # (state, examples, mean, rows [K, b]) -> mean squared distance of K batches from it
+def _measure(task: Any, key: jax.Array, batches: int, largest: int) -> Callable[..., tuple[Any, jax.Array, jax.Array]]:
+    """(state, examples, centre, rows [K, B], size b) -> (mean gradient, its squared length, mean squared distance of the
+    gradients from the centre) of K batches of the first b rows each. One program for every size: the rest has weight 0."""
 
+    @jax.jit
+    def measure(state: Any, examples: Mapping[str, jax.Array], centre: Any, rows: jax.Array, size: jax.Array) -> Any:
+        def add(total: tuple[Any, jax.Array], some: jax.Array) -> tuple[Any, None]:
+            batch = {name: array[some] for name, array in examples.items()}
+            found = gradient(task, state, {**batch, 'weight': (jnp.arange(largest) < size).astype(jnp.float32)}, key)
+            mean = jax.tree.map(lambda sum_, leaf: sum_ + leaf / batches, total[0], found)
+            return (mean, total[1] + _square(jax.tree.map(jnp.subtract, found, centre)) / batches), None
 
-def _measure(task: Any, key: jax.Array) -> _Measure:
-    """Compiled once for both states."""
+        start = jax.tree.map(jnp.zeros_like, centre), jnp.zeros(())
+        (mean, distance), _ = jax.lax.scan(add, start, rows)
+        return mean, _square(mean), distance
 
-    def of_rows(state: Any, examples: Mapping[str, jax.Array], rows: jax.Array) -> Any:
-        return gradient(task, state, {name: array[rows] for name, array in examples.items()}, key)
-
-    def mean(state: Any, examples: Mapping[str, jax.Array]) -> tuple[Any, jax.Array]:
-        rows = jnp.arange(len(examples['weight']))
-        parts = jax.lax.map(lambda some: of_rows(state, examples, some), rows.reshape(-1, min(CHUNK, len(rows))))
-        whole = jax.tree.map(lambda leaf: leaf.mean(0), parts)
-        return whole, _square(whole)
-
-    def variance(state: Any, examples: Mapping[str, jax.Array], mean: Any, rows: jax.Array) -> jax.Array:
-        def distance(some: jax.Array) -> jax.Array:
-            return _square(jax.tree.map(jnp.subtract, of_rows(state, examples, some), mean))
-
-        return jax.lax.map(distance, rows).mean()
-
-    return _Measure(jax.jit(mean), jax.jit(variance))
+    return measure
 
 
 def _square(tree: Any) -> jax.Array:
@@ -86,7 +85,7 @@ def _square(tree: Any) -> jax.Array:
 
 
 def optimizer_paths(
-    subject: Subject, *, rules: Sequence[Any] = (), surfaces: Sequence[str] = ('ravine', 'beale'), steps: int = 150
+    subject: Subject, *, rules: Sequence[Any] = RULES, surfaces: Sequence[str] = ('ravine', 'beale'), steps: int = 150
 ) -> list[Figure]:
     """The ways of update rules down a surface from one start, each at the rate that leads it lowest in `steps` steps.
 
@@ -108,7 +107,7 @@ def optimizer_paths(
 def _map(name: str, surface: Surface, paths: Mapping[str, Path], steps: int) -> Regions:
     (left, right), (low, high) = surface.ranges
     x, y = np.linspace(left, right, GRID), np.linspace(low, high, GRID)
-    heights = np.asarray(surface.function(x[None, :], y[:, None]), np.float64)
+    heights = np.asarray(surface.function(jnp.asarray(x)[None, :], jnp.asarray(y)[:, None]), np.float64)
     values = np.log10(heights + 1e-3)
     levels = tuple(np.linspace(values.min() + 0.7, values.max() - 0.4, 6))
     groups = {
