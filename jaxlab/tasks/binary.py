@@ -19,6 +19,8 @@ from jaxlab.tasks.protocol import Record, Report
 
 FEWEST = 10  # examples of each class below which curves say nothing
 PRECISION = 0.9  # at which recall is reported
+RARE = 0.25  # share of a class below which corrected probabilities are of interest
+CORRECTED = ('ece', 'brier', 'precision', 'recall', 'f1')
 GRID = np.linspace(0, 1, 201)
 BINS = 10
 
@@ -67,18 +69,24 @@ def report(record: Record, data: Dataset, class_weights: Sequence[float] = ()) -
         return Report()
     chosen_on = judge(record, data, 'validation') if split == 'test' and 'validation' in record.outputs else None
     trained, true = odds(data, class_weights)
-    corrected = binary.prior_corrected(judged.probabilities, trained, true)
-    rules = decisions(judged, chosen_on, corrected if trained != true else None)
-    found = {**_areas(judged, corrected if trained != true else None), **_decided(rules, judged)}
+    corrected = None
+    if not np.isclose(trained, true):
+        corrected = binary.prior_corrected(judged.probabilities, trained, true)
+    rules = decisions(judged, chosen_on, corrected)
+    found = {**_areas(judged, corrected), **_decided(rules, judged)}
+    if corrected is None and min(judged.labels.mean(), 1 - judged.labels.mean()) < RARE:
+        found |= {
+            f'{name}_corrected': found[name] for name in CORRECTED
+        }  # nothing to correct: so that variants compare
     positive = data.class_names[1]
     figures: list[Figure] = [
         _precision_recall(judged), _roc(judged), _against_threshold(judged, rules),
-        _reliability(judged, corrected if trained != true else None), _decision_table(rules, judged, data.class_names),
+        _reliability(judged, corrected), _decision_table(rules, judged, data.class_names),
         *(_confusion(rule, judged, data.class_names) for rule in rules.values() if rule.name == TUNED),
         _intervals(rules, judged),
     ]  # fmt: skip
     remarks = [_against_majority(rules['half'], judged, data.class_names)]
-    if trained != true:
+    if corrected is not None:
         remarks.append(
             f'Training saw odds {trained:.4g} of {positive}, there are {true:.6g}: '
             f'a probability of 0.5 stands for {float(binary.prior_corrected(np.array(0.5), trained, true)):.6g}.'
@@ -266,6 +274,8 @@ def _reliability(judged: Judged, corrected: np.ndarray | None) -> Lines:
     note = f'{judged.words}. {BINS} bins of equal width; expected calibration error {error:.4f}'
     if corrected is not None:
         note += f', corrected {np.mean([_calibration_error(judged.labels, row) for row in corrected]):.4f}'
+    bins = classification.reliability(judged.labels, judged.probabilities[0], BINS).examples
+    note += f'. Examples in the bins as trained, first replica: {", ".join(map(str, bins))}'
     return Lines(
         'reliability', 'How often a predicted probability comes true', f'{note}.', series,
         'predicted probability (mean of the bin)', 'share of positives in the bin', markers=True,
