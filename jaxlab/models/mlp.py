@@ -38,7 +38,9 @@ class MLP(nn.Module):
             x = self._dense(width, x.shape[-1], f'Dense_{i}')(x)
             if self.batch_norm:
                 x = BatchNorm(momentum=0.9, unbiased_variance=True, dtype=self.dtype)(x, train, weight)
-            x = Dropout(self.dropout)(activate(x), train)
+            x = activate(x)
+            self.sow('intermediates', f'Dense_{i}_active', x)
+            x = Dropout(self.dropout)(x, train)
         return self._dense(self.classes, x.shape[-1], f'Dense_{len(self.features)}')(x)
 
     def _dense(self, features: int, inputs: int, name: str) -> Dense:

@@ -205,14 +205,15 @@ def config_rows(results: Mapping[str, Any]) -> tuple[list[tuple[str, str, str]],
     return [row for row in rows if row[2] != 'default'], [row for row in rows if row[2] == 'default']
 
 
-def network_rows(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str, int]]:
-    """(layer, type, output shape, parameters) of one network's table."""
+def network_rows(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str, int, int]]:
+    """(layer, type, output shape, parameters, multiply-adds of one example) of one network's table."""
     return [
         (
             str(row.get('path') or ''),
             str(row.get('type') or ''),
             shape_text(row.get('output_shape')),
             int(row.get('parameters') or 0),
+            int(row.get('multiply_adds') or 0),
         )
         for row in rows
     ]

@@ -117,17 +117,20 @@ def _indented(words: str, style: str, console: 'Console') -> None:
 
 
 def print_model_table(networks: Mapping[str, Sequence[Mapping[str, Any]]], console: 'Console') -> None:
-    """Keras's summary: layer, output shape, parameters; with totals. networks: as in `results['networks']`."""
+    """Keras's summary, and multiply-adds; with totals. networks: as in `results['networks']`."""
     whole = 0
     for name, rows in networks.items():
         layers = summary.network_rows(rows)
-        table = _table((('layer (type)', '<'), ('output shape', '<'), ('parameters', '>')), title=f'Network: {name}')
-        for path, kind, shape, parameters in layers:
-            table.add_row(f'{path} ({kind})' if kind else path, shape, wording.number(parameters))
+        columns = (('layer (type)', '<'), ('output shape', '<'), ('parameters', '>'), ('multiply-adds', '>'))
+        table = _table(columns, title=f'Network: {name}')
+        for path, kind, shape, parameters, work in layers:
+            row = (f'{path} ({kind})' if kind else path, shape, wording.number(parameters))
+            table.add_row(*row, wording.number(work) if work else '')
         console.print(table)
-        total = sum(row[3] for row in layers)
+        total, work = (sum(row[column] for row in layers) for column in (3, 4))
         whole += total
-        console.print(_text(f'Parameters: {wording.number(total)} ({_bytes(4 * total)} as float32)'))
+        cost = f'; {wording.number(work)} multiply-adds an example' if work else ''
+        console.print(_text(f'Parameters: {wording.number(total)} ({_bytes(4 * total)} as float32){cost}'))
     if len(networks) > 1:
         console.print(_text(f'All networks: {wording.number(whole)} parameters'))
 

@@ -1,4 +1,4 @@
-"""The model table: every layer with its output shape and its own parameters, found without computing anything."""
+"""The model table: every layer with its output shape, parameters and multiply-adds, found without computing anything."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,17 +7,24 @@ import flax.linen as nn
 import jax
 import numpy as np
 
+from jaxlab.layers import Conv, ConvTranspose, Dense
 from jaxlab.tasks.protocol import Task
+
+FORWARD, BACKWARD = (Conv, Dense, nn.Conv, nn.Dense), (ConvTranspose, nn.ConvTranspose)
 
 
 def networks(task: Task) -> dict[str, list[dict[str, Any]]]:
-    """Network name -> rows {path, type, output_shape, parameters, statistics}."""
+    """Network name -> rows {path, type, output_shape, parameters, statistics, multiply_adds}."""
     return {name: rows(module, example) for name, (module, example) in task.networks().items()}
 
 
 def rows(module: nn.Module, example: jax.ShapeDtypeStruct) -> list[dict[str, Any]]:
-    """One row a layer, in the order in which they are called; parameters include running statistics, as in Keras."""
+    """One row a layer, in the order in which they are called; parameters include running statistics, as in Keras.
+
+    multiply_adds: of one example through convolutions and dense layers; everything else is left out, as is usual.
+    """
     outputs: dict[tuple[str, ...], tuple[str, Any]] = {}
+    places: dict[tuple[str, ...], int] = {}  # how often a kernel is applied
 
     def note(call: Any, args: Any, kwargs: Any, context: Any) -> Any:
         result = call(*args, **kwargs)
@@ -27,6 +34,8 @@ def rows(module: nn.Module, example: jax.ShapeDtypeStruct) -> list[dict[str, Any
             if getattr(context.module, 'layout', 'NHWC') == 'CHWN':  # how a layer computes is not what it gives
                 shape = (shape[-1], *shape[1:-1], shape[0])
             outputs.setdefault(context.module.path, (type(context.module).__name__, shape))
+            applied = _applied(context.module, args, shape)
+            places[context.module.path] = places.get(context.module.path, 0) + applied
         return result
 
     def initialise(batch: Any) -> Any:
@@ -42,13 +51,28 @@ def rows(module: nn.Module, example: jax.ShapeDtypeStruct) -> list[dict[str, Any
         if path and (own or not holds_layers):
             row: dict[str, Any] = {'path': '/'.join(path), 'type': kind, 'output_shape': list(shape)}
             statistics = sum(size for collection, size in own if collection != 'params')
-            table.append({**row, 'parameters': sum(size for _, size in own), 'statistics': statistics})
+            work = places[path] * (_kernel_size(variables['params'], path) if places[path] else 0)
+            row |= {'parameters': sum(size for _, size in own), 'statistics': statistics, 'multiply_adds': work}
+            table.append(row)
     missing = total(variables) - sum(row['parameters'] for row in table)
     if missing or not table:  # parameters of the top module itself
         whole = list(outputs[()][1]) if () in outputs else []
         row = {'path': type(module).__name__, 'type': type(module).__name__, 'output_shape': whole}
-        table.append({**row, 'parameters': missing, 'statistics': 0})
+        table.append({**row, 'parameters': missing, 'statistics': 0, 'multiply_adds': 0})
     return table
+
+
+def _applied(module: Any, args: tuple, output: tuple[int, ...]) -> int:
+    """Places at which a layer's kernel is applied to one example: where it gives something, or, transposed, takes it."""
+    if isinstance(module, BACKWARD) and args:
+        return int(np.prod(args[0].shape[:-1]))
+    return int(np.prod(output[:-1])) if isinstance(module, FORWARD) else 0
+
+
+def _kernel_size(params: Any, path: tuple[str, ...]) -> int:
+    for part in path:
+        params = params[part]
+    return int(np.prod(params['kernel'].shape))
 
 
 def own_leaves(variables: Mapping[str, Any], path: tuple[str, ...]) -> list[tuple[str, int]]:

@@ -27,8 +27,10 @@ def gradient_norms(subject: Subject, *, examples: int = 256) -> list[Figure]:
         grads = step(state.replace(tx=KEEPING, opt_state=()), batch, subject.record.key)
         found = {name: _norm(kernel_of(grads, name)) for name in names}
         weights = {name: _norm(kernel_of(state.params, name)) for name in names}
-        lengths[f'{label}'] = (np.arange(len(names)), np.asarray([found[name] for name in names]))
-        table += [(name, label, f'{found[name]:.3g}', f'{weights[name]:.3g}', f'{found[name] / (weights[name] or 1):.3g}') for name in names]  # fmt: skip
+        lengths[label] = (np.arange(len(names)), np.asarray([found[name] for name in names]))
+        for name in names:
+            share = found[name] / (weights[name] or 1)
+            table.append((name, label, f'{found[name]:.3g}', f'{weights[name]:.3g}', f'{share:.3g}'))
     note = f'the first {len(rows)} training examples, training mode, no augmentation; first replica'
     shown = [str(number + 1) for number in range(len(names))]
     label = f'layer, from the input (1: {names[0]}) to the output ({len(names)}: {names[-1]})'

@@ -69,7 +69,8 @@ def receptive_fields(subject: Subject, *, layers: Sequence[str] = ()) -> list[Fi
     for name in names:
         shape, (tall, wide) = subject.layers[name].shape, found[name].size
         step = height / shape[1]
-        rows.append((name, ' × '.join(map(str, shape[1:])), f'{tall} × {wide}', f'{tall * wide / height / width:.0%}', f'{step:.3g}'))  # fmt: skip
+        output, share = ' × '.join(map(str, shape[1:])), tall * wide / height / width
+        rows.append((name, output, f'{tall} × {wide}', f'{share:.0%}', f'{step:.3g}'))
     note = f'input {height} × {width}; measured by changing one row or column of the input of a network of positive weights'
     columns = ('layer', 'output', 'receptive field', 'share of the image', 'step')
     return [Table('receptive_fields', 'How much of the image one unit sees', note, columns, rows)]

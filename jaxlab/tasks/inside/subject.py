@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import operator
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -99,8 +100,8 @@ class Subject:
             rows = np.arange(first, first + block)
             inputs = self.inputs(np.minimum(rows, size - 1))  # one shape, one program
             found = self._reduced(self.variables[state], inputs, tuple(names), reduce)
-            kept = rows[rows < size]
-            yield kept, jax.tree.map(lambda values, n=len(kept): np.asarray(values)[:n], found)
+            kept = operator.itemgetter(slice(min(block, size - first)))
+            yield kept(rows), jax.tree.map(kept, jax.device_get(found))
 
     def names(self, rows: np.ndarray) -> list[str]:
         """Class names of these examples."""

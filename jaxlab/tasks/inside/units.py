@@ -30,8 +30,8 @@ def dead_units(subject: Subject, *, layers: Sequence[str] = ()) -> list[Figure]:
             above = counts[state][name]  # [..., C]: in how many examples
             silent = above == 0
             maps = silent.reshape(-1, silent.shape[-1]).all(0)
-            used = above.mean() / size
-            rows.append((name, state, above.size, int(silent.sum()), float(silent.mean()), f'{maps.sum()} of {maps.size}', float(used)))  # fmt: skip
+            counted = (above.size, int(silent.sum()), float(silent.mean()), f'{maps.sum()} of {maps.size}')
+            rows.append((name, state, *counted, float(above.mean() / size)))
     note = (
         f'{size:,} {subject.split} examples; dead: never above 0; active: mean share of examples above 0; first replica'
     )
