@@ -1,6 +1,7 @@
 """From the `optimizer` block of an experiment to an Optax transformation.
 
-The order is PyTorch's: clip the gradient, add coupled decay, apply the rule, add decoupled decay, multiply by the rate.
+The order is PyTorch's: clip the gradient, add coupled decay, apply the rule, add decoupled decay, multiply by the rate;
+last comes the proximal step of L1 where that is asked for.
 Defaults that a block leaves out (or gives as None) are PyTorch's as well.
 """
 
@@ -50,6 +51,7 @@ COMMON = {  # what every optimizer understands; 0 and None switch off
     'weight_decay_mask': 'all',
     'l1': 0.0,
     'l1_mask': 'kernels',
+    'l1_mode': 'subgradient',
     'schedule': 'constant',
     'schedule_options': None,
     'warmup': 0,
@@ -59,6 +61,7 @@ CHOICES = {
     'weight_decay_mode': ('coupled', 'decoupled'),
     'weight_decay_mask': tuple(grouping.MASKS),
     'l1_mask': tuple(grouping.MASKS),
+    'l1_mode': ('subgradient', 'proximal'),
 }
 
 
@@ -160,9 +163,9 @@ def _one_group(block: dict, steps_per_epoch: int, total_steps: int) -> optax.Gra
     mask = grouping.MASKS[options['weight_decay_mask']]
     decay = options['weight_decay']
     chain = []
-    if options['l1']:
-        l1_mask = grouping.MASKS[options['l1_mask']]
-        chain.append(optax.masked(rules.signs(options['l1']), l1_mask) if l1_mask else rules.signs(options['l1']))
+    l1, proximal, l1_mask = options['l1'], options['l1_mode'] == 'proximal', grouping.MASKS[options['l1_mask']]
+    if l1 and not proximal:
+        chain.append(optax.masked(rules.signs(l1), l1_mask) if l1_mask else rules.signs(l1))
     if decay and options['weight_decay_mode'] == 'coupled':
         chain.append(optax.add_decayed_weights(decay, mask))
     chain.append(entry.rule(options))
@@ -175,6 +178,9 @@ def _one_group(block: dict, steps_per_epoch: int, total_steps: int) -> optax.Gra
     )
     rate = options['learning_rate']
     chain.append(optax.scale_by_learning_rate(rate if schedule is None else lambda step: rate * schedule(step)))
+    if l1 and proximal:
+        shrink = rules.shrink(lambda step: l1 * rate * (1.0 if schedule is None else schedule(step)))
+        chain.append(optax.masked(shrink, l1_mask) if l1_mask else shrink)
     return optax.chain(*chain)
 
 

@@ -7,6 +7,7 @@ and Adagrad); 'keras', Adam only, next to the uncorrected root, `1 / (sqrt(v) + 
 size (Keras and scikit-learn; last paragraph of section 2 in Kingma and Ba, arXiv 1412.6980).
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -20,6 +21,10 @@ class MomentsState(NamedTuple):
     steps: jax.Array  # int32 scalar, taken so far
     mean: Any  # tree like the parameters
     square: Any
+
+
+class StepsState(NamedTuple):
+    steps: jax.Array  # int32 scalar, taken so far
 
 
 class SquaresState(NamedTuple):
@@ -113,6 +118,25 @@ def signs(strength: float) -> optax.GradientTransformation:
         return jax.tree.map(lambda g, p: g + strength * jnp.sign(p), grads, params), state
 
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
+
+
+def shrink(threshold: Callable[[jax.Array], Any]) -> optax.GradientTransformation:
+    """Last in a chain: the weight w + u becomes `sign(w + u) max(|w + u| - threshold(t), 0)`, so that small ones are exactly 0.
+
+    With threshold = rate * strength it is the proximal step of `strength * sum|w|` (soft thresholding; Daubechies, Defrise,
+    De Mol 2004). Like decoupled decay it is not scaled by Adam's moments.
+    """
+
+    def update(updates, state, params):
+        size = threshold(state.steps)
+
+        def one(u, p):
+            reached = p + u
+            return jnp.sign(reached) * jnp.maximum(jnp.abs(reached) - size, 0) - p
+
+        return jax.tree.map(one, updates, params), StepsState(optax.safe_increment(state.steps))
+
+    return optax.GradientTransformation(lambda params: StepsState(jnp.zeros((), jnp.int32)), update)
 
 
 def frozen() -> optax.GradientTransformation:

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxlab.figures import Histogram, Table
+from jaxlab.figures import Histogram, Lines, Table
 from jaxlab.tasks.protocol import Record, Report
 
 NEARLY = 1e-3
@@ -29,16 +29,23 @@ def measures(weights: np.ndarray) -> dict[str, float]:
 
 
 def report(record: Record) -> Report:
-    """Metrics of every replica; the first one's weights as a histogram, and layer by layer."""
+    """Metrics and sizes of every replica; the first one's weights as a histogram, and layer by layer."""
     params = [state['model'].params for state in record.states]
     found = [measures(flat(one)) for one in params]
     metrics = {name: [one[name] for one in found] for name in found[0]}
     weights = flat(params[0])
     note = f'all {weights.size:,} parameters, biases too; first replica'
     histogram = Histogram('weights', 'Where the parameters lie', note, {'parameters': weights}, 60, 'value', 'parameters')
+    sizes = np.linspace(0, 0.5, 101)
+    below = np.stack([np.mean(np.abs(flat(one))[:, None] <= sizes, axis=0) for one in params])
+    curve = Lines(
+        'weight_sizes', 'How many parameters are no larger than a size',
+        f'all {weights.size:,} parameters, biases too; at 0: those that are exactly 0; {len(params)} replicas',
+        {'parameters': (sizes, below)}, 'size |w|', 'share of the parameters', compared='parameters',
+    )  # fmt: skip
     columns = ('parameters of', 'number', 'sum |w|', f'|w| < {NEARLY:g}', 'exactly 0')
     table = Table('sparsity', 'Size of the parameters', note, columns, _rows(params[0]))
-    return Report((histogram, table), metrics)
+    return Report((histogram, curve, table), metrics)
 
 
 def _rows(params: Any) -> Sequence[tuple[Any, ...]]:
