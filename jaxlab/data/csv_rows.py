@@ -47,7 +47,7 @@ def table(names: Sequence[str], columns: Sequence[np.ndarray]) -> np.ndarray:
 def _lines(path: Path) -> list[list[str]]:
     try:
         with open(path, newline='', encoding='utf-8-sig') as file:
-            return [[_cell(cell) for cell in line] for line in csv.reader(file) if any(line)]
+            return [[_cell(cell) for cell in line] for line in csv.reader(file, strict=True) if any(line)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f'{path} cannot be read as CSV: {getattr(error, "strerror", None) or error}') from error
 
