@@ -29,11 +29,11 @@ def patience(subject: Subject, *, losses: tuple = (), patience: int = 5, min_del
         f'patience {patience}, min_delta {min_delta:g}.'
     )
     columns = ('epoch', 'validation loss', 'best so far', 'epochs waited', 'what happens')
-    others = 'Cells: stops after this epoch, and the epoch whose weights come back.'
+    others = 'Cells: the epoch after which training stops, and the one with the smallest loss till then, whose weights come back.'
     names = ('patience', *(f'min_delta {delta:g}' for delta in DELTAS))
     settings = [(p, *(_outcome(values, p, delta) for delta in DELTAS)) for p in PATIENCES]
     return [
-        _curve(values, log[end if end is not None else -1].at, end),
+        _curve(values, end),
         Table('patience', 'Early stopping on the published losses', note, columns, rows),
         Table(
             'patience_settings',
@@ -46,9 +46,14 @@ def patience(subject: Subject, *, losses: tuple = (), patience: int = 5, min_del
     ]
 
 
-def _curve(values: Sequence[float], best: int, end: int | None) -> Lines:
-    epochs = np.arange(1, len(values) + 1)
-    marks = {f'restored: epoch {best + 1}': best + 1.0}
+def _restored(values: Sequence[float], end: int | None) -> int:
+    """The epoch, from 1, of the smallest loss up to the evaluation `end`: what the engine's best checkpoint holds."""
+    return int(np.argmin(values if end is None else values[: end + 1])) + 1
+
+
+def _curve(values: Sequence[float], end: int | None) -> Lines:
+    epochs, best = np.arange(1, len(values) + 1), _restored(values, end)
+    marks = {f'restored: epoch {best}': float(best)}
     marks |= {} if end is None else {f'stopped after epoch {end + 1}': end + 1.0}
     return Lines(
         'patience_curve', 'The published validation losses', 'One run of the source.',
@@ -65,8 +70,7 @@ def _action(improved: bool, waited: int, patience: int) -> str:
 
 def _outcome(values: Sequence[float], patience: int, min_delta: float) -> str:
     end = stops_after(values, patience, 'min', min_delta)
-    best = waiting(values, 'min', min_delta)[-1 if end is None else end].at + 1
-    return f'{"goes on" if end is None else f"stops after {end + 1}"}, restores {best}'
+    return f'{"goes on" if end is None else f"stops after {end + 1}"}, restores {_restored(values, end)}'
 
 
 def repeated_split(subject: Subject, *, runs: int = 5) -> list[Figure]:
