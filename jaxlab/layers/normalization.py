@@ -13,51 +13,79 @@ from jaxlab.layers import initializers
 from jaxlab.layers.batch_axis import sum_over_batch_axis
 
 
-def batch_statistics(x: Array, weight: Array | None) -> tuple[Array, Array, Array]:
-    """Mean [C], variance [C] (divided by n) and n of x [N, ..., C] over examples of weight 1, over all devices."""
-    axes = tuple(range(x.ndim - 1))
-    examples = x.shape[0] if weight is None else weight.sum()
-    count = sum_over_batch_axis(jnp.asarray(examples, x.dtype)) * math.prod(x.shape[1:-1])
+def batch_statistics(x: Array, weight: Array | None, axis: int = -1) -> tuple[Array, Array, Array]:
+    """Mean [C], variance [C] (divided by n) and n of x over examples of weight 1, over all devices.
+
+    axis: that of the channels; x is [N, ..., C] (-1) or [C, ..., N] (0).
+    """
+    places = math.prod(x.shape[1:-1])
+    examples = x.shape[_batch_axis(axis)] if weight is None else weight.sum()
+    count = sum_over_batch_axis(jnp.asarray(examples, x.dtype)) * places
     safe = jnp.maximum(count, 1)
-    mean = sum_over_batch_axis(_weighted(x, weight).sum(axes)) / safe
+    mean = sum_over_batch_axis(_weighted(x, weight, axis).sum(_others(x, axis))) / safe
     # Two passes: the mean of squares less the squared mean loses every digit where the mean is large.
-    variance = sum_over_batch_axis(_weighted(jnp.square(x - mean), weight).sum(axes)) / safe
+    deviation = jnp.square(x - _along(mean, x, axis))
+    variance = sum_over_batch_axis(_weighted(deviation, weight, axis).sum(_others(x, axis))) / safe
     return mean, variance, count
 
 
-def _weighted(x: Array, weight: Array | None) -> Array:
-    """x [N, ...], zero where the weight [N] is."""
-    return x if weight is None else jnp.where(weight.reshape(-1, *(1,) * (x.ndim - 1)) > 0, x, 0)
+def _batch_axis(axis: int) -> int:
+    return -1 if axis == 0 else 0
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _others(x: Array, axis: int) -> tuple[int, ...]:
+    """All axes but the channels'."""
+    return tuple(range(1, x.ndim)) if axis == 0 else tuple(range(x.ndim - 1))
+
+
+def _along(values: Array, x: Array, axis: int) -> Array:
+    """One value a channel, shaped to go with x."""
+    return values.reshape(-1, *(1,) * (x.ndim - 1)) if axis == 0 else values
+
+
+def _weighted(x: Array, weight: Array | None, axis: int) -> Array:
+    """x, zero where the weight [N] is."""
+    if weight is None:
+        return x
+    return jnp.where((weight if axis == 0 else weight.reshape(-1, *(1,) * (x.ndim - 1))) > 0, x, 0)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def normalized(
-    epsilon: float, x: Array, weight: Array | None, scale: Array, bias: Array
+    epsilon: float, axis: int, x: Array, weight: Array | None, scale: Array, bias: Array
 ) -> tuple[Array, Array, Array, Array]:
     """(x - mean) / sqrt(variance + epsilon) * scale + bias, and the statistics, which are constants for the gradient.
 
     With its own gradient it reads x and g twice, once for the two sums and once for dx:
     dx = scale / sqrt(variance + epsilon) * (g - (sum g + xhat sum(g xhat)) / n).
     """
-    mean, variance, count = batch_statistics(x.astype(_wide(x)), weight)
-    y = (x - mean) * (lax.rsqrt(variance + epsilon) * scale) + bias
-    return y, mean, variance, count
+    mean, variance, count = batch_statistics(x.astype(_wide(x)), weight, axis)
+    return affine(epsilon, axis, x, mean, variance, scale, bias), mean, variance, count
 
 
-def _forward(epsilon: float, x: Array, weight: Array | None, scale: Array, bias: Array) -> tuple:
-    y, mean, variance, count = normalized(epsilon, x, weight, scale, bias)
+def affine(
+    epsilon: float, axis: int, x: Array, mean: Array, variance: Array, scale: Array | None, bias: Array | None
+) -> Array:
+    """(x - mean) / sqrt(variance + epsilon) * scale + bias."""
+    factor = lax.rsqrt(variance + epsilon) if scale is None else lax.rsqrt(variance + epsilon) * scale
+    y = (x - _along(mean, x, axis)) * _along(factor, x, axis)
+    return y if bias is None else y + _along(bias, x, axis)
+
+
+def _forward(epsilon: float, axis: int, x: Array, weight: Array | None, scale: Array, bias: Array) -> tuple:
+    y, mean, variance, count = normalized(epsilon, axis, x, weight, scale, bias)
     return (y, mean, variance, count), (x, weight, scale, bias, mean, variance, count)
 
 
-def _backward(epsilon: float, kept: tuple, cotangents: tuple) -> tuple:
+def _backward(epsilon: float, axis: int, kept: tuple, cotangents: tuple) -> tuple:
     x, weight, scale, bias, mean, variance, count = kept
-    g, axes = cotangents[0], tuple(range(x.ndim - 1))
-    deviation = lax.rsqrt(variance + epsilon)
-    xhat = (x - mean) * deviation
-    to_bias, to_scale = g.sum(axes), (g * xhat).sum(axes)
+    g, others = cotangents[0], _others(x, axis)
+    xhat = affine(epsilon, axis, x, mean, variance, None, None)
+    to_bias, to_scale = g.sum(others), (g * xhat).sum(others)
     all_bias, all_scale = sum_over_batch_axis((to_bias, to_scale))
-    shared = (all_bias + xhat * all_scale) / jnp.maximum(count, 1)
-    dx = (scale * deviation * (g - _weighted(shared, weight))).astype(x.dtype)
+    shared = (_along(all_bias, x, axis) + xhat * _along(all_scale, x, axis)) / jnp.maximum(count, 1)
+    factor = _along(scale * lax.rsqrt(variance + epsilon), x, axis)
+    dx = (factor * (g - _weighted(shared, weight, axis))).astype(x.dtype)
     return dx, jax.tree.map(jnp.zeros_like, weight), to_scale.astype(scale.dtype), to_bias.astype(bias.dtype)
 
 
@@ -91,19 +119,20 @@ class BatchNorm(nn.Module):
     def __call__(
         self, x: Float[Array, 'first ...'], train: bool, weight: Float[Array, 'N'] | None = None
     ) -> Float[Array, 'first ...']:
-        x = x.swapaxes(0, -1) if self.axis == 0 else jnp.moveaxis(x, self.axis, -1)
-        features = (x.shape[-1],)
+        axis = 0 if self.axis == 0 else -1
+        x = x if axis == 0 else jnp.moveaxis(x, self.axis, -1)
+        features = (x.shape[axis],)
         mean = self.variable('batch_stats', 'mean', jnp.zeros, features, jnp.float32)
         var = self.variable('batch_stats', 'var', jnp.ones, features, jnp.float32)
         scale = self.param('scale', self.scale_init, features) if self.use_scale else jnp.ones(features)
         bias = self.param('bias', self.bias_init, features) if self.use_bias else jnp.zeros(features)
         if train:
-            y, m, v, count = normalized(self.epsilon, x, weight, scale, bias)
+            y, m, v, count = normalized(self.epsilon, axis, x, weight, scale, bias)
             if not self.is_initializing():
                 stored = v * (count / jnp.maximum(count - 1, 1)) if self.unbiased_variance else v
                 mean.value = self.momentum * mean.value + (1 - self.momentum) * m
                 var.value = self.momentum * var.value + (1 - self.momentum) * stored
         else:
-            y = (x - mean.value) * (lax.rsqrt(var.value + self.epsilon) * scale) + bias
+            y = affine(self.epsilon, axis, x, mean.value, var.value, scale, bias)
         y = y.astype(self.dtype or jnp.result_type(x.dtype, scale.dtype))
-        return y.swapaxes(0, -1) if self.axis == 0 else jnp.moveaxis(y, -1, self.axis)
+        return y if axis == 0 else jnp.moveaxis(y, -1, self.axis)
