@@ -44,6 +44,7 @@ def get_config(profile: str = 'full') -> common.Config:
         },
         'train_loss': {'value': 1.411, 'where': 'B10a, epoch 10', 'note': 'mean of the batch losses, with dropout'},
     }
+    config.report.options.figures = ('gradient_norms', 'class_accuracy')
     config.stand_in = {
         'training.epochs': 20,
         'variants': {'simple': {}, 'simple_tuned': config.variants['simple_tuned']},

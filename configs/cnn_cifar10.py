@@ -42,6 +42,7 @@ def get_config(profile: str = 'full') -> common.Config:
         },
     }
     config.stand_in = {'training.epochs': 30}
+    config.report.options.figures = ('worst_confusions', 'class_accuracy')
     config.theory = (
         'A layer computes $S_{ij} = b + \\sum_{m,n,c} X_{i+m,j+n,c} K_{mnc}$: cross-correlation over all input channels.',
         'Max pooling: $P_{ij} = \\max_{0 \\le m,n < k} S_{si+m,sj+n}$, here $s = k = 2$.',

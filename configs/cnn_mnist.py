@@ -24,6 +24,7 @@ def get_config(profile: str = 'full') -> common.Config:
         'train_loss': {'value': 0.0537, 'where': 'B09, epoch 10', 'note': 'unweighted mean of the batch losses'},
     }
     config.stand_in = {'training.epochs': 60}
+    config.report.options.figures = ('filters', 'feature_maps', 'equivariance', 'worst_confusions')
     config.theory = (
         'A convolution layer cross-correlates: $z_{ijd} = b_d + \\sum_{m,n,c} x_{i+m,j+n,c}\\,w_{mncd}$ (no flip).',
         'Its side is $\\lfloor (n + 2p - k) / s \\rfloor + 1$; 2 by 2 maximum pooling halves it.',

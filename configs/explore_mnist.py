@@ -41,6 +41,7 @@ def get_config(profile: str = 'full') -> common.Config:
         },
     }
     config.stand_in = {'training.epochs': 60}
+    config.report.options.figures = ('first_layer', 'hidden_activations', 'worst_confusions')
     config.theory = (
         'Each hidden layer: $h_k = \\mathrm{dropout}(\\mathrm{ReLU}(\\mathrm{BN}(W_k h_{k-1} + b_k)))$, then softmax scores.',
         'Loss: $L = -\\sum_i t_i \\log p_i$; log-softmax twice, as in the source, changes nothing (it is idempotent).',
