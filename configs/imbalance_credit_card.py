@@ -42,7 +42,8 @@ def get_config(profile: str = 'full') -> common.Config:
         'main_metric': 'test_average_precision',
         'compared': (
             'test_average_precision', 'test_recall_at_90_precision', 'test_f1_tuned_threshold', 'test_f1', 'test_precision',
-            'test_recall', 'test_ece', 'test_ece_corrected', 'test_f1_corrected',
+            'test_recall', 'test_f1_corrected', 'test_ece', 'test_ece_corrected', 'test_roc_auc', 'test_accuracy',
+            'test_bayes_average_precision', 'test_bayes_f1_tuned_threshold',
         ),
     }  # fmt: skip
     config.theory = (

@@ -68,13 +68,14 @@ def write_comparison(
 
 
 def shared_metrics(runs: Runs) -> list[str]:
-    """The metrics that all runs have, no training metrics: the main one, those that the experiment names, the test split's."""
+    """The metrics that all runs have: the main one, then those that the experiment names, or else all but the training's."""
     first = next(iter(runs.values()))
     order = [wording.main_metric(first), *_chosen(runs)]
     names = [n for n in first.get('metrics') or {} if all(n in (run.get('metrics') or {}) for run in runs.values())]
     judged = [name for name in names if wording.split_of(name)[0] != 'train'] or names
-    rank = {name: place for place, name in reversed(list(enumerate(order)))}
-    return sorted(judged, key=lambda name: (rank.get(name, len(order)), wording.split_of(name)[0] != 'test'))
+    if len(order) > 1:
+        return [name for name in dict.fromkeys(order) if name is not None and name in names]
+    return sorted(judged, key=lambda name: (name != order[0], wording.split_of(name)[0] != 'test'))
 
 
 def _chosen(runs: Runs) -> Sequence[str]:

@@ -146,8 +146,8 @@ def decisions(judged: Judged, chosen_on: Judged | None, corrected: np.ndarray | 
     if judged.bayes is not None:
         rules['bayes'] = Rule('Bayes rule, p at least 0.5', np.array([0.5]), judged.bayes[None])
         if chosen_on is not None and chosen_on.bayes is not None:
-            best = binary.best_f1_threshold(chosen_on.labels, chosen_on.bayes)
-            rules['bayes_tuned'] = Rule(f'Bayes rule, {TUNED}', np.array([best]), judged.bayes[None])
+            best = np.array([binary.best_f1_threshold(chosen_on.labels, chosen_on.bayes)])
+            rules['bayes_tuned'] = Rule(f'Bayes rule, {TUNED}', best, judged.bayes[None])
     return rules
 
 
