@@ -56,7 +56,10 @@ def classified(folder: Path) -> dict[str, list[Path]]:
     entries = sorted(folder.iterdir())
     by_folder = {entry.name: sorted(path for path in entry.rglob('*') if is_image(path) and path.is_file())
                  for entry in entries if entry.is_dir() and not entry.name.startswith('.')}
+    empty = [name for name, paths in by_folder.items() if not paths and not any((folder / name).iterdir())]
     by_folder = {name: paths for name, paths in by_folder.items() if paths}
+    if by_folder and empty:
+        raise UserError(f'{str(folder)!r}: the class folder {empty[0]!r} is empty; valid: images in every class folder')
     if by_folder:
         return by_folder
     by_prefix: dict[str, list[Path]] = {}
@@ -93,6 +96,7 @@ def scan(root: Path, classify: Callable[[Path], dict[str, list[Path]]] = classif
     first = found.get('train') or found['all']
     if not first:
         return None
+    notes += _strays(root, found)
     names = sorted(first)
     for part, classes in found.items():
         unknown = sorted(set(classes) - set(names))
@@ -108,6 +112,20 @@ def scan(root: Path, classify: Callable[[Path], dict[str, list[Path]]] = classif
         class_names=tuple(re.sub(r'^\d+[_-]', '', name) for name in names),
         notes=notes,
     )
+
+
+def _strays(root: Path, found: dict[str, dict[str, list[Path]]]) -> tuple[str, ...]:
+    """Says which images beside the classified ones belong to no class."""
+    used = {path for classes in found.values() for paths in classes.values() for path in paths}
+    places = {path.parent for path in used} | {path.parent.parent for path in used if path.parent != root}
+    inside = sorted(place for place in places if place.is_relative_to(root))
+    near = [path for place in inside for path in sorted(place.iterdir()) if is_image(path) and path not in used]
+    left = [path for path in near if path.is_file()]
+    if not left:
+        return ()
+    named = ', '.join(path.relative_to(root).as_posix() for path in left[:5])
+    more = f' and {len(left) - 5:,} more' if len(left) > 5 else ''
+    return (f'Left out, since neither folder nor name gives a class: {named}{more} ({len(left):,} in all).',)
 
 
 def decode(path: Path, how: Decoding) -> np.ndarray:

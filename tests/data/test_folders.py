@@ -76,6 +76,61 @@ def test_names_with_class_prefixes(tmp_path, place):
     assert np.bincount(data.splits['test'].labels).tolist() == [1, 1]
 
 
+@pytest.mark.parametrize('validation', [{}, {'validation_fraction': 0.5, 'validation_from': 'test'}])
+def test_name_prefixes_are_split_once_by_class_and_seed(tmp_path, validation):
+    """D1's leak cannot happen: every image in one part, 4 to 1 in each class, the same for the same seed."""
+    pixels = {}
+    for number in range(20):
+        for name in ('cat', 'dog'):
+            path = tmp_path / 'cats_dogs' / f'{name}.{number}.png'
+            pixels[f'{name}.{number}'] = write_image(path, 100 * (name == 'dog') + number, (4, 4)).tobytes()
+    settings = {'name': 'cats_dogs', 'test_fraction': 0.2, 'options': {'image_size': 4}, **validation}
+    one, again, other = (load({**settings, 'split_seed': seed}, tmp_path) for seed in (42, 42, 43))
+    rows = [part.origin for part in one.splits.values()]
+    assert sorted(np.concatenate(rows)) == list(range(40))
+    held = {name: [4, 4] for name in ('test',)} if not validation else {'validation': [2, 2], 'test': [2, 2]}
+    counts = {name: np.bincount(part.labels).tolist() for name, part in one.splits.items()}
+    assert counts == {'train': [16, 16], **held}
+    contents = [image.tobytes() for part in one.splits.values() for image in part.arrays['image']]
+    assert len(set(contents)) == 40 and set(contents) == set(pixels.values())
+    for part, labels in ((part, part.labels) for part in one.splits.values()):
+        for image, label in zip(part.arrays['image'], labels, strict=True):
+            assert image.tobytes() in {pixels[f'{("cat", "dog")[label]}.{number}'] for number in range(20)}
+    assert any('disjoint, by example and by content' in note for note in one.notes)
+    np.testing.assert_array_equal(one.splits['train'].origin, again.splits['train'].origin)
+    assert set(one.splits['test'].origin) != set(other.splits['test'].origin)
+
+
+def test_images_without_a_class_are_named(tmp_path):
+    """Beside class folders, in a class-per-name folder, in a part's folder."""
+    classes_in(tmp_path / 'pets', {'cat': 2, 'dog': 2})
+    write_image(tmp_path / 'pets' / 'both.png', 5)
+    said = 'Left out, since neither folder nor name gives a class: both.png (1 in all).'
+    assert said in folder(tmp_path).notes
+    for number in range(3):
+        write_image(tmp_path / 'cats_dogs' / 'train' / f'cat.{number}.png', number)
+        write_image(tmp_path / 'cats_dogs' / 'train' / f'dog.{number}.png', 20 + number)
+    write_image(tmp_path / 'cats_dogs' / 'train' / 'holiday.png', 9)
+    notes = load({'name': 'cats_dogs', 'options': {'image_size': 4}}, tmp_path).notes
+    assert any('gives a class: train/holiday.png (1 in all)' in note for note in notes)
+
+
+def test_nothing_is_said_where_every_image_has_a_class(tmp_path):
+    classes_in(tmp_path / 'pets' / 'train', {'cat': 3, 'dog': 3})
+    classes_in(tmp_path / 'pets' / 'test', {'cat': 1, 'dog': 1})
+    assert not any('Left out' in note for note in folder(tmp_path).notes)
+
+
+def test_an_empty_class_folder_is_refused(tmp_path):
+    classes_in(tmp_path / 'pets', {'cat': 2, 'dog': 2})
+    (tmp_path / 'pets' / 'annotations').mkdir()
+    (tmp_path / 'pets' / 'annotations' / 'cat.xml').write_text('not a class, and not empty')
+    assert folder(tmp_path).class_names == ('cat', 'dog')
+    (tmp_path / 'pets' / 'horse').mkdir()
+    with pytest.raises(UserError, match="the class folder 'horse' is empty"):
+        folder(tmp_path)
+
+
 def test_flowers_as_their_authors_distribute_them(tmp_path):
     for number in range(1, 1361, 40):  # two of each class
         write_image(tmp_path / 'flowers17' / 'jpg' / f'image_{number:04}.jpg', number)
