@@ -49,6 +49,8 @@ def predict(
     prepared: Prepared, workdir: Path, watcher: Watcher, source: str | None, allow_change: bool
 ) -> dict[str, Any]:
     """What the network says of a user's own image, folder of images, or rows of a CSV file."""
+    import jax
+    import jax.numpy as jnp
     import numpy as np
 
     from jaxlab.tasks.protocol import inputs_of
@@ -69,7 +71,7 @@ def predict(
         batch = {'features': preprocessed.input_features(data, workdir, path)}
         who = [{'row': number} for number in range(1, len(batch['features']) + 1)]
     state, step = _state(prepared, workdir, watcher, allow_change)
-    found = np.asarray(prepared.task.predict(state, inputs_of(data.prepare(batch))))
+    found = np.asarray(prepared.task.predict(state, inputs_of(data.prepare(jax.tree.map(jnp.asarray, batch)))))
     rows = [{**one, **said} for one, said in zip(who, preprocessed.answers(data, found), strict=True)]
     return {'name': prepared.config.name, 'step': step, 'predictions': rows}
 
