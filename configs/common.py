@@ -215,7 +215,9 @@ FIELDS: Mapping[str, Field] = {
         ('epoch',), AXES, "what the variants' curves are drawn over: a tuple of epoch, updates, examples, seconds"
     ),
     'report.lines': _field({}, LINES, 'horizontal lines in curves, such as what theory predicts: {metric: {label: height}}'),
-    'report.options': _field({}, BLOCK, "the task's own wishes for its figures"),
+    'report.options': _field(
+        {}, BLOCK, "the task's own wishes for its figures; figures: looks into the network (`jaxlab/tasks/inside`)"
+    ),
 }
 
 

@@ -19,18 +19,17 @@ def draw_images(data: figures.Images) -> Any:
     aspect = images.shape[1] / images.shape[2] if count else 1.0
     margin = 0.11 * max((len(name) for name in data.row_labels), default=0)
     cell = min(1.9, (style.WIDTH - 0.3 - min(margin, 1.6)) / columns)
-    lines = [textwrap.wrap(str(caption), max(6, int(cell * 12.5))) or [''] for caption in data.captions]
-    deepest = max((len(each) for each in lines), default=0)
-    gap = (0.06 + 0.125 * deepest) / cell if deepest else 0.05  # in cells
+    lines = [_wrapped(str(caption), max(6, int(cell * 12.5))) for caption in data.captions]
+    tops = _tops(lines, rows, columns, cell, aspect)
     bar = BAR_HEIGHT if data.value_label else 0.0
-    canvas = style.canvas(data.title, data.note, height=rows * cell * (aspect + gap) + 0.35 + bar)
+    canvas = style.canvas(data.title, data.note, height=tops[-1] * cell + 0.35 + bar)
     axes = canvas.add_subplot()
     colours = _colours(data.colours)
     blank = np.isnan(np.asarray(data.images, np.float64)).reshape(count, -1).all(1) if count else ()
     for index, image in enumerate(images):
         if blank[index]:
             continue
-        column, top = index % columns, (index // columns) * (aspect + gap)
+        column, top = index % columns, tops[index // columns]
         smooth = 'nearest' if max(image.shape[:2]) <= 64 else 'antialiased'
         axes.imshow(
             image if image.shape[-1] == 3 else image[..., 0],
@@ -42,27 +41,47 @@ def draw_images(data: figures.Images) -> Any:
             aspect='equal',
         )
         if index < len(lines):
-            wrong = index < len(data.marked) and data.marked[index]
-            axes.text(
-                column + 0.5,
-                top + aspect + 0.04 / cell,
-                style.text('\n'.join(lines[index])),
-                ha='center',
-                va='top',
-                fontsize=7.5,
-                color=style.RED if wrong else style.INK,
-                fontweight='bold' if wrong else 'normal',
-                linespacing=1.1,
-            )
+            wrong = index < len(data.marked) and bool(data.marked[index])
+            _caption(axes, lines[index], wrong, column + 0.5, top + aspect + 0.04 / cell)
         if index < len(data.boxes):
             _boxes(axes, data.boxes[index], image.shape, column, top, aspect)
-    for row, name in enumerate(data.row_labels[:rows]):
-        axes.text(-0.06, row * (aspect + gap) + aspect / 2, style.text(name), ha='right', va='center', fontsize=8.5)
-    axes.set(xlim=(0, columns), ylim=(rows * (aspect + gap), 0))
+    for name, top in zip(data.row_labels, tops[:-1], strict=False):
+        axes.text(-0.06, top + aspect / 2, style.text(name), ha='right', va='center', fontsize=8.5)
+    axes.set(xlim=(0, columns), ylim=(tops[-1], 0))
     axes.axis('off')
     if data.value_label:
         _colour_bar(canvas, axes, data, colours)
     return canvas
+
+
+def _wrapped(caption: str, width: int) -> list[str]:
+    """The lines of a caption; a word is never cut."""
+    lines = [line for part in caption.split('\n') for line in textwrap.wrap(part, width, break_long_words=False)]
+    return lines or ['']
+
+
+def _tops(lines: list[list[str]], rows: int, columns: int, cell: float, aspect: float) -> list[float]:
+    """Where each row of the grid begins, in cells, and last where the grid ends; rows leave room for their captions."""
+    tops = [0.0]
+    for row in range(rows):
+        own = [len(each) for each in lines[row * columns : (row + 1) * columns] if each != ['']]
+        gap = (0.06 + 0.125 * max(own)) / cell if own else 0.05
+        tops.append(tops[-1] + aspect + gap)
+    return tops
+
+
+def _caption(axes: Any, lines: list[str], wrong: bool, middle: float, top: float) -> None:
+    axes.text(
+        middle,
+        top,
+        style.text('\n'.join(lines)),
+        ha='center',
+        va='top',
+        fontsize=7.5,
+        color=style.RED if wrong else style.INK,
+        fontweight='bold' if wrong else 'normal',
+        linespacing=1.1,
+    )
 
 
 def _colours(name: str) -> Any:

@@ -1,5 +1,7 @@
 """Looks into a network: what each layer gives, what a unit sees, what is refused; figures hold what they say."""
 
+from types import SimpleNamespace
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -7,7 +9,7 @@ import numpy as np
 import pytest
 
 from jaxlab.errors import UserError
-from jaxlab.figures import Images, Lines, Matrix, Table
+from jaxlab.figures import Lines, Matrix
 from jaxlab.models.convnet import VGG, ConvNet
 from jaxlab.models.lenet import LeNet
 from jaxlab.models.mlp import MLP
@@ -105,10 +107,11 @@ def test_names_are_resolved_where_they_are_clear():
 
 def fields(module, *shape):
     """Layer name -> receptive field of a network that was not trained."""
-    state = {'model': type('State', (), {'variables': lambda self: module.init(jax.random.key(0), jnp.zeros((1, *shape)), train=False)})()}  # fmt: skip
-    task = type('Task', (), {'model': module, 'networks': lambda self: {'model': (module, shape_of(*shape))}})()
-    record = Record([state], [], {}, [], {}, jax.random.key(0), start=lambda: state)
-    subject = Subject(task, record, None)
+    example = shape_of(*shape)
+    variables = jax.jit(lambda: module.init(jax.random.key(0), jnp.zeros(example.shape), train=False))()
+    state = {'model': SimpleNamespace(variables=lambda: variables)}
+    task = SimpleNamespace(model=module, networks=lambda: {'model': (module, example)})
+    subject = Subject(task, Record([state], [], {}, [], {}, jax.random.key(0), start=lambda: state), None)
     return {name: found.size for name, found in sight.sight(subject, of.with_maps(subject.layers)).items()}
 
 
@@ -165,7 +168,12 @@ def test_feature_maps_are_those_of_the_image(trained):
     assert before.low == -before.high and before.colours == 'diverging' and before.value_label
     assert figures['feature_maps_pool_2'].images.shape[1:] == (7, 7, 1)
     by_class = figures['feature_maps_conv_1_active_by_class']
-    assert len(by_class.images) == 4 * len(by_class.row_labels) and by_class.high == after.high
+    assert len(by_class.images) == 4 * len(by_class.row_labels) and by_class.high == pytest.approx(
+        by_class.images.max()
+    )
+    rows = subject.first_of_each_class()
+    seen = subject.see('trained', rows, ['conv_1_active'])['conv_1_active']
+    np.testing.assert_allclose(by_class.images[4 * 3 + 2, ..., 0], seen[3, ..., 2], atol=1e-5)
 
 
 def test_equivariance_is_exact_before_pooling_and_for_even_shifts_after_it(trained):

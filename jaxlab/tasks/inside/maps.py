@@ -23,37 +23,42 @@ def feature_maps(
     names = list(layers) or active(subject.layers, with_maps(subject.layers))
     if not names:
         return []
-    one = np.asarray([image % subject.data.splits[subject.split].size])
-    several = subject.first_of_each_class() if classes else one[:0]
-    figures: list[Figure] = [seen_images(subject, np.concatenate([one, several]), 'feature_maps')]
-    rows = np.concatenate([one, several])
+    one = image % subject.data.splits[subject.split].size
+    several = subject.first_of_each_class() if classes else np.zeros(0, np.int64)
+    rows = np.asarray([one, *(row for row in several if row != one)])
+    at = [list(rows).index(row) for row in several]
     found = {state: subject.see(state, rows, names) for state in subject.states}
+    figures: list[Figure] = [seen_images(subject, rows, 'feature_maps')]
     for name in names:
         maps = {state: values[name].transpose(0, 3, 1, 2)[..., None] for state, values in found.items()}
-        colours = value_range(np.concatenate(list(maps.values())), name)
-        whole, count = subject.layers[name].shape[-1], min(most, subject.layers[name].shape[-1])
-        size = ' × '.join(map(str, subject.layers[name].shape[1:3]))
-        which = f'{whole} maps of {size}' if count == whole else f'the first {count} of {whole} maps, {size}'
-        file = name.replace('/', '_')
-        shown, labels = grid({state: values[0, :count] for state, values in maps.items()}, COLUMNS, 'maps ')
-        note = f'{subject.split} image {one[0]} ({subject.names(one)[0]}); {which}; one range for all; first replica'
-        title = f'What {name} makes of one image, trained beside untrained'
-        columns = min(COLUMNS, count)
-        figures.append(
-            Images(f'feature_maps_{file}', title, note, shown, row_labels=labels, columns=columns, **colours)
-        )
+        own = {state: values[0, :most] for state, values in maps.items()}
+        figures.append(_maps_of_one(subject, name, own, f'{subject.split} image {one} ({subject.names(rows)[0]})'))
         if len(several):
-            count = min(COLUMNS, count)
-            shown = maps['trained'][1:, :count].reshape(-1, *maps['trained'].shape[2:])
-            note = f'the first {subject.split} image of each class; maps 1 to {count}, a row an image; after training'
-            title = f'What {name} makes of one image of each class'
-            figures.append(
-                Images(
-                    f'feature_maps_{file}_by_class', title, note, shown, row_labels=subject.names(several),
-                    columns=count, **colours,
-                )
-            )  # fmt: skip
+            figures.append(_maps_by_class(subject, name, maps['trained'][at, : min(most, COLUMNS)], several))
     return figures
+
+
+def _maps_of_one(subject: Subject, name: str, maps: dict[str, np.ndarray], which: str) -> Images:
+    """maps: state -> [maps, H, W, 1]."""
+    count, height, width, _ = maps['trained'].shape
+    whole = subject.layers[name].shape[-1]
+    shown, labels = grid(maps, COLUMNS, 'maps ')
+    said = f'{whole} maps' if count == whole else f'the first {count} of {whole} maps'
+    note = f'{which}; {said} of {height} × {width}; one range for all of them; first replica'
+    title = f'What {name} makes of one image, trained beside untrained'
+    look = value_range(np.concatenate(list(maps.values())), name)
+    file = f'feature_maps_{name.replace("/", "_")}'
+    return Images(file, title, note, shown, row_labels=labels, columns=min(COLUMNS, count), **look)
+
+
+def _maps_by_class(subject: Subject, name: str, maps: np.ndarray, rows: np.ndarray) -> Images:
+    """maps: [examples, maps, H, W, 1], after training."""
+    count = maps.shape[1]
+    note = f'the first {subject.split} image of each class, a row an image; maps 1 to {count}; one range; first replica'
+    title = f'What {name} makes of one image of each class, after training'
+    file = f'feature_maps_{name.replace("/", "_")}_by_class'
+    shown, look = maps.reshape(-1, *maps.shape[2:]), value_range(maps, name)
+    return Images(file, title, note, shown, row_labels=subject.names(rows), columns=count, **look)
 
 
 def value_range(values: np.ndarray, name: str) -> dict[str, Any]:
