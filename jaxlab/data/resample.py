@@ -52,7 +52,7 @@ def resampled(
         return train.take(fewer_rows(labels, after, generator)), sampling
     if strategy == 'oversample':
         return train.take(repeated_rows(labels, after, generator)), sampling
-    for number in np.flatnonzero(after > before):
+    for number in np.flatnonzero(after > before).tolist():
         if before[number] <= neighbours:
             raise UserError(
                 f'data.sampling_neighbours={neighbours} needs more than {neighbours} training examples of a class; '

@@ -60,7 +60,8 @@ def _overlay(name: str, found: Mapping[str, Mapping[str, Any]]) -> Lines:
     for variant, y in values.items():
         ends = [statistics.metric_interval(column, bounded=True) for column in y.T]
         if all(end is not None for end in ends):
-            bands[variant] = tuple(np.array([getattr(end, side) for end in ends]) for side in ('low', 'high'))
+            low, high = (np.array([getattr(end, side) for end in ends]) for side in ('low', 'high'))
+            bands[variant] = (low, high)
     replicas = min(map(len, values.values()))
     sizes = first['note'].partition(';')[0]  # what the curve was measured on; the rest speaks of one variant
     note = f'{sizes}; {replicas} replicas of each variant: means'

@@ -334,7 +334,7 @@ def _intervals(rules: dict[str, Rule], judged: Judged) -> Table:
             classification.pr_auc(labels, score),
             binary.bootstrap(labels, score, classification.pr_auc),
         ),
-        'ROC AUC': (classification.roc_auc(labels, score), binary.bootstrap(labels, score, classification.roc_auc)),
+        'ROC AUC': (classification.roc_auc(labels, score), binary.bootstrap(labels, score, binary.ranked_auc)),
     }
     method = 'stratified bootstrap, percentiles'
     rows += [(name, value, *ends, method) for name, (value, ends) in drawn.items() if np.isfinite(ends[0])]

@@ -111,6 +111,12 @@ def test_correction_restores_calibration():
     assert classification.roc_auc(labels, corrected) == pytest.approx(classification.roc_auc(labels, balanced))
 
 
+def test_area_from_ranks(rare):
+    labels, p = rare
+    for scores in (p, np.round(p, 1)):  # with ties too
+        assert binary.ranked_auc(labels, scores) == pytest.approx(reference.roc_auc_score(labels, scores))
+
+
 def test_wilson():
     """B08: 83 of 98 frauds, 83 of 200 calls."""
     assert np.round(binary.wilson(83, 98), 3).tolist() == [0.763, 0.905]
