@@ -17,7 +17,7 @@ def get_config(profile: str = 'full') -> common.Config:
         {'filters': (40, 128, 144, 220, 280), 'batch_norm': 'after', 'head': 'average', 'hidden': (96,)}
     )
     config.model.update({'dropout': 0.4, 'init_scheme': 'keras'})
-    config.data.options = {'image_size': 128, 'resample': 'bilinear'}
+    config.data.options = {'image_size': 128, 'resample': 'bilinear', 'memory_limit': 2 << 30}
     config.data.stratify = True
     config.data.validation_from, config.data.validation_fraction = 'test', 0.5
     config.data.batch_size = 32
@@ -53,6 +53,6 @@ def get_config(profile: str = 'full') -> common.Config:
         profile,
         smoke={
             'training.epochs': 2, 'data.limit': 64, 'data.eval_limit': 32, 'data.options.image_size': 32, 'stand_in': {},
-            'model.filters': (4, 8, 8, 8, 8), 'variants': {},
+            'model.filters': (4, 8, 8), 'variants': {},
         },
     )  # fmt: skip
