@@ -1,7 +1,8 @@
 """Errors that a user can cause and mend: one clear line, exit code 2, no traceback."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 
 class UserError(Exception):
@@ -16,7 +17,7 @@ def closest(name: str, valid: Iterable[str]) -> str:
     return f'did you mean {near[0]!r}? {listed}' if near else listed
 
 
-def lookup(table: dict, name: str, what: str):
+def lookup(table: Mapping[str, Any], name: str, what: str) -> Any:
     """The entry of an explicit table, or a `UserError` that names the closest one."""
     if name not in table:
         raise UserError(f'unknown {what} {name!r}; {closest(name, sorted(table))}')

@@ -54,7 +54,8 @@ def load(config: Mapping[str, Any], data_dir: str | os.PathLike | None = None,
     raw = read(request)
     if not raw.parts:
         return Dataset(name, raw.source, {}, raw.class_names, raw.description, raw.licence, raw.checksum)
-    splits, table, unseen = pipeline.make_splits(raw, settings), None, ()
+    splits, table = pipeline.make_splits(raw, settings), None
+    unseen: tuple[str, ...] = ()
     if raw.schema is not None:
         splits, table, unseen = table_rows.with_features(splits, raw.schema, preprocessing)
     example = splits['train'].read([0, 0])

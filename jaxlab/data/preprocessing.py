@@ -51,8 +51,8 @@ class Column:
         else:
             found, counts = np.unique(present, return_counts=True)
             categories = tuple(str(value) for value in found)
-            features = 1 if len(categories) < 3 else len(categories)
-            plain = cls(name, 'category', categories[counts.argmax()], (0.0,) * features, (1.0,) * features, categories)
+            count = 1 if len(categories) < 3 else len(categories)
+            plain = cls(name, 'category', categories[counts.argmax()], (0.0,) * count, (1.0,) * count, categories)
         features = plain.apply(values)
         spread = features.std(axis=0)  # over N, as scikit-learn's StandardScaler
         scale = np.where(spread > 0, spread, 1.0)

@@ -13,9 +13,7 @@ from jaxlab.errors import UserError
 
 def renamed(rows: np.ndarray, names: Mapping[str, str]) -> np.ndarray:
     """The same rows under other names of columns."""
-    copy = rows.view()
-    copy.dtype = np.dtype([(names.get(name, name), rows.dtype[name]) for name in rows.dtype.names or ()])
-    return copy
+    return rows.view(np.dtype([(names.get(name, name), rows.dtype[name]) for name in rows.dtype.names or ()]))
 
 
 def raw_table(

@@ -4,6 +4,8 @@ Sources: B. Efron et al., "Least Angle Regression", Annals of Statistics 32 (200
 O. Mangasarian, "Nuclear Feature Extraction for Breast Tumor Diagnosis", 1993 (UCI, CC BY 4.0).
 """
 
+from typing import Any
+
 import numpy as np
 
 from jaxlab.data.csv_rows import table
@@ -12,7 +14,7 @@ from jaxlab.data.preprocessing import Target
 from jaxlab.data.sources import Request
 from jaxlab.data.table_rows import raw_table
 
-RARE = {'rows': 20_000, 'features': 29, 'prevalence': 0.02, 'shifted': 6, 'seed': 8}
+RARE: dict[str, Any] = {'rows': 20_000, 'features': 29, 'prevalence': 0.02, 'shifted': 6, 'seed': 8}
 SHIFT, WIDTH = 1.0, 1.5  # of the rare class in its shifted features
 
 

@@ -84,7 +84,7 @@ class ConvNet(nn.Module):
     def __call__(
         self, x: Float[Array, 'N H W C'], train: bool = False, weight: Float[Array, 'N'] | None = None
     ) -> Float[Array, 'N classes']:
-        self._check(x.shape[1:3])
+        self._check((x.shape[1], x.shape[2]))
         x = self._features(x, train, weight)
         for number, width in enumerate(self.hidden, 1):
             x = self._dense(width, f'dense_{number}')(x)

@@ -25,7 +25,7 @@ def draw_images(data: figures.Images) -> Any:
     canvas = style.canvas(data.title, data.note, height=tops[-1] * cell + 0.35 + bar)
     axes = canvas.add_subplot()
     colours = _colours(data.colours)
-    blank = np.isnan(np.asarray(data.images, np.float64)).reshape(count, -1).all(1) if count else ()
+    blank = np.asarray(np.isnan(np.asarray(data.images, np.float64)).reshape(count, -1).all(1)) if count else np.zeros(0)
     for index, image in enumerate(images):
         if blank[index]:
             continue

@@ -124,5 +124,5 @@ def two_sided(share: float = 0.75, middle: str = '#FFFFFF') -> Any:
     """Colours from the palette's first over `middle` to its second: negative to positive, class 0 to class 1."""
     from matplotlib.colors import LinearSegmentedColormap
 
-    ends = [tint(PALETTE[0], share), middle, tint(PALETTE[1], share)]
+    ends: Any = [tint(PALETTE[0], share), middle, tint(PALETTE[1], share)]
     return LinearSegmentedColormap.from_list('two_sided', ends)

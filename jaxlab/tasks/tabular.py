@@ -1,6 +1,6 @@
 """Rows of a table as a reader knows them: the columns of the file, in their own units, beside what was predicted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,7 @@ def cells(data: Dataset, split: str, rows: Sequence[int] | np.ndarray) -> tuple[
 
 def row_table(
     name: str, title: str, note: str, data: Dataset, split: str, rows: Sequence[int] | np.ndarray,
-    beside: dict[str, Sequence[Any]],
+    beside: Mapping[str, Sequence[Any]],
 ) -> Table:  # fmt: skip
     """The columns of these rows, after the columns `beside` (name -> one value a row)."""
     names, values = cells(data, split, rows)

@@ -11,8 +11,9 @@ from jaxlab.errors import UserError
 # Fields that say nothing about the result: a run may be resumed with another value of them.
 FREE = (
     'inputs', 'weights', 'targets', 'show',  # worked computations: they keep no checkpoint
-    'aim', 'spec', 'theory', 'limits', 'published', 'report', 'profile', 'parallel', 'variants', 'stand_in', 'tuning', 'replica_form',
-    'training.checkpoint_every', 'training.keep', 'training.steps_per_call', 'training.watch', 'training.measure_train',
+    'aim', 'spec', 'theory', 'limits', 'published', 'report', 'profile', 'parallel', 'variants', 'stand_in', 'tuning',
+    'replica_form', 'training.checkpoint_every', 'training.keep', 'training.steps_per_call', 'training.watch',
+    'training.measure_train',
 )  # fmt: skip
 
 

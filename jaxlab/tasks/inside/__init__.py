@@ -98,7 +98,7 @@ def _checked(name: str, given: dict[str, Any], found: Mapping[str, of.Layer]) ->
         kind = (tuple, list) if isinstance(defaults[argument], tuple) else type(defaults[argument])
         if not isinstance(value, kind) or isinstance(value, bool) != isinstance(defaults[argument], bool):
             raise UserError(f'{where}: {argument} = {value!r}; valid: {type(defaults[argument]).__name__}')
-        if kind is int and value < 0:
+        if isinstance(value, int) and value < 0:
             raise UserError(f'{where}: {argument} = {value}; valid: a whole number from 0 up')
         if argument == 'layers':
             value = tuple(of.resolve(layer, look.layers(found), where) for layer in value)

@@ -56,7 +56,7 @@ def _extent(seen: np.ndarray) -> np.ndarray:
     """seen: [places of the input, units] -> [units, 2]."""
     first = seen.argmax(0)
     last = len(seen) - seen[::-1].argmax(0)
-    return np.where(seen.any(0)[:, None], np.stack([first, last], 1), 0)
+    return np.where(np.asarray(seen.any(0))[:, None], np.stack([first, last], 1), 0)
 
 
 def receptive_fields(subject: Subject, *, layers: Sequence[str] = ()) -> list[Figure]:

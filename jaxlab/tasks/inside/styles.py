@@ -68,7 +68,7 @@ def styles(subject: Subject, *, examples: int = 64) -> list[Figure]:
 MEASURED = ('style', 'parameters', 'difference of the logits', 'difference of the gradients')
 
 
-def functions(classes: int) -> dict[str, tuple[Callable[[Params, jax.Array], jax.Array], Mapping[str, str]]]:
+def functions(classes: int) -> dict[str, tuple[Callable[[Params, jax.Array], Any], Mapping[str, str]]]:
     """style -> (function of parameters and images, our names of the layers -> its own)."""
     same = {name: name for name in SEQUENTIAL_NAMES}
     setup, compact, container = LeNet(classes), CompactLeNet(classes), sequential_lenet(classes)

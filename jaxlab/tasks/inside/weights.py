@@ -1,6 +1,7 @@
 """Weights as pictures: kernels of a convolution, rows of the first dense matrix, histograms; trained beside untrained."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -85,7 +86,7 @@ def first_layer(subject: Subject, *, units: int = 32) -> list[Figure]:
     images, labels = grid(found, COLUMNS, 'units ')
     count, whole = len(next(iter(found.values()))), kernel[-1]
     note = f'the first {count} of {whole} units; first replica; one range for all, 0 in its middle'
-    look = {} if shape[-1] == 3 else {'colours': 'diverging', 'value_label': 'weight of a pixel'}
+    look: dict[str, Any] = {} if shape[-1] == 3 else {'colours': 'diverging', 'value_label': 'weight of a pixel'}
     title = 'What the first layer looks for, trained beside untrained'
     columns = min(COLUMNS, count)
     return [
@@ -98,7 +99,8 @@ def first_layer(subject: Subject, *, units: int = 32) -> list[Figure]:
 def weight_histogram(subject: Subject, *, layers: Sequence[str] = ()) -> list[Figure]:
     """How the weights of each layer are spread, before and after training: histograms of the named (or all) layers."""
     names = list(layers) or with_kernels(subject.layers)
-    rows, pooled = [], {}
+    rows: list[tuple[Any, ...]] = []
+    pooled: dict[str, list[np.ndarray]] = {}
     for name in names:
         values = {state: kernel.ravel() for state, kernel in kernels(subject, name).items()}
         before, after = values['untrained'], values['trained']
