@@ -189,7 +189,7 @@ def test_equivariance_is_exact_before_pooling_and_for_even_shifts_after_it(train
 
 
 def test_shift_error_of_a_map_that_moves():
-    plain = np.random.default_rng(0).normal(size=(2, 8, 16, 3))
+    plain = np.random.default_rng(0).normal(size=(2, 8, 16, 3)).astype(np.float32)
     assert maps.shift_error(plain, np.roll(plain, 3, axis=2), 3) == 0
     assert maps.shift_error(plain, np.roll(plain, 3, axis=2), 0) > 0.5
     np.testing.assert_array_equal(maps.shifted(plain, 3)[:, :, 3:], plain[:, :, :-3])
@@ -240,7 +240,8 @@ def test_gradient_norms_are_those_of_the_loss(trained):
         shares = jax.nn.log_softmax(logits)
         return -jnp.take_along_axis(shares, batch['label'][:, None], 1).mean()
 
-    lab.close(jax.grad(loss)(state.params), gradients.gradient(subject.task, state, batch, jax.random.key(0)), 1e-6)
+    taken = jax.jit(lambda state: gradients.gradient(subject.task, state, batch, jax.random.key(0)))(state)
+    lab.close(jax.jit(jax.grad(loss))(state.params), taken, 1e-6)
     drawn = figures['gradient_norms']
     assert isinstance(drawn, Lines) and set(drawn.series) == {'untrained', 'trained'}
     assert all((y > 0).all() and len(y) == 4 for _, y in drawn.series.values())

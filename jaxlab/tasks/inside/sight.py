@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -34,7 +35,7 @@ def sight(subject: Subject, names: Sequence[str]) -> dict[str, Sight]:
     variables = positive(subject.variables['untrained'])
 
     @jax.jit
-    def respond(inputs: jax.Array) -> dict[str, jax.Array]:
+    def respond(variables: Any, inputs: jax.Array) -> dict[str, jax.Array]:
         found = activations(subject.module, variables, inputs)
         return {name: found[name].max(-1) for name in names}  # [N, h, w]
 
@@ -45,7 +46,7 @@ def sight(subject: Subject, names: Sequence[str]) -> dict[str, Sight]:
             np.moveaxis(inputs[place], axis, 0)[place] = 1.0
         return {
             name: _extent(np.abs(np.asarray(value)[:-1] - np.asarray(value)[-1:]).max(2 - axis) > 0)
-            for name, value in respond(jnp.asarray(inputs)).items()
+            for name, value in respond(variables, jnp.asarray(inputs)).items()
         }
 
     rows, columns = extents(0), extents(1)
