@@ -116,6 +116,23 @@ def test_vgg16():
     assert count(shapes_of(VGG(10, grid=1, hidden=(512,)), image)['params']) == 14_714_688 + 262_656 + 5_130
 
 
+@pytest.mark.parametrize('name, expected', [
+    ('B10a', 11_375_616), ('B11', 651_720), ('C04', 1_311_574_368), ('C35', 484_807_104), ('VGG-16', 432_775_168),
+])  # fmt: skip
+def test_multiply_adds_an_image(name, expected):
+    """Convolutions and dense layers: kernel size times places of the output."""
+    module, image = (VGG(10), (32, 32, 3)) if name == 'VGG-16' else (built(name), ROWS[name][1])
+    variables, images = shapes_of(module, image), jax.ShapeDtypeStruct((1, *image), jnp.float32)
+    _, kept = jax.eval_shape(lambda v, x: module.apply(v, x, mutable=['intermediates']), variables, images)
+    params, seen = (tree.get('net', tree) for tree in (variables['params'], kept['intermediates']))
+    total = 0
+    for layer, leaves in params.items():
+        if 'kernel' in leaves:
+            places = math.prod(seen[f'{layer}_map'][0].shape[1:3]) if layer.startswith('conv') else 1
+            total += places * leaves['kernel'].size
+    assert total == expected
+
+
 # ---- how they start --------------------------------------------------------------------------------------------------
 
 
