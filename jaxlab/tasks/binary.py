@@ -40,6 +40,11 @@ class Judged:
         return expit(self.scores)
 
     @property
+    def rare(self) -> bool:
+        """Whether one class is."""
+        return min(self.labels.mean(), 1 - self.labels.mean()) < RARE
+
+    @property
     def words(self) -> str:
         """For notes under figures."""
         positives, replicas = int(self.labels.sum()), len(self.scores)
@@ -74,7 +79,7 @@ def report(record: Record, data: Dataset, class_weights: Sequence[float] = ()) -
         corrected = binary.prior_corrected(judged.probabilities, trained, true)
     rules = decisions(judged, chosen_on, corrected)
     found = {**_areas(judged, corrected), **_decided(rules, judged)}
-    if corrected is None and min(judged.labels.mean(), 1 - judged.labels.mean()) < RARE:
+    if corrected is None and judged.rare:
         found |= {
             f'{name}_corrected': found[name] for name in CORRECTED
         }  # nothing to correct: so that variants compare
@@ -91,7 +96,7 @@ def report(record: Record, data: Dataset, class_weights: Sequence[float] = ()) -
             f'Training saw odds {trained:.4g} of {positive}, there are {true:.6g}: '
             f'a probability of 0.5 stands for {float(binary.prior_corrected(np.array(0.5), trained, true)):.6g}.'
         )
-    if chosen_on is None:
+    if chosen_on is None and judged.rare:
         remarks.append('There is no validation split to choose a threshold on: data.validation_fraction makes one.')
     return Report(tuple(figures), {f'{split}_{name}': values for name, values in found.items()}, tuple(remarks))
 
@@ -351,7 +356,5 @@ def _against_majority(half: Rule, judged: Judged, names: Sequence[str]) -> str:
     majority = float(max(np.mean(judged.labels == 0), np.mean(judged.labels == 1)))
     usual = names[int(np.mean(judged.labels) > 0.5)]
     mean = float(np.mean([each.scores['accuracy'] for each in half.counts(judged.labels)]))
-    return (
-        f'Always saying {usual!r} is right on {majority:.4%} of the {judged.split} split; the network at p = 0.5 on '
-        f'{mean:.4%}: where classes are imbalanced, accuracy says little.'
-    )
+    said = f'Always saying {usual!r} is right on {majority:.2%} of the {judged.split} split; the network at p = 0.5 on {mean:.2%}'
+    return f'{said}: where a class is rare, accuracy says little.' if judged.rare else f'{said}.'
