@@ -12,7 +12,9 @@ def get_config(profile: str = 'full') -> common.Config:
     config = common.experiment(
         'california_housing', task='regression', data='california_housing', model='mlp', spec=('B02',)
     )
-    config.aim = 'Which errors does a linear model make on house prices when it minimises their squares, or their sizes?'
+    config.aim = (
+        'Which errors does a linear model make on house prices when it minimises their squares, or their sizes?'
+    )
     config.model.features = ()
     config.data.update({'batch_size': 0, 'shuffle': False, 'eval_batch_size': 4096})
     config.data.update({'test_fraction': 0.3, 'validation_fraction': 0.5, 'validation_from': 'test'})

@@ -17,7 +17,9 @@ def get_config(profile: str = 'full') -> common.Config:
     config = common.experiment(
         'regularization_titanic', task='classification', data='titanic', model='mlp', spec=('B05',)
     )
-    config.aim = 'Does regularisation help a small network to tell who survived the Titanic, and what does it do to its weights?'
+    config.aim = (
+        'Does regularisation help a small network to tell who survived the Titanic, and what does it do to its weights?'
+    )
     config.model.features = (64,)
     config.data.update({'batch_size': 32, 'test_fraction': 0.2, 'validation_fraction': 0.2})
     config.optimizer = common.adam(1e-3)
@@ -38,7 +40,12 @@ def get_config(profile: str = 'full') -> common.Config:
         'l2': {**L2, 'published': {}},
         'dropout': {**DROPOUT, 'published': printed('d, after epoch 30', 0.7809, 0.5029)},
         'l1_proximal': {**L1, 'optimizer.l1': 0.1, 'optimizer.l1_mode': 'proximal', 'published': {}},
-        'l2_decoupled': {**L2, 'optimizer.weight_decay': 0.1, 'optimizer.weight_decay_mode': 'decoupled', 'published': {}},
+        'l2_decoupled': {
+            **L2,
+            'optimizer.weight_decay': 0.1,
+            'optimizer.weight_decay_mode': 'decoupled',
+            'published': {},
+        },
         'elastic': {**L1, **L2, 'published': {}},
         'l2_dropout': {**L2, **DROPOUT, 'published': {}},
         'l1_tuned': {**L1, 'tuning': tuning('optimizer.l1', (1e-4, 5e-4, 2e-3, 1e-2)), 'published': {}},

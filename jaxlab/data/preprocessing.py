@@ -56,9 +56,7 @@ class Column:
         features = plain.apply(values)
         spread = features.std(axis=0)  # over N, as scikit-learn's StandardScaler
         scale = np.where(spread > 0, spread, 1.0)
-        return dataclasses.replace(
-            plain, mean=tuple(map(float, features.mean(axis=0))), scale=tuple(map(float, scale))
-        )
+        return dataclasses.replace(plain, mean=tuple(map(float, features.mean(axis=0))), scale=tuple(map(float, scale)))
 
     @property
     def feature_names(self) -> tuple[str, ...]:

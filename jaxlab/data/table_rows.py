@@ -72,7 +72,9 @@ def with_features(
         preprocessing = Preprocessing.fit(_columns(columns['train']), schema.target)
     fitted = tuple(column.name for column in preprocessing.columns)
     if fitted != schema.features:
-        raise UserError(f'the preprocessing was fitted on the columns {", ".join(fitted)}; here are {", ".join(schema.features)}')
+        raise UserError(
+            f'the preprocessing was fitted on the columns {", ".join(fitted)}; here are {", ".join(schema.features)}'
+        )
     splits, notes = {}, []
     for name, split in columns.items():
         rows = _columns(split)

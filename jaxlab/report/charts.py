@@ -29,7 +29,8 @@ def draw_lines(data: figures.Lines) -> Any:
     if data.y_log:
         axes.set_yscale('log')
     if data.x_names:
-        axes.set_xticks(range(len(data.x_names)), [style.text(name) for name in data.x_names])
+        turned = {'rotation': 30, 'ha': 'right'} if sum(map(len, data.x_names)) > 62 else {}
+        axes.set_xticks(range(len(data.x_names)), [style.text(name) for name in data.x_names], **turned)
         axes.set_xlim(-0.4, len(data.x_names) - 0.6)
     elif data.x_label in ('epoch', 'step') and not data.x_log:
         axes.xaxis.get_major_locator().set_params(integer=True)

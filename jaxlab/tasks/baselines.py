@@ -89,7 +89,9 @@ def asked(wishes: Mapping[str, Any], classifies: bool) -> Asked:
     table = CLASSIFICATION if classifies else REGRESSION
     names, rows = wishes.get('baselines', ()), wishes.get('baseline_rows', 0)
     if isinstance(names, str):
-        raise UserError(f"config.report.options.baselines = {names!r}; valid: a tuple of names, e.g. ('{next(iter(table))}',)")
+        raise UserError(
+            f"config.report.options.baselines = {names!r}; valid: a tuple of names, e.g. ('{next(iter(table))}',)"
+        )
     for name in names:
         lookup(table, name, 'name in config.report.options.baselines')
     if not isinstance(rows, int) or rows < 0:

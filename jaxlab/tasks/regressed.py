@@ -146,7 +146,10 @@ def _weights(record: Record, data: Dataset, asked: baselines.Asked) -> list[Figu
         return [Bars('first_layer', title, note, names, {'mean |w|': strength}, {}, 'feature', 'mean |w|')]
     columns = {'network': np.append(kernel[:, 0], float(np.asarray(params['Dense_0']['bias'])[0]))}
     columns |= {
-        name.replace('_', ' '): values for name in asked.names for values in [_coefficients(name, data)] if np.any(values[:-1])
+        name.replace('_', ' '): values
+        for name in asked.names
+        for values in [_coefficients(name, data)]
+        if np.any(values[:-1])
     }
     rows = [(name, *(float(values[at]) for values in columns.values())) for at, name in enumerate((*names, 'bias'))]
     note = 'change of the prediction when the feature grows by its standard deviation; first replica'

@@ -35,7 +35,9 @@ def report(record: Record) -> Report:
     metrics = {name: [one[name] for one in found] for name in found[0]}
     weights = flat(params[0])
     note = f'all {weights.size:,} parameters, biases too; first replica'
-    histogram = Histogram('weights', 'Where the parameters lie', note, {'parameters': weights}, 60, 'value', 'parameters')
+    histogram = Histogram(
+        'weights', 'Where the parameters lie', note, {'parameters': weights}, 60, 'value', 'parameters'
+    )
     sizes = np.linspace(0, 0.5, 101)
     below = np.stack([np.mean(np.abs(flat(one))[:, None] <= sizes, axis=0) for one in params])
     curve = Lines(

@@ -224,7 +224,9 @@ def test_both_editions_of_the_titanic(tmp_path):
 
 def test_housing_totals_become_averages(tmp_path):
     """Per household; dollars become units of 100,000; a missing total stays missing until it is filled."""
-    rows = [(-120 - at, 35, 10 + at, 100.0, '' if at == 3 else 20, 60, 30 + at, 4, 250000, 'INLAND') for at in range(20)]
+    rows = [
+        (-120 - at, 35, 10 + at, 100.0, '' if at == 3 else 20, 60, 30 + at, 4, 250000, 'INLAND') for at in range(20)
+    ]
     found = data.load(
         {'name': 'california_housing'}, written(tmp_path / 'california_housing', 'housing.csv', HOUSING, rows).parent
     )
@@ -305,14 +307,34 @@ def test_the_real_housing_file():
     expected = {'train': [1.938, 1.697, 2.598], 'validation': [1.225, 3.204, 4.507], 'test': [1.0, 1.188, 3.761]}
     assert {name: pytest.approx(values) for name, values in expected.items()} == first
     columns = found.table.preprocessing.columns
-    mean = (3.876891549, 28.575373754, 5.438124632, 1.098033137, 1427.927325581, 3.119236496, 35.650669297, -119.584102298)
-    scale = (1.904842478, 12.613197086, 2.453484380, 0.447482496, 1140.185729443, 12.373207354, 2.135668270, 2.002860896)
+    mean = (
+        3.876891549,
+        28.575373754,
+        5.438124632,
+        1.098033137,
+        1427.927325581,
+        3.119236496,
+        35.650669297,
+        -119.584102298,
+    )
+    scale = (
+        1.904842478,
+        12.613197086,
+        2.453484380,
+        0.447482496,
+        1140.185729443,
+        12.373207354,
+        2.135668270,
+        2.002860896,
+    )
     assert [column.mean[0] for column in columns] == pytest.approx(mean, rel=1e-8)
     assert [column.scale[0] for column in columns] == pytest.approx(scale, rel=1e-8)
     assert columns[3].fill == pytest.approx(1.049492059, rel=1e-8)
     row = (0.13350629, 0.50935748, 0.18106017, -0.27384969, -0.18411678, -0.01082520, -0.80568191, 0.78093406)
     assert found.splits['train'].arrays['features'][0] == pytest.approx(row, abs=1e-6)
-    missing = {name: int(np.isnan(split.arrays['columns']['AveBedrms']).sum()) for name, split in found.table.columns.items()}
+    missing = {
+        name: int(np.isnan(split.arrays['columns']['AveBedrms']).sum()) for name, split in found.table.columns.items()
+    }
     assert missing == {'train': 0, 'validation': 91, 'test': 116}
     whole = np.concatenate([split.arrays['target'] for split in found.splits.values()]).astype(np.float64)
     assert whole.mean() == pytest.approx(2.068558169, abs=1e-6) and (whole > 5).sum() == 965

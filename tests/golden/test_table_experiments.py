@@ -18,14 +18,18 @@ from jaxlab.training.feeding import Feed
 from launch import configfile, experiment
 
 REAL = Path(os.environ.get('JAXLAB_DATA_DIR', '') or '/nowhere')
-housing = pytest.mark.skipif(not (REAL / 'california_housing').is_dir(), reason='JAXLAB_DATA_DIR has no california_housing')
+housing = pytest.mark.skipif(
+    not (REAL / 'california_housing').is_dir(), reason='JAXLAB_DATA_DIR has no california_housing'
+)
 passengers = pytest.mark.skipif(not (REAL / 'titanic').is_dir(), reason='JAXLAB_DATA_DIR has no titanic')
 
 
 def prepared(name: str, **changes):
     """An experiment on real data, one device; names with '__' for dots."""
     config = configfile.load(configfile.main_folder() / f'{name}.py', 'full')
-    changes = {'variants': {}, 'parallel.devices': 1} | {key.replace('__', '.'): value for key, value in changes.items()}
+    changes = {'variants': {}, 'parallel.devices': 1} | {
+        key.replace('__', '.'): value for key, value in changes.items()
+    }
     return experiment.prepare(configfile.apply(config, changes, 'test'), str(REAL))
 
 
@@ -67,7 +71,8 @@ def test_the_deterministic_trace():
     found = prepared('california_housing', task__stages=(('squared', 100), ('absolute', 100)), training__epochs=200)
     task, splits = found.task, found.data.splits
     batches = {
-        name: {**jax.tree.map(jnp.asarray, split.arrays), 'weight': jnp.ones(split.size)} for name, split in splits.items()
+        name: {**jax.tree.map(jnp.asarray, split.arrays), 'weight': jnp.ones(split.size)}
+        for name, split in splits.items()
     }
     state = task.init(jax.random.key(0), batches['train'])
     network = state['model'].replace(params=jax.tree.map(jnp.zeros_like, state['model'].params))
@@ -118,7 +123,17 @@ def test_the_linear_optima():
     wide = np.column_stack([x, np.ones(len(x))])
     dual = linprog(-y, A_eq=wide.T, b_eq=np.zeros(9), bounds=(-1, 1), method='highs')
     assert -dual.fun / len(y) == pytest.approx(0.513804, abs=1e-6)
-    lad = (0.92594675, 0.08573108, -0.39625637, 0.46113393, 0.00844589, -0.49434494, -0.74710891, -0.75265762, 1.93633845)
+    lad = (
+        0.92594675,
+        0.08573108,
+        -0.39625637,
+        0.46113393,
+        0.00844589,
+        -0.49434494,
+        -0.74710891,
+        -0.75265762,
+        1.93633845,
+    )
     assert -dual.eqlin.marginals == pytest.approx(lad, abs=1e-5)
 
 
@@ -176,7 +191,9 @@ def test_the_baselines_of_b05():
         pytest.skip('another edition')
     measured = baselines.measured(baselines.Asked(tuple(baselines.CLASSIFICATION)), found.data)
     hits = {name: measured[name]['accuracy'] * 179 for name in measured}
-    assert hits == {name: pytest.approx(value) for name, value in (('majority', 105), ('one_question', 140), ('logistic', 144))}
+    assert hits == {
+        name: pytest.approx(value) for name, value in (('majority', 105), ('one_question', 140), ('logistic', 144))
+    }
     assert measured['logistic']['loss'] == pytest.approx(0.417247, abs=1e-5)
     train = found.data.splits['train'].arrays
     x, y = train['features'].astype(np.float64), train['label']
@@ -184,7 +201,9 @@ def test_the_baselines_of_b05():
     logit = lambda rows: np.log(fitted(rows)[:, 1] / fitted(rows)[:, 0])
     bias = logit(np.zeros((1, 6)))[0]
     coefficients = (-0.79589, -1.30267, -0.41956, -0.38492, -0.11215, 0.17079)
-    assert logit(np.eye(6)) - bias == pytest.approx(coefficients, abs=1e-4) and bias == pytest.approx(-0.67660, abs=1e-4)
+    assert logit(np.eye(6)) - bias == pytest.approx(coefficients, abs=1e-4) and bias == pytest.approx(
+        -0.67660, abs=1e-4
+    )
     assert baselines.classified(y, fitted(x)) == {
         'accuracy': pytest.approx(0.801966, abs=1e-6), 'loss': pytest.approx(0.450224, abs=1e-5)
     }  # fmt: skip

@@ -196,3 +196,23 @@ def test_errors_name_the_networks_block(params):
     )
     with pytest.raises(UserError, match=r'config\.optimizer\.critic\.groups: .x. matches no parameter'):
         tx.init(params)
+
+
+def test_proximal_l1_is_soft_thresholding(params):
+    """A plain step, then sign(w) max(|w| - rate * strength, 0): exact zeros; kernels only, or all."""
+    block = {'name': 'sgd', 'learning_rate': 0.5, 'l1': 0.2, 'l1_mode': 'proximal'}
+    grads = jax.tree.map(lambda p: 0.3 * jnp.cos(p), params)
+    for mask in ('all', 'kernels'):
+        rule = build_optimizer({**block, 'l1_mask': mask}, 1, 1)
+        updates, _ = rule.update(grads, rule.init(params), params)
+        found = jax.tree_util.tree_leaves_with_path(optax.apply_updates(params, updates))
+        for (path, value), start, slope in zip(found, jax.tree.leaves(params), jax.tree.leaves(grads), strict=True):
+            plain = start - 0.5 * slope
+            soft = jnp.sign(plain) * jnp.maximum(jnp.abs(plain) - 0.1, 0)
+            shrunk = mask == 'all' or 'kernel' in str(path)
+            np.testing.assert_allclose(value, soft if shrunk else plain, rtol=1e-6, atol=1e-7)
+    small = {'w_kernel': jnp.array([0.05, -0.05, 1.0])}
+    rule = build_optimizer(block, 1, 1)
+    updates, _ = rule.update(jax.tree.map(jnp.zeros_like, small), rule.init(small), small)
+    reached = optax.apply_updates(small, updates)['w_kernel']
+    assert reached[0] == reached[1] == 0 and float(reached[2]) == pytest.approx(0.9)

@@ -157,7 +157,11 @@ def test_the_report():
 
 def test_sizes_of_parameters():
     """Counted by hand: |w| of 0, 0.0005, 0.5, -2."""
-    state = {'model': dataclasses.make_dataclass('S', ['params'])({'a': jnp.array([[0.0, 0.0005]]), 'b': jnp.array([0.5, -2])})}
+    state = {
+        'model': dataclasses.make_dataclass('S', ['params'])(
+            {'a': jnp.array([[0.0, 0.0005]]), 'b': jnp.array([0.5, -2])}
+        )
+    }
     report = sparsity.report(Record([state, state], [], {}, [], {}, jax.random.key(0)))
     assert report.metrics['weights_near_zero'] == [0.5, 0.5] and report.metrics['weights_zero'] == [0.25, 0.25]
     assert report.metrics['weights_sum_abs'][0] == pytest.approx(2.5005)
