@@ -18,6 +18,7 @@ def get_config(profile: str = 'full') -> common.Config:
     config.model.update({'filters': (32, 64), 'hidden': (128,)})
     config.data.scale = (-1.0, 1.0)
     config.data.batch_size = 4
+    config.parallel.devices = 1  # nothing to share out
     config.optimizer = common.sgd(learning_rate=0.01)
     config.training.epochs = 5
     config.training.watch = ('test',)
@@ -59,7 +60,8 @@ def get_config(profile: str = 'full') -> common.Config:
         "The source's SGD curve does not follow from its printed setting (rate 0.001 without momentum falls steadily; its "
         'log is stuck from the first epoch on, as rate 0.01 with momentum 0.9 would be).',
         'It meant to start all three from the same weights, but did not; here they do, and see the same batches.',
-        'Rates are tuned on three or four values by one pass over 20,000 images with one seed; momentum, decays and epsilon are not tuned.',
+        'Rates are tuned on three or four values by one pass over 20,000 images with one seed; momentum, '
+        'decays and epsilon are not tuned.',
         'The test curve is drawn for comparison with the source; nothing is chosen by it.',
     )
     return common.with_profile(
