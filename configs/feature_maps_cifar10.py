@@ -22,6 +22,7 @@ def get_config(profile: str = 'full') -> common.Config:
     config.stand_in = {'training.epochs': 30}
     config.report.options = {
         'figures': (
+            'untrained',
             'filters',
             ('filters', {'layer': 'conv_2'}),
             ('feature_maps', {'layers': ('conv_1', 'conv_1_active', 'pool_1', 'conv_2', 'conv_2_active', 'pool_2')}),

@@ -34,6 +34,7 @@ UNLISTED = (
     'tuning',
     'name',
     'profile',
+    'report.options.figures',
 )  # shown elsewhere
 
 

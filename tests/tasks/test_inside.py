@@ -41,7 +41,7 @@ def trained(tmp_path_factory):
         'filters', ('filters', {'layer': 'conv_2'}), ('feature_maps', {'layers': ('conv_1', 'conv_1_active', 'pool_2')}),
         'equivariance', 'receptive_fields', ('strongest_patches', {'filters': 3, 'patches': 4}), 'dead_units',
         'class_activations', 'saliency', 'weight_histogram', 'gradient_norms', 'augmented', 'worst_confusions',
-        'class_accuracy', 'hidden_activations', 'first_layer',
+        'class_accuracy', 'hidden_activations', 'first_layer', 'untrained',
     )  # fmt: skip
     config = config_of(wishes, data__transforms=(('shift', {'pixels': 2}), 'flip'))
     ready = experiment.prepare(config)
@@ -124,6 +124,13 @@ def test_receptive_fields_of_b11():
     assert found['conv_2_active'] == found['conv_2']
 
 
+def test_steps_between_fields(trained):
+    """Pooling doubles the step; unpadded convolutions do not change it."""
+    rows = {row[0]: (row[2], row[4]) for row in trained[1]['receptive_fields'].rows}
+    assert rows['conv_1'] == ('3 × 3', 1) and rows['pool_1'] == ('4 × 4', 2) and rows['conv_2'] == ('8 × 8', 2)
+    assert rows['pool_2'] == ('10 × 10', 4)
+
+
 def test_two_small_convolutions_see_as_far_as_a_large_one():
     """B10: two 3x3 see 5x5, three 7x7; padding and odd sides do not matter."""
     found = fields(ConvNet(10, filters=(2, 2, 2), pool_after=()), 20, 17, 1)
@@ -155,6 +162,17 @@ def test_the_untrained_state_is_the_start_of_the_run(trained):
     assert int(subject.states['untrained'].step) == 0 and int(subject.states['trained'].step) == 10
     machine = lab.machine(config_of(()))
     lab.close(machine.replica(machine.init(), 0)['model'].params, subject.states['untrained'].params, 0)
+
+
+def test_metrics_before_and_after(trained):
+    """The trained row is the run's own evaluation; the untrained one is near ln 10. Padding of the last block counts nothing."""
+    subject, figures = trained
+    table = figures['untrained']
+    found = {row[0]: dict(zip(table.columns[1:], row[1:], strict=True)) for row in table.rows}
+    for name in ('loss', 'accuracy'):
+        assert found['trained'][name] == pytest.approx(subject.record.metrics[f'test_{name}'][0], rel=1e-5)
+    assert found['untrained']['loss'] == pytest.approx(np.log(10), abs=0.1)
+    assert found['trained']['loss'] < found['untrained']['loss']
 
 
 def test_feature_maps_are_those_of_the_image(trained):

@@ -47,6 +47,7 @@ LOOKS: dict[str, Look] = {
     'gradient_variance': Look(descent.gradient_variance),
     'optimizer_paths': Look(descent.optimizer_paths),
     'augmented': Look(examples.augmented),
+    'untrained': Look(examples.untrained),
     'worst_confusions': Look(examples.worst_confusions),
     'class_accuracy': Look(examples.class_accuracy),
     'styles': Look(styles.styles),

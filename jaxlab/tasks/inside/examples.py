@@ -9,7 +9,8 @@ import numpy as np
 from jaxlab.figures import Bars, Figure, Images, Table
 from jaxlab.metrics.classification import confusion_matrix
 from jaxlab.tasks.classified import labels_of, pictures, softmax
-from jaxlab.tasks.inside.subject import Subject
+from jaxlab.tasks.inside.gradients import KEEPING
+from jaxlab.tasks.inside.subject import BLOCK, Subject
 
 
 def augmented(subject: Subject, *, image: int = 0, versions: int = 9) -> list[Figure]:
@@ -39,6 +40,26 @@ def augmented(subject: Subject, *, image: int = 0, versions: int = 9) -> list[Fi
             'augmented', title, note, np.concatenate(shown), captions, row_labels=list(ways), columns=versions + 1
         )
     ]  # fmt: skip
+
+
+def untrained(subject: Subject) -> list[Figure]:
+    """Metrics of the split before the first step and after the last: what training added."""
+    size = subject.data.splits[subject.split].size
+    measure = jax.jit(lambda state, batch, key: subject.task.eval_step({'model': state}, batch, key)[0])
+    rows, names = [], []
+    for label, state in subject.states.items():
+        state, total = state.replace(tx=KEEPING, opt_state=()), {}
+        for first in range(0, size, BLOCK):
+            at = np.arange(first, first + BLOCK)
+            batch = subject.batch(subject.split, np.minimum(at, size - 1))
+            batch = {**batch, 'weight': jnp.asarray(at < size, jnp.float32)}
+            for name, pair in measure(state, batch, subject.record.key).items():
+                total[name] = total.get(name, 0) + np.asarray(pair, np.float64)
+        names = list(total)
+        rows.append((label, *(float(value / weight) for value, weight in total.values())))
+    classes = len(subject.data.class_names)
+    note = f'{subject.split} split, n = {size:,}; guessing: loss ln {classes} = {np.log(classes):.4f}; first replica'
+    return [Table('untrained', 'Before and after training', note, ('network', *names), rows)]
 
 
 def _answers(subject: Subject) -> tuple[np.ndarray, np.ndarray] | None:

@@ -9,6 +9,7 @@ import numpy as np
 from jaxlab.figures import Figure, Images, Matrix, Table
 from jaxlab.tasks.classified import labels_of, pictures
 from jaxlab.tasks.inside.layers import active, with_maps
+from jaxlab.tasks.inside.sight import sight
 from jaxlab.tasks.inside.subject import Subject
 from jaxlab.tasks.inside.weights import COLUMNS, grid
 
@@ -127,15 +128,14 @@ def equivariance(
     inputs = subject.inputs(rows)
     if not names or inputs.ndim != 4:
         return []
-    width = inputs.shape[2]
+    steps = {name: max(1, found.step) for name, found in sight(subject, names).items()}
     plain = subject.of_inputs('trained', inputs, names)
     moved = {by: subject.of_inputs('trained', shifted(inputs, by), names) for by in shifts}
     table = []
     for name in names:
-        step = width / plain[name].shape[2]
-        errors = [shift_error(plain[name], moved[by][name], round(by / step)) for by in shifts]
+        errors = [shift_error(plain[name], moved[by][name], round(by / steps[name])) for by in shifts]
         still = [shift_error(plain[name], moved[by][name], 0) for by in shifts]
-        table.append((name, f'{step:.2g}', *errors, *still))
+        table.append((name, steps[name], *errors, *still))
     columns = ('layer', 'step', *(f'{by} px' for by in shifts), *(f'{by} px, not moved back' for by in shifts))
     note = (
         f'{len(rows)} {subject.split} images; |map moved - map of the moved image| / |map|, away from the edges: 0 is '
@@ -143,7 +143,8 @@ def equivariance(
     )
     figures: list[Figure] = [Table('equivariance', 'A shifted image gives shifted maps', note, columns, table)]
     figures.append(_same_answers(subject, inputs, shifts))
-    figures.append(_example_of_shift(subject, names[0], plain, moved[shifts[-1]], shifts[-1]))
+    name, by = names[0], shifts[-1]
+    figures.append(_example_of_shift(subject, name, plain[name], moved[by][name], by, round(by / steps[name])))
     return figures
 
 
@@ -175,16 +176,13 @@ def _same_answers(subject: Subject, inputs: Any, shifts: Sequence[int]) -> Table
     return Table('same_answers', 'Share of answers that a shift leaves', note, ('shift', 'same answer'), rows)
 
 
-def _example_of_shift(
-    subject: Subject, name: str, plain: dict[str, np.ndarray], moved: dict[str, np.ndarray], by: int
-) -> Images:
-    count = min(COLUMNS, plain[name].shape[-1])
-    rows = [values[name][0].transpose(2, 0, 1)[:count, ..., None] for values in (plain, moved)]
-    step = round(by / (subject.inputs(np.arange(1)).shape[2] / rows[0].shape[2]))
-    back = np.full_like(rows[1], np.nan)
-    back[:, :, : back.shape[2] - step] = rows[1][:, :, step:]
-    difference = np.nan_to_num(back - rows[0])
-    shown = np.concatenate([*rows, difference])
+def _example_of_shift(subject: Subject, name: str, plain: np.ndarray, moved: np.ndarray, by: int, units: int) -> Images:
+    """plain, moved: [N, H, W, maps]; the input moved `by` pixels, the maps so many units."""
+    count = min(COLUMNS, plain.shape[-1])
+    first, second = (values[0].transpose(2, 0, 1)[:count, ..., None] for values in (plain, moved))
+    back = np.full_like(second, np.nan)
+    back[:, :, : back.shape[2] - units] = second[:, :, units:]
+    shown = np.concatenate([first, second, np.nan_to_num(back - first)])
     high = float(np.abs(shown).max()) or 1.0
     note = f'{subject.split} image 0, moved right by {by} pixels; maps 1 to {count}; one range for all; first replica'
     labels = ('maps of the image', 'of the moved one', 'moved back - first')

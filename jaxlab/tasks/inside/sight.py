@@ -28,6 +28,11 @@ class Sight:
         """The largest field, (height, width) in pixels: that of a unit which no edge cuts."""
         return int(np.ptp(self.rows, axis=1).max()), int(np.ptp(self.columns, axis=1).max())
 
+    @property
+    def step(self) -> int:
+        """Pixels from one unit's field to its neighbour's along a row; 0 where there is one unit."""
+        return int(np.diff(self.columns, axis=0).max(initial=0))
+
 
 def sight(subject: Subject, names: Sequence[str]) -> dict[str, Sight]:
     """Measured, not derived: in a network of positive weights each row of the input is changed alone, then each column."""
@@ -69,9 +74,8 @@ def receptive_fields(subject: Subject, *, layers: Sequence[str] = ()) -> list[Fi
     rows = []
     for name in names:
         shape, (tall, wide) = subject.layers[name].shape, found[name].size
-        step = height / shape[1]
         output, share = ' × '.join(map(str, shape[1:])), tall * wide / height / width
-        rows.append((name, output, f'{tall} × {wide}', f'{share:.0%}', f'{step:.3g}'))
+        rows.append((name, output, f'{tall} × {wide}', f'{share:.0%}', found[name].step or '–'))
     note = f'input {height} × {width}; measured by changing one row or column of the input of a network of positive weights'
     columns = ('layer', 'output', 'receptive field', 'share of the image', 'step')
     return [Table('receptive_fields', 'How much of the image one unit sees', note, columns, rows)]

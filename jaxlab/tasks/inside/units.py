@@ -11,7 +11,7 @@ from jaxlab.tasks.classified import labels_of
 from jaxlab.tasks.inside.layers import active
 from jaxlab.tasks.inside.subject import Subject
 
-MOST_SHOWN = 64
+MOST_SHOWN = 60
 
 
 def dead_units(subject: Subject, *, layers: Sequence[str] = ()) -> list[Figure]:
