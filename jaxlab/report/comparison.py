@@ -102,7 +102,9 @@ def metric_table(runs: Runs, names: Sequence[str]) -> Table:
     """Every shared metric of every variant with its interval."""
     rows, methods = [], []
     for name in names:
-        for position, (variant, run) in enumerate(runs.items()):
+        everywhere = len(runs) > 1 and name != names[0] and _equal_everywhere(runs, name)
+        shared = {'all': next(iter(runs.values()))} if everywhere else runs
+        for position, (variant, run) in enumerate(shared.items()):
             row = next(row for row in summary.metric_rows(run) if row.name == name)
             shown = row.interval or row.method or '–'
             methods += [row.method] if row.interval else []
