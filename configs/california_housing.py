@@ -36,7 +36,7 @@ def get_config(profile: str = 'full') -> common.Config:
         },
         'mlp': {
             'model.features': (128, 64), 'model.dropout': 0.1, 'optimizer.learning_rate': 1e-3,
-            'data.batch_size': 64, 'data.shuffle': True, 'training.epochs': 60, 'training.eval_every': 1,
+            'data.batch_size': 64, 'data.shuffle': True, 'training.epochs': 120, 'training.eval_every': 1,
             'training.best_metric': 'validation_mse', 'training.restore_best': True,
         },
     }  # fmt: skip
