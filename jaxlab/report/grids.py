@@ -25,7 +25,9 @@ def draw_images(data: figures.Images) -> Any:
     canvas = style.canvas(data.title, data.note, height=tops[-1] * cell + 0.35 + bar)
     axes = canvas.add_subplot()
     colours = _colours(data.colours)
-    blank = np.asarray(np.isnan(np.asarray(data.images, np.float64)).reshape(count, -1).all(1)) if count else np.zeros(0)
+    blank = (
+        np.asarray(np.isnan(np.asarray(data.images, np.float64)).reshape(count, -1).all(1)) if count else np.zeros(0)
+    )
     for index, image in enumerate(images):
         if blank[index]:
             continue
@@ -143,7 +145,8 @@ def draw_matrix(data: figures.Matrix) -> Any:
     texts = [[data.number_format.format(v) if np.isfinite(v) else '–' for v in row] for row in values]
     widest = max((len(text) for row in texts for text in row), default=1)
     cell = min(0.62, 5.4 / max(columns, 1), max(0.16, 6.5 / max(rows, 1)))
-    canvas = style.canvas(data.title, data.note, height=max(1.6, min(9.0, rows * cell + 1.0)))
+    tall = max(cell, 0.16) if 0 < len(data.row_names) <= 60 else cell  # names of rows do not overlap
+    canvas = style.canvas(data.title, data.note, height=max(1.6, min(10.6, rows * tall + 1.0)))
     axes = canvas.add_subplot()
     axes.grid(False)
     finite = values[np.isfinite(values)]

@@ -124,6 +124,13 @@ def active(found: Mapping[str, Layer], names: Iterable[str]) -> list[str]:
     return after or [name for name in names if name in with_kernels(found)[:-1]]
 
 
+def some(names: list[str], most: int = 6) -> list[str]:
+    """At most so many of them, evenly spread from the first to the last: a deep network would fill a report."""
+    if len(names) <= most:
+        return names
+    return [names[round(at)] for at in np.linspace(0, len(names) - 1, most)]
+
+
 def positive(variables: Any) -> Any:
     """Variables of the same network in which every weight is positive and no bias is there.
 

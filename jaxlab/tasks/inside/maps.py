@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxlab.figures import Figure, Images, Matrix, Table
 from jaxlab.tasks.classified import labels_of, pictures
-from jaxlab.tasks.inside.layers import active, with_maps
+from jaxlab.tasks.inside.layers import active, some, with_maps
 from jaxlab.tasks.inside.sight import sight
 from jaxlab.tasks.inside.subject import Subject
 from jaxlab.tasks.inside.weights import COLUMNS, grid
@@ -21,7 +21,7 @@ def feature_maps(
 
     Default: the layers after an activation. One range for all maps of a layer, untrained and trained.
     """
-    names = list(layers) or active(subject.layers, with_maps(subject.layers))
+    names = list(layers) or some(active(subject.layers, with_maps(subject.layers)))
     if not names:
         return []
     one = image % subject.data.splits[subject.split].size

@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxlab.figures import Figure, Images, Table
 from jaxlab.tasks.classified import pictures
-from jaxlab.tasks.inside.layers import activations, active, positive, with_maps
+from jaxlab.tasks.inside.layers import activations, active, positive, some, with_maps
 from jaxlab.tasks.inside.subject import Subject
 
 MOST_LISTED = 60
@@ -85,7 +85,7 @@ def strongest_patches(
     subject: Subject, *, layers: Sequence[str] = (), filters: int = 16, patches: int = 10
 ) -> list[Figure]:
     """For each filter the patches of the split that excite it most, at most one of an image, the strongest first."""
-    names = list(layers) or active(subject.layers, with_maps(subject.layers))
+    names = list(layers) or some(active(subject.layers, with_maps(subject.layers)))
     if not names:
         return []
 

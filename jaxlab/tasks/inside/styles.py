@@ -120,9 +120,10 @@ def _keras(params: Params, images: jax.Array, classes: int) -> Table:
     grown = jnp.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)), constant_values=float(images.min()))
     padded = jnp.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)))
     renamed = {CONVNET_NAMES[name]: layer for name, layer in params.items()}
-    expected = lenet.apply({'params': params}, images)
-    zero, black = (_largest(valid.apply({'params': renamed}, x), expected) for x in (padded, grown))
-    height, width, channels = images.shape[1:]
+    expected, corrected = (jax.jit(module.apply) for module in (lenet, valid))
+    answers = expected({'params': params}, images)
+    zero, black = (_largest(corrected({'params': renamed}, x), answers) for x in (padded, grown))
+    height, width = images.shape[1:3]
     rows = [
         ('as trained here', f'{height} x {width}', 'same', *_sizes(lenet, images), '0'),
         ('the source in Keras', f'{height + 4} x {width + 4}', 'same', *_sizes(lenet, padded), 'another network'),

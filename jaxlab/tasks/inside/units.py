@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxlab.figures import Figure, Matrix, Table
 from jaxlab.tasks.classified import labels_of
-from jaxlab.tasks.inside.layers import active
+from jaxlab.tasks.inside.layers import active, some
 from jaxlab.tasks.inside.subject import Subject
 
 MOST_SHOWN = 60
@@ -53,7 +53,7 @@ def _above_zero(values: jax.Array) -> jax.Array:
 
 def class_activations(subject: Subject, *, layers: Sequence[str] = ()) -> list[Figure]:
     """Mean of each map (or unit) over the examples of each class, after training: which ones tell classes apart."""
-    names = list(layers) or active(subject.layers, subject.layers)
+    names = list(layers) or some(active(subject.layers, subject.layers))
     if not names:
         return []
     labels, classes = labels_of(subject.data.splits[subject.split]), len(subject.data.class_names)

@@ -82,10 +82,11 @@ def first_layer(subject: Subject, *, units: int = 32) -> list[Figure]:
     found = {
         name: values.T[:units].reshape(-1, *shape) for name, values in kernels(subject, layer).items()
     }  # [units, H, W, C]
+    found['change'] = found['trained'] - found['untrained']
     limit = max(float(np.abs(values).max()) for values in found.values()) or 1.0
     images, labels = grid(found, COLUMNS, 'units ')
     count, whole = len(next(iter(found.values()))), kernel[-1]
-    note = f'the first {count} of {whole} units; first replica; one range for all, 0 in its middle'
+    note = f'the first {count} of {whole} units; change: trained - untrained; first replica; one range for all'
     look: dict[str, Any] = {} if shape[-1] == 3 else {'colours': 'diverging', 'value_label': 'weight of a pixel'}
     title = 'What the first layer looks for, trained beside untrained'
     columns = min(COLUMNS, count)
