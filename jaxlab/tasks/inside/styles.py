@@ -123,24 +123,12 @@ def _keras(params: Params, images: jax.Array, classes: int) -> Table:
     expected, corrected = (jax.jit(module.apply) for module in (lenet, valid))
     answers = expected({'params': params}, images)
     zero, black = (_largest(corrected({'params': renamed}, x), answers) for x in (padded, grown))
-    height, width = images.shape[1:3]
+    size, larger = (f'{height} x {width}' for height, width in (images.shape[1:3], padded.shape[1:3]))
     rows = [
-        ('as trained here', f'{height} x {width}', 'same', *_sizes(lenet, images), '0'),
-        ('the source in Keras', f'{height + 4} x {width + 4}', 'same', *_sizes(lenet, padded), 'another network'),
-        (
-            'corrected, zeros around the image',
-            f'{height + 4} x {width + 4}',
-            'valid',
-            *_sizes(valid, padded),
-            f'{zero:.1e}',
-        ),
-        (
-            'corrected, black around the image',
-            f'{height + 4} x {width + 4}',
-            'valid',
-            *_sizes(valid, padded),
-            f'{black:.2g}',
-        ),
+        ('as trained here', size, 'same', *_sizes(lenet, images), '0'),
+        ('the source in Keras', larger, 'same', *_sizes(lenet, padded), 'another network'),
+        ('corrected, zeros around the image', larger, 'valid', *_sizes(valid, padded), f'{zero:.1e}'),
+        ('corrected, black around the image', larger, 'valid', *_sizes(valid, padded), f'{black:.2g}'),
     ]
     note = (
         'With 32 pixels and same padding 576 numbers reach the first dense layer in place of 400. Zeros stand for mid-grey '
