@@ -48,7 +48,8 @@ def untrained(subject: Subject) -> list[Figure]:
     measure = jax.jit(lambda state, batch, key: subject.task.eval_step({'model': state}, batch, key)[0])
     rows, names = [], []
     for label, state in subject.states.items():
-        state, total = state.replace(tx=KEEPING, opt_state=()), {}
+        state = state.replace(tx=KEEPING, opt_state=())
+        total: dict[str, Any] = {}
         for first in range(0, size, BLOCK):
             at = np.arange(first, first + BLOCK)
             batch = subject.batch(subject.split, np.minimum(at, size - 1))
