@@ -35,7 +35,7 @@ def words(name: str) -> str:
 def is_bounded(name: str) -> bool:
     """Whether the metric lies in [0, 1] by its definition."""
     metric = _unqualified(name)
-    return metric in (*BOUNDED, 'ece', 'brier') or metric.endswith(tuple('_' + each for each in BOUNDED))
+    return metric in (*BOUNDED, 'ece', 'brier', 'chosen_threshold') or metric.endswith(tuple('_' + each for each in BOUNDED))
 
 
 def _unqualified(name: str) -> str:
