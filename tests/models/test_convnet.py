@@ -199,22 +199,9 @@ PARITY = {
 
 
 def torch_network(
-    torch,
-    channels,
-    side,
-    *,
-    classes=10,
-    filters,
-    kernel_size=3,
-    padding='same',
-    pool_after=None,
-    batch_norm='none',
-    head='flatten',
-    grid=0,
-    hidden=(),
-    init_scheme='torch',
-    dropout=0.0,
-):
+    torch, channels, side, *, classes=10, filters, kernel_size=3, padding='same', pool_after=None, batch_norm='none',
+    head='flatten', grid=0, hidden=(), init_scheme='torch', dropout=0.0,
+):  # fmt: skip
     """The same network, written in PyTorch's own layers."""
     nn, layers, grown = torch.nn, [], channels
     epsilon = {'eps': 1e-3, 'momentum': 0.01} if init_scheme == 'keras' else {}
@@ -256,10 +243,8 @@ def copied(network, params, value=lambda tensor: tensor):
         if first.ndim == 4:
             first, channels = first.transpose(2, 3, 1, 0), first.shape[0]
         else:
-            cells = first.shape[1] // channels if name == 'dense_1' else 0
-            first = (
-                first.T if not cells else first.reshape(-1, channels, cells).transpose(2, 1, 0).reshape(-1, len(first))
-            )
+            cells = first.shape[1] // channels if name == 'dense_1' else 1
+            first = first.reshape(len(first), -1, cells).transpose(2, 1, 0).reshape(-1, len(first))
         result[name] = {'kernel': first, 'bias': second}
     return result
 
@@ -277,12 +262,8 @@ def test_equal_to_pytorch_with_its_weights(case):
     shapes = shapes_of(ours, images.shape[1:])
     params = copied(theirs, shapes['params'])
     jax.tree.map(lambda a, b: np.testing.assert_equal(a.shape, b.shape), dict(shapes['params']), params)
-    rest = {
-        'batch_stats': {
-            name: {'mean': jnp.zeros(kept['mean'].shape), 'var': jnp.ones(kept['var'].shape)}
-            for name, kept in shapes.get('batch_stats', {}).items()
-        }
-    }
+    fresh, norms = {'mean': jnp.zeros, 'var': jnp.ones}, shapes.get('batch_stats', {})
+    rest = {'batch_stats': {name: {k: fresh[k](v.shape) for k, v in norm.items()} for name, norm in norms.items()}}
 
     def loss(params):
         logits, updates = ours.apply({'params': params, **rest}, images, train=True, mutable=['batch_stats'])
