@@ -99,12 +99,8 @@ def _bar_axes(axes: Any, data: figures.Bars, places: np.ndarray, lying: bool) ->
         axes.set_xlabel(style.text(data.y_label))
         axes.set_ylabel(style.text(data.x_label))
         return
-    axes.set_xticks(
-        places,
-        names,
-        rotation=0 if sum(map(len, names)) < 62 else 30,
-        ha='center' if sum(map(len, names)) < 62 else 'right',
-    )
+    level = max(map(len, names), default=0) * len(names) < 75  # the longest names may be neighbours
+    axes.set_xticks(places, names, rotation=0 if level else 30, ha='center' if level else 'right')
     axes.grid(False, axis='x')
     _name_axes(axes, data)
 
