@@ -29,7 +29,12 @@ if os.environ.get('JAXLAB_TYPECHECK', '1') != '0':
     else:
         jaxtyping.install_import_hook('jaxlab.layers', 'beartype.beartype')
 
+import hypothesis  # noqa: E402
 import jax  # noqa: E402
+
+# A slow or busy machine fails no property: speed is measured in `benchmarks/`.
+hypothesis.settings.register_profile('jaxlab', deadline=None)
+hypothesis.settings.load_profile('jaxlab')
 
 jax.config.update('jax_compilation_cache_dir', str(ROOT / '.cache' / 'jax-tests'))
 jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
