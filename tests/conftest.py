@@ -54,6 +54,13 @@ def root() -> pathlib.Path:
     return ROOT
 
 
+@pytest.fixture(autouse=True, scope='module')
+def forgotten_programs():
+    """Frees the compiled programs of a file: each holds maps of memory, of which a process may only have so many."""
+    yield
+    jax.clear_caches()
+
+
 @pytest.fixture
 def float64():
     """Runs a test in double precision."""

@@ -133,6 +133,6 @@ class BatchNorm(nn.Module):
                 mean.value = self.momentum * mean.value + (1 - self.momentum) * m
                 var.value = self.momentum * var.value + (1 - self.momentum) * stored
         else:
-            y = affine(self.epsilon, axis, x, mean.value, var.value, scale, bias)
+            y = affine(self.epsilon, axis, x, *map(jnp.asarray, (mean.value, var.value, scale, bias)))
         y = y.astype(self.dtype or jnp.result_type(x.dtype, scale.dtype))
         return y if axis == 0 else jnp.moveaxis(y, -1, self.axis)
