@@ -67,6 +67,6 @@ def get_config(profile: str = 'full') -> common.Config:
         profile,
         smoke={
             'training.epochs': 1, 'data.limit': 64, 'data.batch_size': 32, 'data.eval_limit': 64, 'stand_in': {},
-            'variants': {'simple': {}, 'resnet18': {'model': {'name': 'resnet', 'depth': 18, 'width': 8}}},
+            'variants': {},
         },
     )  # fmt: skip

@@ -46,7 +46,7 @@ def get_config(profile: str = 'full') -> common.Config:
         config,
         profile,
         smoke={
-            'training.epochs': 1, 'data.limit': 256, 'data.eval_limit': 128, 'stand_in': {},
-            'variants': {name: dict(config.variants[name]) for name in ('baseline', 'both')},
+            'training.epochs': 1, 'data.limit': 256, 'data.eval_limit': 128, 'stand_in': {}, 'variants': {},
+            **norm, **augmented,
         },
     )  # fmt: skip

@@ -58,7 +58,7 @@ def get_config(profile: str = 'full') -> common.Config:
         smoke={
             'training.epochs': 2, 'data.limit': 256, 'data.eval_limit': 128,
             'report.options.figures': ('dead_units',),
-            'variants': {name: config.variants[name].to_dict() for name in ('mini_batch', 'full_batch', 'single_sample')},
+            'variants': {name: config.variants[name].to_dict() for name in ('mini_batch', 'single_sample')},
         },
     )  # fmt: skip
 

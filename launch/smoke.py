@@ -35,12 +35,20 @@ def run(name: str, workdir: pathlib.Path, limit: float) -> tuple[str, float]:
     seconds, used = time.perf_counter() - start, _processor_seconds() - used
     if done.returncode:
         return f'exit code {done.returncode}\n' + _tail(done.stderr or done.stdout), seconds
-    missing = [item for item in LEFT_BEHIND if not (workdir / item).is_file()]
+    missing = lacking(workdir)
     if missing:
         return f'left no {", ".join(missing)}', seconds
     if min(seconds, used) > limit:
         return f'took longer than {limit:.0f} s ({used:.0f} s of processor time)', seconds
     return '', seconds
+
+
+def lacking(workdir: pathlib.Path) -> list[str]:
+    """What a run should have left and did not; a comparison keeps a run of each variant."""
+    variants = sorted(folder for folder in (workdir / 'variants').glob('*') if folder.is_dir())
+    expected = [workdir / item for item in ('comparison.html', 'results.json')] if variants else []
+    expected += [folder / item for folder in variants or [workdir] for item in LEFT_BEHIND]
+    return [str(file.relative_to(workdir)) for file in expected if not file.is_file()]
 
 
 def summary(workdir: pathlib.Path) -> str:
