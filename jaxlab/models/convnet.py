@@ -29,7 +29,7 @@ from jaxlab.layers import (
     initializers,
     max_pool,
     swap_batch_and_channels,
-)  # fmt: skip
+)
 from jaxlab.layers.activations import activation
 
 STARTS = ('torch', 'keras', 'lecun', 'torchvision')
@@ -113,11 +113,8 @@ class ConvNet(nn.Module):
 
     def _block(self, x: Array, number: int, channels: int, layout: str, train: bool, weight: Array | None) -> Array:
         name, size = f'conv_{number}', (self.kernel_size, self.kernel_size)
-        start = {}
-        if self.init_scheme == 'torchvision':
-            start = {'kernel_init': initializers.he_normal_fan_out(), 'bias_init': initializers.zeros}
-        common = {'init_scheme': 'lecun', **start} if start else {'init_scheme': self.init_scheme}
-        x = Conv(channels, size, padding=self.padding.upper(), layout=layout, dtype=self.dtype, name=name, **common)(x)
+        start = self._start(initializers.he_normal_fan_out())
+        x = Conv(channels, size, padding=self.padding.upper(), layout=layout, dtype=self.dtype, name=name, **start)(x)
         self._show(name, x, layout)
         norm = self._norm(f'{name}_norm', 0 if layout == 'CHWN' else -1) if self.batch_norm != 'none' else None
         if norm is not None and self.batch_norm == 'before':
@@ -141,10 +138,13 @@ class ConvNet(nn.Module):
         return BatchNorm(momentum=0.9, epsilon=1e-5, unbiased_variance=True, dtype=self.dtype, axis=axis, name=name)
 
     def _dense(self, features: int, name: str) -> Dense:
-        if self.init_scheme != 'torchvision':
-            return Dense(features, dtype=self.dtype, init_scheme=self.init_scheme, name=name)
-        small = initializers.normal(0.01)
-        return Dense(features, dtype=self.dtype, kernel_init=small, bias_init=initializers.zeros, name=name)
+        return Dense(features, dtype=self.dtype, name=name, **self._start(initializers.normal(0.01)))
+
+    def _start(self, torchvision: initializers.Initializer) -> dict[str, Any]:
+        """How a layer starts, as its arguments; torchvision: the kernel's initializer under that scheme."""
+        if self.init_scheme == 'torchvision':
+            return {'kernel_init': torchvision, 'bias_init': initializers.zeros}
+        return {'init_scheme': self.init_scheme}
 
     def _check(self, size: tuple[int, int]) -> None:
         for field, valid in CHOICES.items():

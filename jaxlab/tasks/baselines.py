@@ -101,7 +101,7 @@ def asked(wishes: Mapping[str, Any], classifies: bool) -> Asked:
 
 def report(record: Record, data: Dataset, asked: Asked) -> Report:
     """A classifier's table and metrics; empty where nothing is asked for."""
-    found = measured(asked, data)
+    found = measured(fitted(asked, data), data)
     if not found:
         return Report()
     model = {metric: float(np.mean(record.metrics[f'test_{metric}'])) for metric in ('accuracy', 'loss')}
@@ -111,18 +111,21 @@ def report(record: Record, data: Dataset, asked: Asked) -> Report:
     return Report((table(model, found, note),), metrics(found, replicas))
 
 
-def measured(asked: Asked, data: Dataset) -> dict[str, dict[str, float]]:
-    """Baseline -> metric -> value on the test split."""
-    if not asked.names or 'test' not in data.splits:
+def fitted(asked: Asked, data: Dataset) -> dict[str, Fitted]:
+    """Baseline -> what it predicts, learned from the training split."""
+    if not asked.names:
         return {}
-    classifies = bool(data.class_names)
-    x, answers = _arrays(data.splits['train'], asked.rows)
-    test_x, test_answers = _arrays(data.splits['test'], 0)
-    found = {}
-    for name in asked.names:
-        predicted = (CLASSIFICATION if classifies else REGRESSION)[name](x, answers)(test_x)
-        found[name] = classified(test_answers, predicted) if classifies else regression_metrics(test_answers, predicted)
-    return found
+    rules, (x, answers) = CLASSIFICATION if data.class_names else REGRESSION, _arrays(data.splits['train'], asked.rows)
+    return {name: rules[name](x, answers) for name in asked.names}
+
+
+def measured(rules: Mapping[str, Fitted], data: Dataset) -> dict[str, dict[str, float]]:
+    """Baseline -> metric -> value on the test split."""
+    if not rules or 'test' not in data.splits:
+        return {}
+    x, answers = _arrays(data.splits['test'], 0)
+    measure = classified if data.class_names else regression_metrics
+    return {name: measure(answers, predict(x)) for name, predict in rules.items()}
 
 
 def classified(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:

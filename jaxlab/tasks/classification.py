@@ -7,7 +7,6 @@ from typing import Any, Self
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
 from jaxlab.data.dataset import Dataset
@@ -15,11 +14,10 @@ from jaxlab.errors import UserError, lookup
 from jaxlab.metrics.losses import clipped_probability_cross_entropy, cross_entropy
 from jaxlab.metrics.sums import sums, weighted_mean
 from jaxlab.models import build_model
-from jaxlab.optimizers import TrainState, build_optimizer
+from jaxlab.optimizers import build_optimizer
 from jaxlab.tasks import baselines, binary, classified, inside, sparsity
 from jaxlab.tasks.protocol import Batch, Record, Report, Sums, inputs_of
-
-State = dict[str, TrainState]
+from jaxlab.tasks.supervised import State, Supervised, prepared
 
 
 def _clipped(outputs: jax.Array, labels: jax.Array, label_smoothing: float) -> jax.Array:
@@ -31,7 +29,7 @@ LOSSES: dict[str, Callable[..., jax.Array]] = {'cross_entropy': cross_entropy, '
 
 
 @dataclasses.dataclass(frozen=True)
-class Classification:
+class Classification(Supervised):
     """Options:
 
     label_smoothing: share of the target that is spread over all classes (0: none).
@@ -65,11 +63,6 @@ class Classification:
         beside, weighed = baselines.asked(wishes, classifies=True), bool(wishes.get('sparsity', False))
         return cls(model, optimizer, example, tuple(config.data.scale), shown, looks, beside, weighed, **options)
 
-    def init(self, key: jax.Array, example: Batch) -> State:
-        """The network's first variables, and an optimizer that has seen nothing."""
-        variables = self.model.init({'params': key}, inputs_of(example)[:1], train=False)
-        return {'model': TrainState.from_variables(self.model, variables, self.optimizer)}
-
     def train_step(self, state: State, batch: Batch, key: jax.Array) -> tuple[State, Sums]:
         """One update. batch: {'image': [N, H, W, C] float32, 'label': [N] int32, 'weight': [N] float32 in {0, 1}}."""
         network, weight = state['model'], batch['weight']
@@ -101,15 +94,6 @@ class Classification:
         losses = LOSSES[self.loss](logits, batch['label'], 0.0)
         right = logits.argmax(-1) == batch['label']
         return sums(batch['weight'], loss=losses, accuracy=right), {'logits': logits}
-
-    def snapshot(self, state: State, key: jax.Array) -> None:
-        """Nothing to look at before the end."""
-        return None
-
-    def networks(self) -> Mapping[str, Any]:
-        """The one network, on one example."""
-        inputs = inputs_of(self.example)
-        return {'model': (self.model, jax.ShapeDtypeStruct((1, *inputs.shape[1:]), inputs.dtype))}
 
     def predict(self, state: State, images: jax.Array) -> jax.Array:
         """Class probabilities [N, classes] of prepared images."""
@@ -145,9 +129,3 @@ def class_weights(choice: Any, data: Dataset) -> tuple[float, ...]:
     if len(choice) != len(names) or not all(kinds):
         raise UserError(f'config.task.class_weights = {choice!r}; valid: {len(names)} positive numbers, one a class')
     return tuple(map(float, choice))
-
-
-def prepared(data: Dataset) -> dict[str, jax.ShapeDtypeStruct]:
-    """Shapes and dtypes of one prepared training example, as a batch of one."""
-    batch = {**data.splits['train'].read([0]), 'weight': np.ones(1, np.float32)}
-    return dict(jax.eval_shape(data.prepare, {name: jnp.asarray(value) for name, value in batch.items()}))

@@ -35,11 +35,12 @@ def report(record: Record, data: Dataset, shown: int, asked: baselines.Asked, st
     predictions = record.outputs[split][0]['prediction'].astype(np.float64)
     note = f'{split} split, n = {len(truth):,}, first replica'
     figures += [_scatter(truth, predictions, target, note), _residuals(truth, predictions, target, note)]
-    found = baselines.measured(asked, data)
+    rules = baselines.fitted(asked, data)
+    found = baselines.measured(rules, data)
     if found:
         figures.append(_beside(record, metrics, found, target, len(truth)))
         metrics |= baselines.metrics(found, len(record.states))
-    figures += _weights(record, data, asked)
+    figures += _weights(record, data, rules)
     return Report(tuple(figures), metrics, (_remark(metrics, split, target),))
 
 
@@ -53,6 +54,11 @@ def unit_words(target: Target) -> str:
     if not target.unit:
         return 'its own unit'
     return target.unit if target.factor == 1 else f'{target.factor:,.0f} {target.unit}'
+
+
+def _unit_name(target: Target) -> str:
+    """The unit as part of a metric's name: 'usd'."""
+    return re.sub(r'\W+', '_', target.unit.lower())
 
 
 def targets_of(data: Dataset, split: str) -> np.ndarray:
@@ -69,8 +75,7 @@ def _metrics(record: Record, data: Dataset, split: str, target: Target) -> dict[
     ]
     named = {f'{split}_{metric}': [one[metric] for one in found] for metric in ('rmse', 'r2')}
     if target.unit:
-        unit = re.sub(r'\W+', '_', target.unit.lower())
-        named[f'{split}_mae_{unit}'] = [one['mae'] * target.factor for one in found]
+        named[f'{split}_mae_{_unit_name(target)}'] = [one['mae'] * target.factor for one in found]
     return {name: values for name, values in named.items() if np.isfinite(values).all()}
 
 
@@ -132,7 +137,7 @@ def _beside(
     return baselines.table(model, found, note + f'errors in {unit_words(target)}')
 
 
-def _weights(record: Record, data: Dataset, asked: baselines.Asked) -> list[Figure]:
+def _weights(record: Record, data: Dataset, rules: Mapping[str, baselines.Fitted]) -> list[Figure]:
     """A linear model's coefficients beside the exact ones; else how strongly the first layer takes up each feature."""
     params = record.states[0]['model'].params
     names = tabular.feature_names(data)
@@ -147,8 +152,8 @@ def _weights(record: Record, data: Dataset, asked: baselines.Asked) -> list[Figu
     columns = {'network': np.append(kernel[:, 0], float(np.asarray(params['Dense_0']['bias'])[0]))}
     columns |= {
         name.replace('_', ' '): values
-        for name in asked.names
-        for values in [_coefficients(name, data)]
+        for name, predict in rules.items()
+        for values in [_coefficients(predict, len(names))]
         if np.any(values[:-1])
     }
     rows = [(name, *(float(values[at]) for values in columns.values())) for at, name in enumerate((*names, 'bias'))]
@@ -156,18 +161,14 @@ def _weights(record: Record, data: Dataset, asked: baselines.Asked) -> list[Figu
     return [Table('coefficients', 'Coefficients', note, ('feature', *columns), rows)]
 
 
-def _coefficients(name: str, data: Dataset) -> np.ndarray:
-    """Of a linear baseline, bias last: its values at 0 and at one step along each feature."""
-    train = data.splits['train'].arrays or {}
-    fitted = baselines.REGRESSION[name](train['features'].astype(np.float64), train['target'].astype(np.float64))
-    width = train['features'].shape[1]
-    bias = fitted(np.zeros((1, width)))
-    return np.append(fitted(np.eye(width)) - bias, bias)
+def _coefficients(predict: baselines.Fitted, width: int) -> np.ndarray:
+    """Of a linear rule over `width` features, bias last: its values at 0 and at one step along each feature."""
+    bias = predict(np.zeros((1, width)))
+    return np.append(predict(np.eye(width)) - bias, bias)
 
 
 def _remark(metrics: Mapping[str, Sequence[float]], split: str, target: Target) -> str:
-    unit = re.sub(r'\W+', '_', target.unit.lower())
-    errors = metrics.get(f'{split}_mae_{unit}')
+    errors = metrics.get(f'{split}_mae_{_unit_name(target)}')
     r2 = metrics.get(f'{split}_r2')
     words = f'It explains {np.mean(r2):.1%} of the variance of the {split} split.' if r2 else ''
     return f'The mean absolute error is {np.mean(errors):,.6g} {target.unit}. {words}'.strip() if errors else words

@@ -15,10 +15,9 @@ from jaxlab.metrics.sums import sums, weighted_mean
 from jaxlab.models import build_model
 from jaxlab.optimizers import TrainState, build_optimizer
 from jaxlab.tasks import baselines, regressed
-from jaxlab.tasks.classification import prepared
 from jaxlab.tasks.protocol import Batch, Record, Report, Sums, inputs_of
+from jaxlab.tasks.supervised import State, Supervised, prepared
 
-State = dict[str, TrainState]
 LOSSES: Mapping[str, Callable[..., jax.Array]] = {
     'squared': lambda predictions, targets, delta: squared_error(predictions, targets),
     'absolute': lambda predictions, targets, delta: absolute_error(predictions, targets),
@@ -27,7 +26,7 @@ LOSSES: Mapping[str, Callable[..., jax.Array]] = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Regression:
+class Regression(Supervised):
     """Options:
 
     loss: 'squared', 'absolute' or 'huber' (with `delta`, in the target's units).
@@ -74,11 +73,6 @@ class Regression:
         epochs = [epochs for _, epochs in self.stages[:-1]]
         return tuple(self.steps_per_epoch * sum(epochs[: at + 1]) for at in range(len(epochs)))
 
-    def init(self, key: jax.Array, example: Batch) -> State:
-        """The network's first variables, and an optimizer that has seen nothing."""
-        variables = self.model.init({'params': key}, inputs_of(example)[:1], train=False)
-        return {'model': TrainState.from_variables(self.model, variables, self.optimizer)}
-
     def train_step(self, state: State, batch: Batch, key: jax.Array) -> tuple[State, Sums]:
         """One update. batch: {'features': [N, F] float32, 'target': [N] float32, 'weight': [N] float32 in {0, 1}}."""
         network, weight = self._fresh(state['model']), batch['weight']
@@ -104,15 +98,6 @@ class Regression:
         predictions = self.predict(state, inputs_of(batch))
         losses = self._losses(predictions, batch['target'], stage)
         return self._sums(batch['weight'], losses, predictions, batch['target']), {'prediction': predictions}
-
-    def snapshot(self, state: State, key: jax.Array) -> None:
-        """Nothing to look at before the end."""
-        return None
-
-    def networks(self) -> Mapping[str, Any]:
-        """The one network, on one example."""
-        inputs = inputs_of(self.example)
-        return {'model': (self.model, jax.ShapeDtypeStruct((1, *inputs.shape[1:]), inputs.dtype))}
 
     def predict(self, state: State, inputs: jax.Array) -> jax.Array:
         """Values [N] of prepared inputs."""

@@ -10,7 +10,7 @@ import numpy as np
 from jaxlab.errors import UserError, lookup
 from jaxlab.figures import Figure, Lines, Regions
 from jaxlab.optimizers.surfaces import SURFACES, Path, Surface, best_path
-from jaxlab.tasks.inside.gradients import KEEPING, gradient
+from jaxlab.tasks.inside.gradients import bare, gradient
 from jaxlab.tasks.inside.subject import Subject
 
 GRID = 160  # points of a drawn map along each side
@@ -40,11 +40,9 @@ def gradient_variance(
     series: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     signal, places = {}, np.asarray(sizes)
     for label, state in subject.states.items():
-        bare = state.replace(tx=KEEPING, opt_state=())  # both through one program
-        mean, signal[label] = measure(bare, examples, jax.tree.map(jnp.zeros_like, state.params), everything, largest)[
-            :2
-        ]
-        noise = [measure(bare, examples, mean, rows, size)[2] for rows, size in zip(drawn, sizes, strict=True)]
+        plain, nothing = bare(state), jax.tree.map(jnp.zeros_like, state.params)
+        mean, signal[label], _ = measure(plain, examples, nothing, everything, largest)
+        noise = [measure(plain, examples, mean, rows, size)[2] for rows, size in zip(drawn, sizes, strict=True)]
         middle = float(np.exp(np.mean(np.log(np.maximum(np.asarray(noise) * places, 1e-30)))))
         series |= {label: (places, np.asarray(noise)), f'{label}: {middle:.3g} / b': (places, middle / places)}
     note = (

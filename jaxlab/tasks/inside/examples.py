@@ -7,9 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxlab.figures import Bars, Figure, Images, Table
+from jaxlab.metrics.binary import wilson
 from jaxlab.metrics.classification import confusion_matrix
-from jaxlab.tasks.classified import labels_of, pictures, softmax
-from jaxlab.tasks.inside.gradients import KEEPING
+from jaxlab.tasks.classified import has_images, labels_of, pictures, softmax
+from jaxlab.tasks.inside.gradients import bare
 from jaxlab.tasks.inside.subject import BLOCK, Subject
 
 
@@ -48,7 +49,7 @@ def untrained(subject: Subject) -> list[Figure]:
     measure = jax.jit(lambda state, batch, key: subject.task.eval_step({'model': state}, batch, key)[0])
     rows, names = [], []
     for label, state in subject.states.items():
-        state = state.replace(tx=KEEPING, opt_state=())
+        state = bare(state)
         total: dict[str, Any] = {}
         for first in range(0, size, BLOCK):
             at = np.arange(first, first + BLOCK)
@@ -90,7 +91,7 @@ def worst_confusions(subject: Subject, *, pairs: int = 10, images: int = 16) -> 
     note = f'{subject.split} split, n = {len(labels):,}, {total:,} wrong; first replica'
     columns = ('true class', 'taken for', 'times', 'share of the class', 'share of all mistakes', 'the other way round')
     figures: list[Figure] = [Table('worst_confusions', 'What is confused most', note, columns, rows)]
-    if order and 'image' in subject.data.splits[subject.split].read([0]):
+    if order and has_images(subject.data.splits[subject.split]):
         figures.append(_confused_images(subject, labels, shares, order, images, note))
     return figures
 
@@ -118,16 +119,12 @@ def class_accuracy(subject: Subject) -> list[Figure]:
         return []
     labels, right = found[0], found[1].argmax(1) == found[0]
     classes = len(subject.data.class_names)
-    sizes = np.bincount(labels, minlength=classes)
-    share = np.bincount(labels, right, minlength=classes) / np.maximum(sizes, 1)
-    half = wilson_half_width(share, sizes)
+    sizes = np.maximum(np.bincount(labels, minlength=classes), 1)
+    hits = np.bincount(labels, right, minlength=classes)
+    share, ends = hits / sizes, np.array([wilson(int(hit), int(size)) for hit, size in zip(hits, sizes, strict=True)])
+    half = np.ptp(ends, axis=1) / 2
     note = f'{subject.split} split, n = {len(labels):,}; half lengths of 95 % Wilson intervals; first replica'
     title, label = 'Right answers by class', f'{subject.split} accuracy'
     heights, errors = {label: share}, {label: half}
     return [Bars('class_accuracy', title, note, subject.data.class_names, heights, errors, 'class', label)]
 
-
-def wilson_half_width(share: np.ndarray, size: np.ndarray, z: float = 1.959964) -> np.ndarray:
-    """Half the length of Wilson's interval of a share out of `size`."""
-    size = np.maximum(size, 1)
-    return z / (1 + z**2 / size) * np.sqrt(share * (1 - share) / size + (z / size) ** 2 / 4)

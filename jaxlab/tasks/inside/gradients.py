@@ -24,7 +24,7 @@ def gradient_norms(subject: Subject, *, examples: int = 256) -> list[Figure]:
     lengths, table = {}, []
     step = jax.jit(lambda state, batch, key: gradient(subject.task, state, batch, key))
     for label, state in subject.states.items():
-        grads = step(state.replace(tx=KEEPING, opt_state=()), batch, subject.record.key)
+        grads = step(bare(state), batch, subject.record.key)
         found = {name: _norm(kernel_of(grads, name)) for name in names}
         weights = {name: _norm(kernel_of(state.params, name)) for name in names}
         lengths[label] = (np.arange(len(names)), np.asarray([found[name] for name in names]))
@@ -50,9 +50,14 @@ def _keep(grads: Any, kept: Any, params: Any = None) -> tuple[Any, Any]:
 KEEPING = optax.GradientTransformation(lambda params: (), _keep)  # a rule that changes nothing and keeps the gradient
 
 
+def bare(state: Any) -> Any:
+    """A network's state under `KEEPING`: one compiled program then serves the trained and the untrained one."""
+    return state.replace(tx=KEEPING, opt_state=())
+
+
 def gradient(task: Any, state: Any, batch: dict[str, jax.Array], key: jax.Array) -> Any:
     """The gradient that a step of training takes: the task's own step under the rule `KEEPING`."""
-    after, _ = task.train_step({'model': state.replace(tx=KEEPING, opt_state=())}, batch, key)
+    after, _ = task.train_step({'model': bare(state)}, batch, key)
     return after['model'].opt_state
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxlab.figures import Figure, Images, Matrix, Table
-from jaxlab.tasks.classified import labels_of, pictures
+from jaxlab.tasks.classified import has_images, labels_of, pictures
 from jaxlab.tasks.inside.layers import active, some, with_maps
 from jaxlab.tasks.inside.sight import sight
 from jaxlab.tasks.inside.subject import Subject
@@ -72,8 +72,8 @@ def value_range(values: np.ndarray, name: str) -> dict[str, Any]:
 
 def seen_images(subject: Subject, rows: np.ndarray, prefix: str) -> Images:
     """The images themselves, with what the trained network says of them."""
-    logits = subject.task.predict(subject.record.states[0], subject.inputs(rows))
-    shares, labels = np.asarray(logits), labels_of(subject.data.splits[subject.split])[rows]
+    shares = np.asarray(subject.task.predict(subject.record.states[0], subject.inputs(rows)))
+    labels = labels_of(subject.data.splits[subject.split])[rows]
     said, names = shares.argmax(1), subject.data.class_names
     captions = [
         f'no. {row}: {names[label]}\nsaid: {names[guess]} ({share:.0%})'
@@ -94,7 +94,7 @@ def hidden_activations(subject: Subject, *, layers: Sequence[str] = ()) -> list[
     rows = subject.first_of_each_class()
     found = subject.see('trained', rows, names)
     figures: list[Figure] = []
-    if 'image' in subject.data.splits[subject.split].read(rows[:1]):
+    if has_images(subject.data.splits[subject.split]):
         figures.append(seen_images(subject, rows, 'hidden_activations'))
     for name in names:
         values = found[name].reshape(len(rows), -1)

@@ -1,0 +1,43 @@
+"""What every task with one network that learns answers has in common: its start, its table, one prepared example."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jaxlab.data.dataset import Dataset
+from jaxlab.optimizers import TrainState
+from jaxlab.tasks.protocol import Batch, inputs_of
+
+State = dict[str, TrainState]
+
+
+class Supervised:
+    """The parts of `Task` that do not depend on what is learned. example: what `prepared` gives."""
+
+    model: Any  # a Flax module
+    optimizer: optax.GradientTransformation
+    example: Mapping[str, jax.ShapeDtypeStruct]
+
+    def init(self, key: jax.Array, example: Batch) -> State:
+        """The network's first variables, and an optimizer that has seen nothing."""
+        variables = self.model.init({'params': key}, inputs_of(example)[:1], train=False)
+        return {'model': TrainState.from_variables(self.model, variables, self.optimizer)}
+
+    def snapshot(self, state: State, key: jax.Array) -> None:
+        """Nothing to look at before the end."""
+        return None
+
+    def networks(self) -> Mapping[str, Any]:
+        """The one network, on one example."""
+        inputs = inputs_of(self.example)
+        return {'model': (self.model, jax.ShapeDtypeStruct((1, *inputs.shape[1:]), inputs.dtype))}
+
+
+def prepared(data: Dataset) -> dict[str, jax.ShapeDtypeStruct]:
+    """Shapes and dtypes of one prepared training example, as a batch of one."""
+    batch = {**data.splits['train'].read([0]), 'weight': np.ones(1, np.float32)}
+    return dict(jax.eval_shape(data.prepare, {name: jnp.asarray(value) for name, value in batch.items()}))
