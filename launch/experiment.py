@@ -52,11 +52,16 @@ class Prepared:
 
 
 def prepare(
-    config: common.Config, data_dir: str | None = None, chosen: Mapping[str, str] | None = None, command: str = ''
-) -> Prepared:
-    """Loads the data, adapts the config to stand-in data, builds the task."""
+    config: common.Config, data_dir: str | None = None, chosen: Mapping[str, str] | None = None, command: str = '',
+    like: Prepared | None = None,
+) -> Prepared:  # fmt: skip
+    """Loads the data, adapts the config to stand-in data, builds the task.
+
+    like: a sibling (the experiment of a variant, another trial); its data are taken where the config asks for the same.
+    """
     chosen = dict(chosen or {})
-    data, adapted = _load(config, data_dir), []
+    shared = like is not None and like.config.data == config.data and like.data_dir == data_dir
+    data, adapted = like.data if like is not None and shared else _load(config, data_dir), []
     if data.stand_in and config.stand_in:
         changes = {path: value for path, value in config.stand_in.items() if path not in chosen}
         adapted = _adaptations(config, changes, data)
@@ -155,7 +160,7 @@ def variant(prepared: Prepared, workdir: Path, name: str) -> tuple[Prepared, Pat
     own = {path: value for path, value in changes.items() if path not in prepared.chosen}
     changed = configfile.apply(config, {**own, 'variants': {}, 'stand_in': {}}, f'variant {name}')
     chosen = {**prepared.chosen, **dict.fromkeys(own, f'variant {name}')}
-    made = prepare(changed, prepared.data_dir, chosen, prepared.command)
+    made = prepare(changed, prepared.data_dir, chosen, prepared.command, like=prepared)
     return dataclasses.replace(made, adapted=prepared.adapted), workdir / 'variants' / name
 
 

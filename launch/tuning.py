@@ -5,7 +5,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from jaxlab.errors import UserError
 from jaxlab.figures import Table
@@ -28,6 +28,11 @@ class Tuning:
     mode: str
     overrides: Mapping[str, Any]
     trials: Sequence[tuple[Any, float | None]]
+
+    @classmethod
+    def of(cls, block: Mapping[str, Any], trials: Sequence[tuple[Any, float | None]]) -> Self:
+        """What came of a `config.tuning` block."""
+        return cls(block['field'], block['metric'], block.get('mode', 'max'), block.get('overrides', {}), trials)
 
     @property
     def value(self) -> Any:
@@ -58,10 +63,13 @@ def tuned(prepared: Any, prepare: Any, workdir: Path, watcher: Watcher) -> tuple
         return prepared, None
     found = _read(workdir, block)
     if found is None:
-        trials = [(value, _trial(prepared, prepare, block, value, workdir, watcher)) for value in block['values']]
+        trials, trial = [], prepared
+        for value in block['values']:
+            trial = _trial(prepared, prepare, block, value, like=trial)
+            trials.append((value, _reached(trial, block, value, workdir, watcher)))
         if all(reached is None for _, reached in trials):
             raise UserError(f'config.tuning.values {tuple(block["values"])}: the training diverged with each of them')
-        found = Tuning(block['field'], block['metric'], block.get('mode', 'max'), block.get('overrides', {}), trials)
+        found = Tuning.of(block, trials)
         if runtime.is_writer():
             write_json(workdir / FILE, {'tuning': block, 'trials': trials})
     watcher.say(f'tuning: {found.field} = {found.value:g}')
@@ -77,7 +85,7 @@ def recalled(prepared: Any, prepare: Any, workdir: Path) -> Any:
 
 def _with_value(prepared: Any, prepare: Any, found: Tuning) -> Any:
     config = configfile.apply(prepared.config, {found.field: found.value, 'stand_in': {}}, 'tuning')
-    made = prepare(config, prepared.data_dir, {**prepared.chosen, found.field: 'tuning'}, prepared.command)
+    made = prepare(config, prepared.data_dir, {**prepared.chosen, found.field: 'tuning'}, prepared.command, prepared)
     return dataclasses.replace(made, adapted=prepared.adapted)
 
 
@@ -89,17 +97,18 @@ def _read(workdir: Path, block: Mapping[str, Any]) -> Tuning | None:
     kept = json.loads(file.read_text())
     if kept['tuning'] != json.loads(json.dumps(block)):
         return None
-    trials = [(value, reached) for value, reached in kept['trials']]
-    return Tuning(block['field'], block['metric'], block.get('mode', 'max'), block.get('overrides', {}), trials)
+    return Tuning.of(block, [(value, reached) for value, reached in kept['trials']])
 
 
-def _trial(
-    prepared: Any, prepare: Any, block: Mapping[str, Any], value: Any, workdir: Path, watcher: Watcher
-) -> float | None:
-    """What one value reaches; None where it diverges."""
+def _trial(prepared: Any, prepare: Any, block: Mapping[str, Any], value: Any, like: Any) -> Any:
+    """The short training with one value; like: the trial before it."""
     always = {'tuning': {}, 'variants': {}, 'stand_in': {}, 'replicas': 1, 'training.checkpoint_every': 0}
     changes = {**block.get('overrides', {}), block['field']: value, **always}
-    trial = prepare(configfile.apply(prepared.config, changes, 'tuning'), prepared.data_dir, {}, prepared.command)
+    return prepare(configfile.apply(prepared.config, changes, 'tuning'), prepared.data_dir, {}, prepared.command, like)
+
+
+def _reached(trial: Any, block: Mapping[str, Any], value: Any, workdir: Path, watcher: Watcher) -> float | None:
+    """What a trial reaches; None where it diverges."""
     folder = workdir / 'tuning' / f'{block["field"].rpartition(".")[2]}_{value:g}'
     folder.mkdir(parents=True, exist_ok=True)
     helper = watcher.helper(f'{block["field"]} = {value:g}')

@@ -108,7 +108,7 @@ def metric_table(runs: Runs, names: Sequence[str]) -> Table:
             row = next(row for row in summary.metric_rows(run) if row.name == name)
             shown = row.interval or row.method or '–'
             methods += [row.method] if row.interval else []
-            rows.append(('' if position else _label(name), variant, row.value, row.n, shown))
+            rows.append(('' if position else wording.label(name), variant, row.value, row.n, shown))
     note = f'{summary.SPREAD[:1].upper()}{summary.SPREAD[1:]}; n: replicas.'
     if methods:
         note += f' Intervals: {"; ".join(dict.fromkeys(methods))}.'
@@ -124,12 +124,12 @@ def difference_table(runs: Runs, reference: str, names: Sequence[str]) -> Table:
     for name in names:
         differences = {variant: difference(runs, variant, reference, name) for variant in others}
         if name != names[0] and _equal_everywhere(runs, name):
-            equal.append(_label(name))
+            equal.append(wording.label(name))
             continue
         holm = statistics.holm([each.test.p for each in differences.values()])
         for position, (variant, each) in enumerate(differences.items()):
             interval = summary.interval_text(each.interval) or '–'
-            cells = ('' if position else _label(name), variant, _signed(each), interval, _p(each.test.p))
+            cells = ('' if position else wording.label(name), variant, _signed(each), interval, _p(each.test.p))
             rows.append((*cells, _p(holm[position])) if several else cells)
             tests.append(_remark(each))
     note = 'Difference: variant minus reference. '
@@ -187,7 +187,7 @@ def points(runs: Runs, name: str) -> Lines:
     for column, each in enumerate(values):
         y[: len(each), column] = each
     same = all(run.get('seeds') == next(iter(runs.values())).get('seeds') for run in runs.values())
-    label = _label(name)
+    label = wording.label(name)
     joined = (
         'thin lines join the replicas of one seed' if same else 'seeds differ: the lines join nothing but positions'
     )
@@ -247,8 +247,8 @@ def answers(runs: Runs, reference: str, names: Sequence[str]) -> list[str]:
         each = difference(runs, variant, reference, names[0])
         spread = each.interval.high - each.interval.low if each.interval else math.nan
         place = 'above' if each.mean > 0 else 'below'
-        text = f'{variant}: {_label(names[0])} {wording.aligned(abs(each.mean), spread)} {place} {reference}'
-        text = f'{variant}: {_label(names[0])} equal to {reference}' if each.mean == 0 else text
+        text = f'{variant}: {wording.label(names[0])} {wording.aligned(abs(each.mean), spread)} {place} {reference}'
+        text = f'{variant}: {wording.label(names[0])} equal to {reference}' if each.mean == 0 else text
         if each.interval:
             text += f' (95 % interval {summary.interval_text(each.interval)}; p = {_p(each.test.p)}, {_remark(each)})'
         else:
@@ -259,11 +259,6 @@ def answers(runs: Runs, reference: str, names: Sequence[str]) -> list[str]:
 
 def _remark(each: statistics.Difference) -> str:
     return '; '.join(part for part in (each.test.method, each.test.remark) if part and part != 'no test')
-
-
-def _label(name: str) -> str:
-    split, metric = wording.split_of(name)
-    return f'{wording.SPLIT_WORDS[split]} {wording.words(metric)}' if split else wording.words(metric)
 
 
 def _p(value: float) -> str:

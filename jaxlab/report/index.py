@@ -46,14 +46,13 @@ def _row(name: str, folder: Path, runs_dir: Path, results: Mapping[str, Any]) ->
     target = published_value((results.get('published') or {}).get(main)) if main else None
     spread = statistics.std(values)
     judged = not summary.incomparable(results)
-    split, metric = wording.split_of(main or '')
     device = results.get('device') or {}
     return {
         'name': name,
         'links': _links(folder, runs_dir),
         'aim': str(results.get('aim') or ''),
         'question': str(results.get('aim') or ''),
-        'metric': f'{wording.SPLIT_WORDS[split]} {wording.words(metric)}' if split else wording.words(metric),
+        'metric': wording.label(main or ''),
         'measured': wording.plus_minus(statistics.mean(values), spread) if values else '–',
         'n': len(values) or '–',
         'published': wording.number(target) if target is not None else '–',

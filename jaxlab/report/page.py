@@ -75,6 +75,6 @@ def _networks(results: Mapping[str, Any]) -> list[Item]:
     tables = []
     for name, rows in (results.get('networks') or {}).items():
         layers = summary.network_rows(rows)
-        total, work = (sum(int(row[column]) for row in layers) for column in (3, 4))
+        total, work = summary.network_totals(layers)
         tables.append({'name': str(name), 'rows': layers, 'total': total, 'work': work})
     return tables

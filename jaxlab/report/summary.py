@@ -5,7 +5,7 @@ Every function takes whatever is there: a missing key leaves a gap, never an err
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from jaxlab.report import statistics, wording
 from jaxlab.report.curves import published_value
@@ -136,9 +136,8 @@ def answer(results: Mapping[str, Any]) -> str:
     name = wording.main_metric(results)
     if name is None:
         return ''
-    split, metric = wording.split_of(name)
     values = wording.values_of(results['metrics'][name])
-    label = f'{wording.SPLIT_WORDS[split]} {wording.words(metric)}' if split else wording.words(metric)
+    label = wording.label(name)
     text = f'{label[:1].upper()}{label[1:]}: {wording.plus_minus(statistics.mean(values), statistics.std(values))}'
     interval = interval_of(name, results)
     if len(values) > 1:
@@ -205,10 +204,25 @@ def config_rows(results: Mapping[str, Any]) -> tuple[list[tuple[str, str, str]],
     return [row for row in rows if row[2] != 'default'], [row for row in rows if row[2] == 'default']
 
 
-def network_rows(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str, int, int]]:
-    """(layer, type, output shape, parameters, multiply-adds of one example) of one network's table."""
+class LayerRow(NamedTuple):
+    """One layer of a network's table; multiply_adds: of one example."""
+
+    layer: str
+    type: str
+    output_shape: str
+    parameters: int
+    multiply_adds: int
+
+
+def network_totals(rows: Sequence[LayerRow]) -> tuple[int, int]:
+    """Parameters and multiply-adds of a whole network."""
+    return sum(row.parameters for row in rows), sum(row.multiply_adds for row in rows)
+
+
+def network_rows(rows: Sequence[Mapping[str, Any]]) -> list[LayerRow]:
+    """One network's table, its cells ready to be shown."""
     return [
-        (
+        LayerRow(
             str(row.get('path') or ''),
             str(row.get('type') or ''),
             shape_text(row.get('output_shape')),

@@ -127,7 +127,7 @@ def print_model_table(networks: Mapping[str, Sequence[Mapping[str, Any]]], conso
             row = (f'{path} ({kind})' if kind else path, shape, wording.number(parameters))
             table.add_row(*row, wording.number(work) if work else '')
         console.print(table)
-        total, work = (sum(int(row[column]) for row in layers) for column in (3, 4))
+        total, work = summary.network_totals(layers)
         whole += total
         cost = f'; {wording.number(work)} multiply-adds an example' if work else ''
         console.print(_text(f'Parameters: {wording.number(total)} ({_bytes(4 * total)} as float32){cost}'))

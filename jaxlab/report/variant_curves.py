@@ -96,10 +96,9 @@ def _figure(
         return None
     replicas = max(len(y) for _, y in series.values())
     note = f'n = {replicas} replicas of each variant (thin) and their mean (thick).' if replicas > 1 else 'n = 1 each.'
-    split, metric = wording.split_of(name)
-    if split == 'train':
+    if wording.split_of(name)[0] == 'train':
         note += '\n' + curves.CHANGING_MODEL
-    label = f'{wording.SPLIT_WORDS[split]} {wording.words(metric)}' if split else wording.words(metric)
+    label = wording.label(name)
     words, x_label = AXES[axis]
     at = np.concatenate([x for x, _ in series.values()])
     return Lines(

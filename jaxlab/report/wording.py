@@ -32,6 +32,12 @@ def words(name: str) -> str:
     return name.replace('_', ' ').strip()
 
 
+def label(name: str) -> str:
+    """`test_accuracy` -> 'test accuracy', with the split in words."""
+    split, metric = split_of(name)
+    return f'{SPLIT_WORDS[split]} {words(metric)}' if split else words(metric)
+
+
 def is_bounded(name: str) -> bool:
     """Whether the metric lies in [0, 1] by its definition."""
     metric = _unqualified(name)
