@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from jaxlab.layers.conv_cpu import Geometry
+from jaxlab.layers.conv_geometry import Geometry
 
 
 def patches(x: Array, geometry: Geometry) -> Float[Array, 'TC outN']:

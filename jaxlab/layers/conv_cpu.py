@@ -3,6 +3,8 @@
 XLA's own lowering of a convolution's gradients falls to naive loops on a CPU once it stands inside `scan` or
 `fori_loop` (jax issue 12868), a hundred times slower. Here each map is made of what stays fast there: plain
 channels-last convolutions (no dilated input, no other order of axes), matrix products, slices, concatenations.
+Two forms are asked first: one matrix for images hardly larger than the kernel (`conv_unrolled`), and Winograd's 3x3
+convolution (`conv_winograd`).
 
 Shapes: x [N, *space, C], kernel [*size, C, D], cotangent g [N, *out, D]. With p = o * stride + t * dilation the position
 in the padded input that output o sees through tap t:
@@ -16,83 +18,26 @@ import itertools
 import math
 from collections.abc import Sequence
 from functools import reduce
-from typing import NamedTuple
 
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float
+from jaxtyping import Array
+
+from jaxlab.layers import conv_unrolled, conv_winograd
+from jaxlab.layers.conv_geometry import Geometry, dimension_numbers, images_a_block, padded, patches
 
 BLOCK = 1 << 20  # elements of patches made at a time: 4 MB stay in the cache
 FEW = 4  # input channels up to which a product and shifted additions beat convolutions (28x28x1: 3 against 11 ms)
-
-
-class Geometry(NamedTuple):
-    """What a convolution looks like; hashable, so that it can be a static argument. One entry a spatial dimension."""
-
-    space: tuple[int, ...]  # of the input, without padding
-    size: tuple[int, ...]  # of the kernel
-    strides: tuple[int, ...]
-    padding: tuple[tuple[int, int], ...]
-    dilation: tuple[int, ...]
-
-    @property
-    def out(self) -> tuple[int, ...]:
-        """Spatial shape of the output."""
-        return tuple(
-            max(0, (n + sum(p) - (k - 1) * d - 1) // s + 1)
-            for n, k, s, p, d in zip(self.space, self.size, self.strides, self.padding, self.dilation, strict=True)
-        )
-
-    @property
-    def taps(self) -> list[tuple[int, ...]]:
-        """Every position in the kernel, in the order of its memory."""
-        return list(itertools.product(*map(range, self.size)))
-
-    def places(self, tap: tuple[int, ...]) -> list[tuple[int, int, int]]:
-        """The `lax.pad` that puts each output's value where it sees the input through `tap`."""
-        edges = []
-        for t, n, o, s, (low, _), d in zip(
-            tap, self.space, self.out, self.strides, self.padding, self.dilation, strict=True
-        ):
-            start = t * d - low
-            edges.append((start, n - start - ((o - 1) * s + 1), s - 1))
-        return edges
-
-
-def dimension_numbers(rank: int) -> tuple[str, str, str]:
-    """Channels-last: input, kernel, output."""
-    letters = 'DHW'[-rank:]
-    return f'N{letters}C', f'{letters}IO', f'N{letters}C'
-
-
-def padded(x: Array, padding: tuple[tuple[int, int], ...]) -> Array:
-    """x [N, *space, C] with zeros around; negative padding crops."""
-    if all(p == (0, 0) for p in padding):
-        return x
-    return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *((lo, hi, 0) for lo, hi in padding), (0, 0, 0)])
-
-
-def windows(x: Array, geometry: Geometry) -> list[Array]:
-    """For each tap what the outputs see through it: slices [N, *out, C] of x."""
-    x = padded(x, geometry.padding)
-    slices = []
-    for tap in geometry.taps:
-        start = [t * d for t, d in zip(tap, geometry.dilation, strict=True)]
-        limit = [a + (o - 1) * s + 1 for a, o, s in zip(start, geometry.out, geometry.strides, strict=True)]
-        slices.append(lax.slice(x, (0, *start, 0), (x.shape[0], *limit, x.shape[-1]), (1, *geometry.strides, 1)))
-    return slices
-
-
-def patches(x: Array, geometry: Geometry) -> Float[Array, 'N *out TC']:
-    """All that each output sees, tap by tap."""
-    slices = windows(x, geometry)
-    return slices[0] if len(slices) == 1 else jnp.concatenate(slices, -1)
 
 
 def forward(geometry: Geometry, x: Array, kernel: Array) -> Array:
     """The convolution [N, *out, D]: plain, or one product where the kernel has a single tap."""
     if math.prod(geometry.size) == 1:
         return patches(x, geometry) @ kernel.reshape(kernel.shape[-2:])
+    if conv_unrolled.suits(geometry):
+        return conv_unrolled.forward(geometry, x, kernel)
+    if conv_winograd.suits(geometry, len(x), kernel.shape, x.dtype):
+        return conv_winograd.forward(geometry, x, kernel)
     return _plain(x, kernel, geometry.padding, geometry.strides, geometry.dilation)
 
 
@@ -119,6 +64,10 @@ def _plain(
 def input_gradient(geometry: Geometry, g: Array, kernel: Array) -> Array:
     """The gradient to the input [N, *space, C]; with other words the transposed convolution of g."""
     strided, dilated = max(geometry.strides) > 1, max(geometry.dilation) > 1
+    if conv_unrolled.suits(geometry):
+        return conv_unrolled.input_gradient(geometry, g, kernel)
+    if conv_winograd.suits(geometry, len(g), kernel.shape, g.dtype):
+        return conv_winograd.input_gradient(geometry, g, kernel)
     if math.prod(geometry.size) == 1 or (strided and dilated) or kernel.shape[-2] <= FEW:
         return overlapping_adds(geometry, g, kernel)
     return phases(geometry, g, kernel) if strided else turned(geometry, g, kernel)
@@ -188,6 +137,10 @@ def kernel_gradient(geometry: Geometry, x: Array, g: Array) -> Array:
     For strides of 1 it is a plain convolution too, with the roles changed: channels are the examples, examples the
     channels, and g is the kernel. It is up to twice as fast as patches. With strides, patches win.
     """
+    if conv_unrolled.suits(geometry):
+        return conv_unrolled.kernel_gradient(geometry, x, g)
+    if conv_winograd.suits(geometry, len(x), (x.shape[-1], g.shape[-1]), jnp.result_type(x, g)):
+        return conv_winograd.kernel_gradient(geometry, x, g)
     if max(geometry.strides) > 1:
         return patches_by_cotangent(geometry, x, g)
     edges = []
@@ -209,7 +162,7 @@ def patches_by_cotangent(geometry: Geometry, x: Array, g: Array) -> Array:
         rows = patches(x, geometry).reshape(-1, len(geometry.taps) * channels)
         return jnp.matmul(rows.T, g.reshape(-1, features), preferred_element_type=_wide(x.dtype))
 
-    images = images_a_block(n, math.prod(geometry.out) * len(geometry.taps) * channels)
+    images = images_a_block(n, math.prod(geometry.out) * len(geometry.taps) * channels, BLOCK)
     if images == n:
         total = product(x, g)
     else:
@@ -217,11 +170,6 @@ def patches_by_cotangent(geometry: Geometry, x: Array, g: Array) -> Array:
         zero = jnp.zeros((len(geometry.taps) * channels, features), _wide(x.dtype))
         total = lax.scan(lambda sum_, block: (sum_ + product(*block), None), zero, blocks)[0]
     return total.astype(jnp.result_type(x, g)).reshape(*geometry.size, channels, features)
-
-
-def images_a_block(n: int, elements: int) -> int:
-    """The largest divisor of n images whose patches (`elements` each) fit into BLOCK."""
-    return max(i for i in range(1, n + 1) if n % i == 0 and (i == 1 or i * elements <= BLOCK))
 
 
 def _wide(dtype: jnp.dtype) -> jnp.dtype:

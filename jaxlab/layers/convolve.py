@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 
 from jaxlab.layers import conv_batch_last as batch_last
 from jaxlab.layers import conv_cpu
-from jaxlab.layers.conv_cpu import Geometry, dimension_numbers
+from jaxlab.layers.conv_geometry import Geometry, dimension_numbers, windows
 
 UNROLLED = 8  # replicas side by side under `vmap` on a CPU; above, one after the other
 
@@ -158,7 +158,7 @@ def _grouped(geometry: Geometry, groups: int, x: Array, kernel: Array) -> Array:
         xs, kernels = jnp.split(x, groups, -1), jnp.split(kernel, groups, -1)
         return jnp.concatenate([forward(geometry, a, k) for a, k in zip(xs, kernels, strict=True)], -1)
     taps = kernel.reshape(len(geometry.taps), groups, -1)
-    total = sum(w[..., None] * tap for w, tap in zip(conv_cpu.windows(x, geometry), taps, strict=True))
+    total = sum(w[..., None] * tap for w, tap in zip(windows(x, geometry), taps, strict=True))
     return total.reshape(*total.shape[:-2], -1)
 
 

@@ -41,7 +41,7 @@ CHOICES = {
     'output_activation': ('none', 'relu'),
     'init_scheme': STARTS,
 }
-FEW = 128  # channels up to which the batch is best kept innermost on a CPU (measured)
+FEW = 32  # channels up to which the batch is best kept innermost on a CPU (measured)
 
 
 class ConvNet(nn.Module):
@@ -85,31 +85,35 @@ class ConvNet(nn.Module):
         self, x: Float[Array, 'N H W C'], train: bool = False, weight: Float[Array, 'N'] | None = None
     ) -> Float[Array, 'N classes']:
         self._check((x.shape[1], x.shape[2]))
-        x = self._features(x, train, weight)
+        x = self._maps(x, train, weight)
+        copies = 1
+        if self.grid and x.shape[1:3] == (1, 1) and self.head == 'flatten':
+            copies = self.grid**2  # all that the average to a grid does with one cell
+        elif self.grid:
+            x = adaptive_avg_pool(x, (self.grid, self.grid))
+        x = x.mean((1, 2)) if self.head == 'average' else x.reshape(x.shape[0], -1)
         for number, width in enumerate(self.hidden, 1):
-            x = self._dense(width, f'dense_{number}')(x)
+            x = self._dense(width, f'dense_{number}', copies)(x)
+            copies = 1
             if self.batch_norm == 'before':
                 x = self._norm(f'dense_{number}_norm')(x, train, weight)
             x = activation(self.activation).function(x)
             self.sow('intermediates', f'dense_{number}_active', x)
             x = Dropout(self.dropout)(x, train)
         units = 1 if self.outputs == 'sigmoid' else self.classes
-        logits = self._dense(units, f'dense_{len(self.hidden) + 1}')(x).astype(jnp.float32)
+        logits = self._dense(units, f'dense_{len(self.hidden) + 1}', copies)(x).astype(jnp.float32)
         if self.output_activation == 'relu':
             logits = nn.relu(logits)
         return logits if units > 1 else jnp.concatenate([jnp.zeros_like(logits), logits], axis=-1)
 
-    def _features(self, x: Array, train: bool, weight: Array | None) -> Array:
-        """The convolutional part, [N, D]."""
+    def _maps(self, x: Array, train: bool, weight: Array | None) -> Array:
+        """The convolutional part, [N, H, W, D]."""
         layout = 'NHWC'
         for number, channels in enumerate(self.filters, 1):
             wanted = 'CHWN' if channels <= FEW else 'NHWC'
             x, layout = (x if wanted == layout else swap_batch_and_channels(x)), wanted
             x = self._block(x, number, channels, layout, train, weight)
-        x = x if layout == 'NHWC' else swap_batch_and_channels(x)
-        if self.grid:
-            x = adaptive_avg_pool(x, (self.grid, self.grid))
-        return x.mean((1, 2)) if self.head == 'average' else x.reshape(x.shape[0], -1)
+        return x if layout == 'NHWC' else swap_batch_and_channels(x)
 
     def _block(self, x: Array, number: int, channels: int, layout: str, train: bool, weight: Array | None) -> Array:
         name, size = f'conv_{number}', (self.kernel_size, self.kernel_size)
@@ -137,8 +141,8 @@ class ConvNet(nn.Module):
             return BatchNorm(momentum=0.99, epsilon=1e-3, dtype=self.dtype, axis=axis, name=name)
         return BatchNorm(momentum=0.9, epsilon=1e-5, unbiased_variance=True, dtype=self.dtype, axis=axis, name=name)
 
-    def _dense(self, features: int, name: str) -> Dense:
-        return Dense(features, dtype=self.dtype, name=name, **self._start(initializers.normal(0.01)))
+    def _dense(self, features: int, name: str, copies: int) -> Dense:
+        return Dense(features, copies=copies, dtype=self.dtype, name=name, **self._start(initializers.normal(0.01)))
 
     def _start(self, torchvision: initializers.Initializer) -> dict[str, Any]:
         """How a layer starts, as its arguments; torchvision: the kernel's initializer under that scheme."""

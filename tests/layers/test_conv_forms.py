@@ -1,0 +1,158 @@
+"""The forms a convolution takes on a CPU, each called itself, against XLA's convolution and its gradients."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from jaxlab import layers
+from jaxlab.layers import conv_cpu, conv_unrolled, conv_winograd
+from jaxlab.layers.conv_geometry import Geometry
+from jaxlab.layers.convolve import convolve
+
+KEY = jax.random.key(0)
+ONES = (1, 1)
+
+
+def stock(geometry: Geometry, x, kernel):
+    letters = 'DHW'[-len(geometry.space) :]
+    return jax.lax.conv_general_dilated(
+        x, kernel, geometry.strides, geometry.padding, rhs_dilation=geometry.dilation,
+        dimension_numbers=(f'N{letters}C', f'{letters}IO', f'N{letters}C'),
+    )  # fmt: skip
+
+
+def equals_stock(form, geometry: Geometry, images: int, channels: int, features: int, dtype, tolerance: float) -> None:
+    keys = jax.random.split(KEY, 3)
+    x = jax.random.normal(keys[0], (images, *geometry.space, channels), dtype)
+    kernel = jax.random.normal(keys[1], (*geometry.size, channels, features), dtype)
+    g = jax.random.normal(keys[2], (images, *geometry.out, features), dtype)
+    y, pull = jax.vjp(partial(stock, geometry), x, kernel)
+    dx, dk = pull(g)
+    ours = (
+        form.forward(geometry, x, kernel),
+        form.input_gradient(geometry, g, kernel),
+        form.kernel_gradient(geometry, x, g),
+    )
+    for mine, theirs in zip(ours, (y, dx, dk), strict=True):
+        assert mine.dtype == theirs.dtype and mine.shape == theirs.shape
+        scale = max(1.0, np.abs(theirs).max())
+        np.testing.assert_allclose(mine / scale, theirs / scale, atol=tolerance)
+
+
+edges = st.tuples(st.integers(-1, 3), st.integers(-1, 3))
+
+
+@settings(max_examples=25)
+@given(space=st.tuples(st.integers(2, 9), st.integers(2, 9)), padding=st.tuples(edges, edges))
+def test_winograd_for_any_size_and_padding(space, padding) -> None:
+    geometry = Geometry(space, (3, 3), ONES, padding, ONES)
+    assume(min(geometry.out) >= 1)
+    with jax.enable_x64(True):
+        equals_stock(conv_winograd, geometry, 2, 3, 4, jnp.float64, 1e-13)
+
+
+@settings(max_examples=25)
+@given(
+    space=st.lists(st.integers(1, 4), min_size=1, max_size=2), size=st.integers(1, 4), stride=st.integers(1, 2),
+    dilation=st.integers(1, 2), edge=edges,
+)  # fmt: skip
+def test_unrolled_for_any_size(space, size, stride, dilation, edge) -> None:
+    rank = len(space)
+    geometry = Geometry(tuple(space), (size,) * rank, (stride,) * rank, (edge,) * rank, (dilation,) * rank)
+    assume(min(geometry.out) >= 1)
+    with jax.enable_x64(True):
+        equals_stock(conv_unrolled, geometry, 2, 3, 4, jnp.float64, 1e-13)
+
+
+def test_winograd_is_as_exact_as_the_plain_sum() -> None:
+    """Single precision, 64 channels: the error against double precision is no more than three times the plain form's."""
+    geometry = Geometry((12, 12), (3, 3), ONES, (ONES, ONES), ONES)
+    x = jax.random.normal(KEY, (8, 12, 12, 64))
+    kernel = jax.random.normal(jax.random.key(1), (3, 3, 64, 32))
+    with jax.enable_x64(True):
+        exact = np.asarray(stock(geometry, x.astype(jnp.float64), kernel.astype(jnp.float64)))
+    errors = [np.abs(np.asarray(f(geometry, x, kernel), np.float64) - exact).max() for f in (conv_winograd.forward, stock)]
+    assert 0 < errors[0] < 3 * errors[1]
+
+
+@pytest.mark.parametrize('form, space, channels, images', [
+    (conv_winograd, (16, 15), 32, 8),
+    (conv_unrolled, (2, 2), 6, 4),
+    (conv_unrolled, (1, 1), 6, 4),
+])  # fmt: skip
+def test_a_layer_takes_the_form(form, space, channels, images, monkeypatch) -> None:
+    """All three maps of a layer, alone and as replicas, go through it, and give what stock gives."""
+    geometry = Geometry(space, (3, 3), ONES, (ONES, ONES), ONES)
+    called = set()
+    for name in ('forward', 'input_gradient', 'kernel_gradient'):
+        function = getattr(form, name)
+        monkeypatch.setattr(form, name, lambda *a, f=function, name=name: (called.add(name), f(*a))[1])
+    x = jax.random.normal(KEY, (2, images, *space, channels))
+    kernel = jax.random.normal(jax.random.key(1), (2, 3, 3, channels, 32)) / 10
+
+    def loss(function, kernel, x):
+        return jnp.sin(function(x, kernel)).sum()
+
+    ours = partial(loss, lambda x, k: convolve(x, k, ONES, (ONES, ONES), ONES))
+    mine = jax.jit(jax.vmap(jax.grad(ours, (0, 1))))(kernel, x)
+    theirs = jax.vmap(jax.grad(partial(loss, partial(stock, geometry)), (0, 1)))(kernel, x)
+    assert called == {'forward', 'input_gradient', 'kernel_gradient'}
+    for a, b in zip(mine, theirs, strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-4)
+
+
+def test_what_winograd_is_for() -> None:
+    plain = Geometry((16, 16), (3, 3), ONES, (ONES, ONES), ONES)
+    suits = partial(conv_winograd.suits, images=64, kernel=(3, 3, 64, 64), dtype=jnp.dtype('float32'))
+    assert suits(plain)
+    for change in ({'size': (5, 5)}, {'strides': (2, 2)}, {'dilation': (2, 2)}):
+        assert not suits(plain._replace(**change))
+    for change in ({'images': 2}, {'kernel': (3, 3, 3, 64)}, {'kernel': (3, 3, 64, 16)}, {'dtype': jnp.dtype('bfloat16')}):
+        assert not suits(plain, **change)
+
+
+@pytest.mark.parametrize('space, channels', [((2, 2), 3), ((8, 8), 32)])
+def test_gradients_of_gradients(space, channels) -> None:
+    """A gradient penalty through either form, against stock."""
+    with jax.enable_x64(True):
+        geometry = Geometry(space, (3, 3), ONES, (ONES, ONES), ONES)
+        x = jax.random.normal(KEY, (32, *space, channels), jnp.float64)
+        kernel = jax.random.normal(jax.random.key(1), (3, 3, channels, 32), jnp.float64) / 10
+
+        def penalty(function, x, k):
+            first = jax.grad(lambda x, k: jnp.sin(function(x, k)).sum(), (0, 1))(x, k)
+            return sum(jnp.square(leaf).sum() for leaf in first) / 1e3
+
+        def ours(x, k):
+            return convolve(x, k, ONES, (ONES, ONES), ONES)
+
+        mine = jax.jit(jax.grad(partial(penalty, ours), (0, 1)))(x, kernel)
+        theirs = jax.jit(jax.grad(partial(penalty, partial(stock, geometry)), (0, 1)))(x, kernel)
+        for a, b in zip(mine, theirs, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-8)
+
+
+def test_copies_of_the_input() -> None:
+    """Dense over copies of x equals Dense over x repeated, with one kernel for both; so do the gradients."""
+    x = jax.random.normal(KEY, (5, 3))
+    dense, many = layers.Dense(4), layers.Dense(4, copies=6)
+    variables = many.init(KEY, x)
+    assert jax.tree.map(jnp.shape, variables) == jax.tree.map(jnp.shape, dense.init(KEY, jnp.tile(x, (1, 6))))
+
+    def loss(layer, repeats, variables, x):
+        return jnp.sin(layer.apply(variables, jnp.tile(x, (1, repeats)))).sum()
+
+    ours = jax.grad(partial(loss, many, 1), (0, 1))(variables, x)
+    theirs = jax.grad(partial(loss, dense, 6), (0, 1))(variables, x)
+    jax.tree.map(partial(np.testing.assert_allclose, atol=1e-5), ours, theirs)
+
+
+def test_the_plain_form_remains() -> None:
+    """Few channels and large images take neither form."""
+    geometry = Geometry((9, 8), (3, 3), ONES, (ONES, ONES), ONES)
+    equals_stock(conv_cpu, geometry, 2, 6, 5, jnp.float32, 1e-5)
