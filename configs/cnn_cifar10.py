@@ -9,7 +9,8 @@ def get_config(profile: str = 'full') -> common.Config:
     """Three unpadded 3x3 convolutions, dense 64; Keras's initial weights and Adam, batch 32, ten epochs, 40,000 images.
 
     Which of the three readings the source trained cannot be told. Its listing ends in a ReLU in place of a softmax:
-    `relu_output` shows what that costs. The epoch is chosen on the 10,000 validation images (the source took the last).
+    `relu_output` shows what that costs; `cosine` lets the rate fall. The epoch is chosen on the 10,000 validation images
+    (the source took the last).
     """
     config = common.experiment('cnn_cifar10', task='classification', data='cifar10', model='convnet', spec=('A05',))
     config.aim = 'What does a small convolutional net reach on CIFAR-10, and which reading of the source is it?'
@@ -30,6 +31,7 @@ def get_config(profile: str = 'full') -> common.Config:
         'listing': {'model.pool_after': READINGS['listing']},
         'text': {'model.pool_after': READINGS['text']},
         'relu_output': {'model.pool_after': READINGS['listing'], **faulty},
+        'cosine': {'optimizer.schedule': 'cosine'},
         'augmented_dropout': {'data.transforms': (('flip', {}), ('crop', {'padding': 4})), 'model.dropout': 0.2},
         'dense': {'model': {**keras, 'features': (128,)}},
         'linear': {'model': {**keras, 'features': ()}},

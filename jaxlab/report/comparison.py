@@ -169,14 +169,26 @@ def paired(runs: Runs, variant: str, reference: str) -> bool:
 
 
 def cost_table(runs: Runs) -> Table:
-    """What each variant costs: parameters, steps, time."""
+    """What each variant costs: parameters, multiply-adds, steps, throughput, time."""
     rows = [
-        (variant, run.get('parameters'), run.get('epochs'), run.get('steps'), wording.seconds(run.get('seconds')))
+        (
+            variant, run.get('parameters'), _multiply_adds(run), run.get('epochs'), run.get('steps'),
+            wording.number(run.get('steps_per_second'), 3), wording.seconds(run.get('seconds')),
+        )
         for variant, run in runs.items()
         if run.get('seconds') is not None or run.get('parameters') is not None
-    ]
-    columns = ('variant', 'parameters', 'epochs', 'steps', 'time')
-    return Table('variant_costs', 'What each variant costs', 'Time of the whole run.', columns, rows, align='<>>>>')
+    ]  # fmt: skip
+    columns = ('variant', 'parameters', 'MACs', 'epochs', 'steps', 'steps/s', 'time')
+    note = (
+        'MACs: multiply-adds of one example, forward. Steps/s: of all replicas together, compilation excluded. '
+        'Time of the whole run.'
+    )
+    return Table('variant_costs', 'What each variant costs', note, columns, rows, align='<>>>>>>')
+
+
+def _multiply_adds(run: Mapping[str, Any]) -> str:
+    total = sum(row.get('multiply_adds') or 0 for rows in (run.get('networks') or {}).values() for row in rows)
+    return wording.magnitude(total)
 
 
 def points(runs: Runs, name: str) -> Lines:

@@ -118,6 +118,15 @@ def plus_minus(mean: float, spread: float) -> str:
     return f'{aligned(mean, spread)} ± {aligned(spread, spread) if spread else "0"}'
 
 
+def magnitude(value: float) -> str:
+    """`313 M`, `1.2 G`: three places of a large count; an en dash for none."""
+    if not value:
+        return '–'
+    value = float(f'{value:.3g}')
+    unit = min(int(math.log10(value)) // 3, 4)
+    return f'{value / 1000**unit:.3g} {" kMGT"[unit]}'.strip()
+
+
 def seconds(value: float | None) -> str:
     """`0.4 s`, `2 min 05 s`, `1 h 07 min`."""
     if value is None:

@@ -69,6 +69,11 @@ def test_seconds():
     ]
 
 
+def test_magnitudes():
+    counts = (0, 5, 999, 1000, 11_375_104, 999_600, 1_234_000_000)
+    assert [wording.magnitude(count) for count in counts] == ['–', '5', '999', '1 k', '11.4 M', '1 M', '1.23 G']
+
+
 def test_config_values():
     assert wording.config_value([['shift', {'pixels': 2}], ['flip', {}]]) == 'shift(pixels=2), flip()'
     assert [wording.config_value(each) for each in (None, [], 0.01, (3, 3))] == ['none', 'none', '0.01', '3, 3']
