@@ -66,6 +66,10 @@ NUMBERS = ('numbers in nested tuples or lists', lambda v: _is_list(v))
 NUMBERS_OR_FILE = ('numbers in nested tuples or lists, or a .json file', lambda v: _is_list(v) or TEXT[1](v))
 RANGE = ('a pair of numbers (low, high)', lambda v: _is_list(v, 2) and all(map(_is_number, v)) and v[0] < v[1])
 SEED = (f'a whole number from 0 to {2**31 - 1}', lambda v: COUNT[1](v) and v < 2**31)
+SEEDS = (
+    'a tuple of different whole numbers',
+    lambda v: _is_list(v) and all(map(SEED[1], v)) and len(set(v)) == len(v),
+)
 RULES = ('a tuple of pairs (text, axis)', lambda v: _is_list(v) and all(_is_list(p, 2) and COUNT[1](p[1]) for p in v))
 AIM = ('{} or {metric: text, value: number}', lambda v: BLOCK[1](v) and (not v or _is_aim(v)))
 NEEDS = (
@@ -198,6 +202,10 @@ FIELDS: Mapping[str, Field] = {
     'parallel.shard': _field((), RULES, 'pairs (path regex, axis of the parameter that is split over `model`)'),
     'replicas': _field(1, POSITIVE, 'trainings with other seeds, side by side in one program'),
     'replica_form': _field('auto', _choice('auto', 'vmap', 'unrolled'), 'how; auto: unrolled on a CPU, else vmap'),
+    'split_seeds': _field(
+        (), SEEDS, 'the training on each of these splits of the data, a metric being one value a split (empty: on '
+        'data.split_seed only)'
+    ),
     'variants': _field({}, VARIANTS, 'named overrides {path: value}, compared from the same start and data order'),
     'tuning': _field(
         {}, TUNING, 'a field chosen by short trials on the validation split before training: {field, values, metric, mode, '

@@ -1,6 +1,7 @@
 """One experiment from its config to its report: the one place where data, task, engine and report meet."""
 
 import dataclasses
+import functools
 import json
 import os
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ from jaxlab.training.feeding import Feed
 from jaxlab.training.files import write_json
 from jaxlab.training.identity import flat
 from jaxlab.training.machine import check_sizes
-from launch import configfile, paging, preprocessed, tuning
+from launch import configfile, paging, preprocessed, splits, tuning
 from launch.progress import Watcher
 
 CURVES = 'curves.json'  # what a comparison of variants lays over one another
@@ -106,6 +107,9 @@ def train(
     if config.variants and mode == 'train':
         return _train_variants(prepared, workdir, watcher, allow_change)
     _open_workdir(workdir)
+    if config.split_seeds and mode == 'train':
+        again = functools.partial(train, watcher=watcher, allow_change=allow_change)
+        return splits.trained(prepared, prepare, again, workdir, watcher)
     prepared, choice = tuning.tuned(prepared, prepare, workdir, watcher) if mode == 'train' else (prepared, None)
     config = prepared.config
     prepared = preprocessed.as_in_run(prepared, workdir)
@@ -165,9 +169,10 @@ def variant(prepared: Prepared, workdir: Path, name: str) -> tuple[Prepared, Pat
 
 
 def reference(prepared: Prepared, workdir: Path) -> tuple[Prepared, Path]:
-    """The first variant, where there are variants: what is evaluated, drawn from and predicted with."""
+    """The first split of the first variant, where there are such: what is evaluated, drawn from and predicted with."""
     names = list(prepared.config.variants)
     one, folder = variant(prepared, workdir, names[0]) if names else (prepared, workdir)
+    one, folder = splits.first(one, prepare, folder)
     return tuning.recalled(one, prepare, folder), folder
 
 

@@ -12,7 +12,7 @@ from jaxlab.errors import UserError
 FREE = (
     'inputs', 'weights', 'targets', 'show',  # worked computations: they keep no checkpoint
     'aim', 'spec', 'theory', 'limits', 'published', 'report', 'profile', 'parallel', 'variants', 'stand_in', 'tuning',
-    'replica_form', 'training.checkpoint_every', 'training.keep', 'training.steps_per_call', 'training.watch',
+    'split_seeds', 'replica_form', 'training.checkpoint_every', 'training.keep', 'training.steps_per_call', 'training.watch',
     'training.measure_train',
 )  # fmt: skip
 

@@ -28,8 +28,9 @@ def get_config(profile: str = 'full') -> common.Config:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The machine as it is, with a cache of its own for compiled programs."""
-    return {**os.environ, 'JAXLAB_CACHE_DIR': str(ROOT / '.cache' / 'tests'), 'JAX_PLATFORMS': 'cpu', **more}
+    """The machine as it is, without its data, with a cache of its own for compiled programs."""
+    inherited = {name: value for name, value in os.environ.items() if name != 'JAXLAB_DATA_DIR'}
+    return {**inherited, 'JAXLAB_CACHE_DIR': str(ROOT / '.cache' / 'tests'), 'JAX_PLATFORMS': 'cpu', **more}
 
 
 def start(*words: str, env: Mapping[str, str] | None = None, under: tuple[str, ...] = ()) -> subprocess.Popen:

@@ -1,0 +1,98 @@
+"""The same training on several splits of the data (`config.split_seeds`): an error bar that holds for other examples.
+
+Replicas of one split share its test examples, so their spread says nothing about others. Here each split counts as one
+value of a metric: the mean over its replicas. Variants see the same splits and are compared split by split.
+"""
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxlab.figures import Table
+from jaxlab.training import runtime
+from jaxlab.training.files import write_atomically, write_json
+from jaxlab.training.run import summary
+from launch import configfile
+from launch.progress import Watcher
+
+FOLDER = 'splits'
+OF_ONE_SPLIT = ('answer', 'params_digest', 'restored', 'stopped', 'tuning')
+Train = Callable[[Any, Path], dict[str, Any]]
+
+
+def on(prepared: Any, prepare: Any, seed: int) -> Any:
+    """The experiment on one split. prepare: `experiment.prepare`."""
+    changes = {'data.split_seed': seed, 'split_seeds': (), 'stand_in': {}}
+    config = configfile.apply(prepared.config, changes, f'split_seeds: {seed}')
+    chosen = {**prepared.chosen, 'data.split_seed': 'split_seeds'}
+    made = prepare(config, prepared.data_dir, chosen, prepared.command)
+    return dataclasses.replace(made, adapted=prepared.adapted)
+
+
+def first(prepared: Any, prepare: Any, workdir: Path) -> tuple[Any, Path]:
+    """The experiment on its first split, and the folder it is kept in; as it is where there is one split only."""
+    seeds = prepared.config.split_seeds
+    return (on(prepared, prepare, seeds[0]), workdir / FOLDER / str(seeds[0])) if seeds else (prepared, workdir)
+
+
+def trained(prepared: Any, prepare: Any, train: Train, workdir: Path, watcher: Watcher) -> dict[str, Any]:
+    """One run a split in `splits/SEED`, then results.json, metrics.jsonl and report.html of all of them."""
+    from jaxlab.report import page
+
+    seeds, runs, histories = prepared.config.split_seeds, [], []
+    for seed in seeds:
+        watcher.say(f'split {seed}')
+        folder = workdir / FOLDER / str(seed)
+        runs.append(train(on(prepared, prepare, seed), folder))
+        histories.append([json.loads(line) for line in (folder / 'metrics.jsonl').read_text().splitlines()])
+    results, history = combined(runs, seeds), combined_history(histories)
+    if runtime.is_writer():
+        write_json(workdir / 'results.json', results)
+        with write_atomically(workdir / 'metrics.jsonl', 'w') as file:
+            file.writelines(json.dumps(row) + '\n' for row in history)
+        page.write_report(workdir, results, history, (table(runs, seeds),))
+    return results
+
+
+def combined(runs: Sequence[Mapping[str, Any]], seeds: Sequence[int]) -> dict[str, Any]:
+    """The facts of the first run with the metrics of all, one value a split."""
+    names = [name for name in runs[0]['metrics'] if all(name in run['metrics'] for run in runs)]
+    remark = (
+        f'Each value is the mean over {runs[0]["replicas"]} replicas on one of {len(runs)} splits '
+        f'(data.split_seed {", ".join(map(str, seeds))}); n counts splits. Splits of one data set overlap: their spread '
+        'is a little too small for new data.'
+    )
+    shared = {name: value for name, value in runs[0].items() if name not in OF_ONE_SPLIT}
+    return {
+        **shared,
+        'metrics': {name: summary([run['metrics'][name]['mean'] for run in runs]) for name in names},
+        'seeds': list(seeds),
+        'replicas': len(runs),
+        'seconds': round(sum(run['seconds'] for run in runs), 3),
+        'remarks': [remark],
+    }
+
+
+def combined_history(histories: Sequence[Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """The epochs that all splits have: each metric as one value a split; steps and seconds of the first."""
+    rows = []
+    for epoch in zip(*histories, strict=False):
+        names = [name for name, value in epoch[0].items() if isinstance(value, list) and all(name in row for row in epoch)]
+        rows.append({**epoch[0], **{name: [_mean(row[name]) for row in epoch] for name in names}})
+    return rows
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def table(runs: Sequence[Mapping[str, Any]], seeds: Sequence[int]) -> Table:
+    """What each split gave."""
+    names = [name for name in runs[0]['metrics'] if name.startswith('test_')][:5]
+    rows = [(str(seed), *(run['metrics'][name]['mean'] for name in names)) for seed, run in zip(seeds, runs, strict=True)]
+    columns = ('split seed', *(name.removeprefix('test_').replace('_', ' ') for name in names))
+    note = 'Test part of each split; means over replicas. Everything else of a split is in its own folder.'
+    return Table('splits', 'Split by split', note, columns, rows, align='>' * len(columns))
