@@ -46,6 +46,8 @@ def _run(asked: arguments.Arguments, words: Sequence[str]) -> int:
     cut = configfile.differing(plain, configfile.load(path, 'full')) if profile != 'full' else []
     chosen = dict.fromkeys(cut, 'profile') | dict.fromkeys(changes, 'command line')
     config = configfile.only_variants(config, asked.variants)
+    if asked.variants is not None:
+        chosen['variants'] = 'command line'
     workdir = _workdir(asked, config)
 
     with _stdout_kept_clean(asked.json):
@@ -100,10 +102,10 @@ def _act(asked: arguments.Arguments, prepared: Any, workdir: Path, watcher: Any)
     from launch import experiment, modes
 
     change = asked.allow_config_change
-    if asked.mode == 'describe':
-        return modes.describe(prepared)
     if asked.mode != 'train':
         prepared, workdir = experiment.reference(prepared, workdir)
+    if asked.mode == 'describe':
+        return modes.describe(prepared)
     if asked.mode == 'sample':
         return modes.sample(prepared, workdir, watcher, asked.count, asked.seed, change)
     if asked.mode == 'predict':

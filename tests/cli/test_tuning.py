@@ -49,6 +49,23 @@ def test_what_the_user_sets_is_not_tuned(launch, tmp_path):
     assert not list((tmp_path / 'run').rglob('tuning*'))
 
 
+def test_named_variants_stay_on_stand_in_data(launch, tmp_path):
+    """A config may cut its variants down for stand-in data; those that the user names are run and described."""
+    text = command.TINY.replace(
+        '    config.report.examples = 4\n',
+        """    config.variants = {'small': {'model.features': (4,)}, 'large': {'model.features': (9,)}}
+    config.stand_in = {'variants': {'small': {'model.features': (4,)}}}
+""",
+    )
+    config = command.tiny_config(tmp_path, text)
+    where = f'--workdir={tmp_path / "run"}'
+    shown = {
+        words: launch(config, where, '--mode=describe', '--json', *words.split()).json()['networks']['model'][0]
+        for words in ('', '--variants=large')
+    }
+    assert [row['output_shape'] for row in shown.values()] == [[1, 4], [1, 9]]
+
+
 def test_refusals(launch, tmp_path):
     config = command.tiny_config(tmp_path, TUNED)
     where = f'--workdir={tmp_path / "run"}'
