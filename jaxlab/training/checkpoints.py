@@ -12,7 +12,7 @@ import json
 import logging
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ from jax.experimental import multihost_utils
 
 from jaxlab.errors import UserError
 
-SCORE = 'score'
 SYSTEM_ERROR = 'os_error_code'  # in the words of an error that Orbax passes on from the system
 
 
@@ -58,21 +57,17 @@ class Checkpoints:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder.resolve()
         self._args = ocp.args
+        self._scores: dict[int, float | None] = {}
         policies: list[Any] = [managers.LatestN(n=keep)]
         if best_mode is not None:
-            best = managers.BestN(
-                n=1,
-                get_metric_fn=lambda metrics: metrics[SCORE],
-                reverse=best_mode == 'min',
-                keep_checkpoints_without_metrics=False,
-            )
-            policies.append(best)
+            policies.append(_Best(self._scores, best_mode))
         options = ocp.CheckpointManagerOptions(
             preservation_policy=managers.AnyPreservationPolicy(policies),
             cleanup_tmp_directories=True,
             enable_async_checkpointing=True,
         )
         self._manager = ocp.CheckpointManager(self.folder, options=options, item_names=('state', 'meta'))
+        self._scores |= {step: self._score(step) for step in self.steps}
 
     def __enter__(self) -> 'Checkpoints':
         return self
@@ -95,11 +90,11 @@ class Checkpoints:
         tree = jax.tree.map(np.asarray, serialization.to_state_dict(state))
         facts = json.loads(json.dumps({**meta, 'step': step, 'score': score}))
         facts['digest'] = _seal(tree, facts)
+        self._scores[step] = facts['score']
         with self._writing():
             saved = self._manager.save(
                 step,
                 args=self._args.Composite(state=self._args.StandardSave(tree), meta=self._args.JsonSave(facts)),
-                metrics=None if score is None else {SCORE: float(score)},
                 force=True,
             )
         if not saved:
@@ -184,10 +179,7 @@ class Checkpoints:
 
     def best(self, mode: str, template: Any, say: Any = print) -> Saved | None:
         """The sound checkpoint with the best score, or None if none has one; damaged ones are named."""
-        scores = {step: self._score(step) for step in self.steps}
-        sign = 1 if mode == 'min' else -1
-        scored = [(sign * score, step) for step, score in scores.items() if score is not None]
-        for _, step in sorted(scored):
+        for step in _best_first({step: self._score(step) for step in self.steps}, mode):
             try:
                 return self.read(step, template)
             except ValueError as error:
@@ -199,6 +191,25 @@ class Checkpoints:
             return self._manager.restore(step, args=self._args.Composite(meta=self._args.JsonRestore())).meta['score']
         except Exception:
             return None
+
+
+class _Best:
+    """Keeps the checkpoint of the best score, also one of an earlier process: Orbax's own rule knows only the scores that
+    this process has handed to it, and lets the best of a resumed run go."""
+
+    def __init__(self, scores: Mapping[int, float | None], mode: str):
+        self.scores, self.mode = scores, mode
+
+    def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> Sequence[bool]:
+        steps = [checkpoint.step for checkpoint in checkpoints]
+        best = _best_first({step: self.scores.get(step) for step in steps}, self.mode)[:1]
+        return [step in best for step in steps]
+
+
+def _best_first(scores: Mapping[int, float | None], mode: str) -> list[int]:
+    """Steps that have a score, the best first; of equal ones the earlier."""
+    sign = 1 if mode == 'min' else -1
+    return [step for _, step in sorted((sign * score, step) for step, score in scores.items() if score is not None)]
 
 
 def _seal(tree: Any, facts: Mapping[str, Any]) -> str:

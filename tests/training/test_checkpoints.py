@@ -78,6 +78,16 @@ def test_keeps_the_latest_and_the_best(tmp_path):
     assert best == 5 and kept(tmp_path) == [5, 20, 25]
 
 
+def test_a_resumed_run_keeps_the_best_of_before(tmp_path):
+    """The first epoch is the best; two processes later it is still there, and is what is evaluated."""
+    wish = {'training__best_metric': 'train_loss', 'training__best_mode': 'max', 'training__keep': 1}
+    for epochs in (2, 3):
+        lab.train(lab.small(**wish, training__epochs=epochs), tmp_path, allow_change=True)
+    config = lab.small(**wish, training__epochs=5, training__restore_best=True)
+    found = lab.train(config, tmp_path, allow_change=True)
+    assert kept(tmp_path) == [5, 25] and found.facts['restored'] == {'epoch': 1, 'step': 5}
+
+
 def test_without_a_best_metric_only_the_latest_stay(tmp_path):
     lab.train(lab.small(training__epochs=4, training__keep=1), tmp_path)
     assert kept(tmp_path) == [20]
