@@ -70,9 +70,17 @@ def combined(runs: Sequence[Mapping[str, Any]], seeds: Sequence[int]) -> dict[st
         'metrics': {name: summary([run['metrics'][name]['mean'] for run in runs]) for name in names},
         'seeds': list(seeds),
         'replicas': len(runs),
+        'splits': {'seeds': list(seeds), 'replicas': runs[0]['replicas']},
+        'config_rows': [_of_all(row, seeds) for row in runs[0]['config_rows']],
         'seconds': round(sum(run['seconds'] for run in runs), 3),
         'remarks': [remark],
     }
+
+
+def _of_all(row: Sequence[Any], seeds: Sequence[int]) -> tuple[Any, ...]:
+    """A row of the settings as it is for all splits: what one split was told of them is put right."""
+    field, value, chooser = row
+    return field, str(tuple(seeds)) if field in ('data.split_seed', 'split_seeds') else value, chooser
 
 
 def combined_history(histories: Sequence[Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:

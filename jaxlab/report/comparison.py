@@ -222,7 +222,13 @@ def statements(runs: Runs) -> list[str]:
         return all(each == found[0] for each in found) and found[0] is not None
 
     said = []
-    if same('seeds'):
+    if same('splits'):
+        one = next(iter(runs.values()))['splits']
+        said.append(
+            f'Same splits of the data in every variant (data.split_seed {", ".join(map(str, one["seeds"]))}): a value is the '
+            f'mean of {one["replicas"]} replicas on one split, n counts splits, and splits are pairs.'
+        )
+    elif same('seeds'):
         seeds = ', '.join(map(str, next(iter(runs.values()))['seeds']))
         said.append(f'Same seeds in every variant ({seeds}): replicas are pairs.')
     else:

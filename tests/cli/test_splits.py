@@ -32,7 +32,8 @@ def test_each_split_counts_once(launch, tmp_path):
     assert [row['epoch'] for row in rows] == [1, 2] and len(rows[0]['train_loss']) == 3
     page = (fast / 'report.html').read_text()
     assert 'Split by split' in page and 'n counts splits' in page
-    assert (workdir / 'comparison.html').is_file()
+    assert ['data.split_seed', '(3, 4, 5)', 'split_seeds'] in whole['config_rows']
+    assert 'a value is the mean of 2 replicas on one split' in (workdir / 'comparison.html').read_text()
     # What is evaluated is the first split of the first variant.
     again = launch(config, f'--workdir={workdir}', '--mode=eval', '--json')
     assert again.code == 0, again.err
