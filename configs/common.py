@@ -208,7 +208,7 @@ FIELDS: Mapping[str, Field] = {
     ),
     'variants': _field({}, VARIANTS, 'named overrides {path: value}, compared from the same start and data order'),
     'tuning': _field(
-        {}, TUNING, 'a field chosen by short trials on the validation split before training: {field, values, metric, mode, '
+        {}, TUNING, 'a field chosen by trial trainings on the validation split before training: {field, values, metric, mode, '
         'overrides: {path: value}}'
     ),
     'stand_in': _field({}, BLOCK, 'overrides {path: value} where embedded data stands in for the real set'),

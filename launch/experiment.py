@@ -16,6 +16,7 @@ from jaxlab.tasks import build_task
 from jaxlab.tasks.protocol import Needed, Task
 from jaxlab.training import run as engine
 from jaxlab.training import runtime, worked
+from jaxlab.training.events import read_log
 from jaxlab.training.feeding import Feed
 from jaxlab.training.files import write_json
 from jaxlab.training.identity import flat
@@ -109,8 +110,8 @@ def train(
     _open_workdir(workdir)
     if config.split_seeds and mode == 'train':
         again = functools.partial(train, watcher=watcher, allow_change=allow_change)
-        return splits.trained(prepared, prepare, again, workdir, watcher)
-    prepared, choice = tuning.tuned(prepared, prepare, workdir, watcher) if mode == 'train' else (prepared, None)
+        return splits.trained(prepared, changed, again, workdir, watcher)
+    prepared, choice = tuning.tuned(prepared, changed, workdir, watcher) if mode == 'train' else (prepared, None)
     config = prepared.config
     prepared = preprocessed.as_in_run(prepared, workdir)
     for note in (*prepared.data.notes, *(_adapted_words(item) for item in prepared.adapted)):
@@ -160,20 +161,28 @@ def _needs(prepared: Prepared, workdir: Path, watcher: Watcher) -> dict[str, Nee
 
 def variant(prepared: Prepared, workdir: Path, name: str) -> tuple[Prepared, Path]:
     """One of `config.variants`, prepared, and the folder it is kept in."""
-    config, changes = prepared.config, prepared.config.variants[name]
+    changes = prepared.config.variants[name]
     own = {path: value for path, value in changes.items() if path not in prepared.chosen}
-    changed = configfile.apply(config, {**own, 'variants': {}, 'stand_in': {}}, f'variant {name}')
-    chosen = {**prepared.chosen, **dict.fromkeys(own, f'variant {name}')}
-    made = prepare(changed, prepared.data_dir, chosen, prepared.command, like=prepared)
-    return dataclasses.replace(made, adapted=prepared.adapted), workdir / 'variants' / name
+    return changed(prepared, own, f'variant {name}', {'variants': {}}), workdir / 'variants' / name
+
+
+def changed(prepared: Prepared, changes: Mapping[str, Any], who: str, reset: Mapping[str, Any]) -> Prepared:
+    """The experiment with other values, chosen by `who`; reset: fields that ask for nothing further, chosen by nobody.
+
+    Already adapted to stand-in data, it is not adapted again.
+    """
+    config = configfile.apply(prepared.config, {**changes, **reset, 'stand_in': {}}, who)
+    chosen = {**prepared.chosen, **dict.fromkeys(changes, who)}
+    made = prepare(config, prepared.data_dir, chosen, prepared.command, like=prepared)
+    return dataclasses.replace(made, adapted=prepared.adapted)
 
 
 def reference(prepared: Prepared, workdir: Path) -> tuple[Prepared, Path]:
     """The first split of the first variant, where there are such: what is evaluated, drawn from and predicted with."""
     names = list(prepared.config.variants)
     one, folder = variant(prepared, workdir, names[0]) if names else (prepared, workdir)
-    one, folder = splits.first(one, prepare, folder)
-    return tuning.recalled(one, prepare, folder), folder
+    one, folder = splits.first(one, changed, folder)
+    return tuning.recalled(one, changed, folder), folder
 
 
 def _train_variants(prepared: Prepared, workdir: Path, watcher: Watcher, allow_change: bool) -> dict[str, Any]:
@@ -186,7 +195,7 @@ def _train_variants(prepared: Prepared, workdir: Path, watcher: Watcher, allow_c
         watcher.say(f'variant {name}')
         watcher.title = name
         runs[name] = {**train(one, folder, watcher, 'train', allow_change), 'variant': name}
-        histories[name] = [json.loads(line) for line in (folder / 'metrics.jsonl').read_text().splitlines()]
+        histories[name] = read_log(folder)
     first = next(iter(runs))
     results = {**runs[first], 'reference': first, 'variants': {name: run['metrics'] for name, run in runs.items()}}
     if runtime.is_writer():

@@ -4,17 +4,15 @@ Replicas of one split share its test examples, so their spread says nothing abou
 value of a metric: the mean over its replicas. Variants see the same splits and are compared split by split.
 """
 
-import dataclasses
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jaxlab.figures import Table
 from jaxlab.training import runtime
-from jaxlab.training.files import write_atomically, write_json
+from jaxlab.training.events import read_log, write_log
+from jaxlab.training.files import write_json
 from jaxlab.training.run import summary
-from launch import configfile
 from launch.progress import Watcher
 
 FOLDER = 'splits'
@@ -22,22 +20,18 @@ OF_ONE_SPLIT = ('answer', 'params_digest', 'restored', 'stopped', 'tuning')
 Train = Callable[[Any, Path], dict[str, Any]]
 
 
-def on(prepared: Any, prepare: Any, seed: int) -> Any:
-    """The experiment on one split. prepare: `experiment.prepare`."""
-    changes = {'data.split_seed': seed, 'split_seeds': (), 'stand_in': {}}
-    config = configfile.apply(prepared.config, changes, f'split_seeds: {seed}')
-    chosen = {**prepared.chosen, 'data.split_seed': 'split_seeds'}
-    made = prepare(config, prepared.data_dir, chosen, prepared.command)
-    return dataclasses.replace(made, adapted=prepared.adapted)
+def on(prepared: Any, changed: Any, seed: int) -> Any:
+    """The experiment on one split. changed: `experiment.changed`."""
+    return changed(prepared, {'data.split_seed': seed}, 'split_seeds', {'split_seeds': ()})
 
 
-def first(prepared: Any, prepare: Any, workdir: Path) -> tuple[Any, Path]:
+def first(prepared: Any, changed: Any, workdir: Path) -> tuple[Any, Path]:
     """The experiment on its first split, and the folder it is kept in; as it is where there is one split only."""
     seeds = prepared.config.split_seeds
-    return (on(prepared, prepare, seeds[0]), workdir / FOLDER / str(seeds[0])) if seeds else (prepared, workdir)
+    return (on(prepared, changed, seeds[0]), workdir / FOLDER / str(seeds[0])) if seeds else (prepared, workdir)
 
 
-def trained(prepared: Any, prepare: Any, train: Train, workdir: Path, watcher: Watcher) -> dict[str, Any]:
+def trained(prepared: Any, changed: Any, train: Train, workdir: Path, watcher: Watcher) -> dict[str, Any]:
     """One run a split in `splits/SEED`, then results.json, metrics.jsonl and report.html of all of them."""
     from jaxlab.report import page
 
@@ -45,13 +39,12 @@ def trained(prepared: Any, prepare: Any, train: Train, workdir: Path, watcher: W
     for seed in seeds:
         watcher.say(f'split {seed}')
         folder = workdir / FOLDER / str(seed)
-        runs.append(train(on(prepared, prepare, seed), folder))
-        histories.append([json.loads(line) for line in (folder / 'metrics.jsonl').read_text().splitlines()])
+        runs.append(train(on(prepared, changed, seed), folder))
+        histories.append(read_log(folder))
     results, history = combined(runs, seeds), combined_history(histories)
     if runtime.is_writer():
         write_json(workdir / 'results.json', results)
-        with write_atomically(workdir / 'metrics.jsonl', 'w') as file:
-            file.writelines(json.dumps(row) + '\n' for row in history)
+        write_log(workdir, history)
         page.write_report(workdir, results, history, (table(runs, seeds),))
     return results
 

@@ -1,4 +1,4 @@
-"""A field chosen by short trials before the training: what makes a comparison of methods fair (`config.tuning`)."""
+"""A field chosen by trial trainings before the training: what makes a comparison of methods fair (`config.tuning`)."""
 
 import dataclasses
 import json
@@ -13,10 +13,10 @@ from jaxlab.training import run as engine
 from jaxlab.training import runtime
 from jaxlab.training.control import Diverged
 from jaxlab.training.files import write_json
-from launch import configfile
 from launch.progress import Watcher
 
 FILE = 'tuning.json'
+OF_A_TRIAL = {'tuning': {}, 'variants': {}, 'replicas': 1, 'training.checkpoint_every': 0}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,10 +53,10 @@ class Tuning:
         return Table('tuning', f'How {self.field} was chosen', note, columns, rows, align='>><')
 
 
-def tuned(prepared: Any, prepare: Any, workdir: Path, watcher: Watcher) -> tuple[Any, Tuning | None]:
+def tuned(prepared: Any, changed: Any, workdir: Path, watcher: Watcher) -> tuple[Any, Tuning | None]:
     """The experiment with the best value of `tuning.field`, from trials kept in `workdir/tuning`.
 
-    A field that the user set stays as it is. prepare: `experiment.prepare`.
+    A field that the user set stays as it is. changed: `experiment.changed`.
     """
     block = prepared.config.tuning.to_dict()
     if not block or block['field'] in prepared.chosen:
@@ -65,7 +65,8 @@ def tuned(prepared: Any, prepare: Any, workdir: Path, watcher: Watcher) -> tuple
     if found is None:
         trials, trial = [], prepared
         for value in block['values']:
-            trial = _trial(prepared, prepare, block, value, like=trial)
+            changes = {**block.get('overrides', {}), block['field']: value}
+            trial = changed(trial, changes, 'tuning', OF_A_TRIAL)  # of the trial before: its data serve again
             trials.append((value, _reached(trial, block, value, workdir, watcher)))
         if all(reached is None for _, reached in trials):
             raise UserError(f'config.tuning.values {tuple(block["values"])}: the training diverged with each of them')
@@ -73,20 +74,14 @@ def tuned(prepared: Any, prepare: Any, workdir: Path, watcher: Watcher) -> tuple
         if runtime.is_writer():
             write_json(workdir / FILE, {'tuning': block, 'trials': trials})
     watcher.say(f'tuning: {found.field} = {found.value:g}')
-    return _with_value(prepared, prepare, found), found
+    return changed(prepared, {found.field: found.value}, 'tuning', {}), found
 
 
-def recalled(prepared: Any, prepare: Any, workdir: Path) -> Any:
+def recalled(prepared: Any, changed: Any, workdir: Path) -> Any:
     """The experiment with the value that a training in `workdir` chose."""
     block = prepared.config.tuning.to_dict()
     found = _read(workdir, block) if block else None
-    return prepared if found is None else _with_value(prepared, prepare, found)
-
-
-def _with_value(prepared: Any, prepare: Any, found: Tuning) -> Any:
-    config = configfile.apply(prepared.config, {found.field: found.value, 'stand_in': {}}, 'tuning')
-    made = prepare(config, prepared.data_dir, {**prepared.chosen, found.field: 'tuning'}, prepared.command, prepared)
-    return dataclasses.replace(made, adapted=prepared.adapted)
+    return prepared if found is None else changed(prepared, {found.field: found.value}, 'tuning', {})
 
 
 def _read(workdir: Path, block: Mapping[str, Any]) -> Tuning | None:
@@ -98,13 +93,6 @@ def _read(workdir: Path, block: Mapping[str, Any]) -> Tuning | None:
     if kept['tuning'] != json.loads(json.dumps(block)):
         return None
     return Tuning.of(block, [(value, reached) for value, reached in kept['trials']])
-
-
-def _trial(prepared: Any, prepare: Any, block: Mapping[str, Any], value: Any, like: Any) -> Any:
-    """The short training with one value; like: the trial before it."""
-    always = {'tuning': {}, 'variants': {}, 'stand_in': {}, 'replicas': 1, 'training.checkpoint_every': 0}
-    changes = {**block.get('overrides', {}), block['field']: value, **always}
-    return prepare(configfile.apply(prepared.config, changes, 'tuning'), prepared.data_dir, {}, prepared.command, like)
 
 
 def _reached(trial: Any, block: Mapping[str, Any], value: Any, workdir: Path, watcher: Watcher) -> float | None:

@@ -18,26 +18,32 @@ import itertools
 import math
 from collections.abc import Sequence
 from functools import reduce
+from typing import Any
 
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
 
 from jaxlab.layers import conv_unrolled, conv_winograd
-from jaxlab.layers.conv_geometry import Geometry, dimension_numbers, images_a_block, padded, patches
+from jaxlab.layers.conv_geometry import Geometry, dimension_numbers, images_a_block, padded, patches, turned_round
 
 BLOCK = 1 << 20  # elements of patches made at a time: 4 MB stay in the cache
 FEW = 4  # input channels up to which a product and shifted additions beat convolutions (28x28x1: 3 against 11 ms)
+
+
+def _special(geometry: Geometry, images: int, kernel: tuple[int, ...], dtype: jnp.dtype) -> Any:
+    """The module with the three maps in a form that beats the plain ones here, or None."""
+    if conv_unrolled.suits(geometry):
+        return conv_unrolled
+    return conv_winograd if conv_winograd.suits(geometry, images, kernel, dtype) else None
 
 
 def forward(geometry: Geometry, x: Array, kernel: Array) -> Array:
     """The convolution [N, *out, D]: plain, or one product where the kernel has a single tap."""
     if math.prod(geometry.size) == 1:
         return patches(x, geometry) @ kernel.reshape(kernel.shape[-2:])
-    if conv_unrolled.suits(geometry):
-        return conv_unrolled.forward(geometry, x, kernel)
-    if conv_winograd.suits(geometry, len(x), kernel.shape, x.dtype):
-        return conv_winograd.forward(geometry, x, kernel)
+    if special := _special(geometry, len(x), kernel.shape, x.dtype):
+        return special.forward(geometry, x, kernel)
     return _plain(x, kernel, geometry.padding, geometry.strides, geometry.dilation)
 
 
@@ -64,10 +70,8 @@ def _plain(
 def input_gradient(geometry: Geometry, g: Array, kernel: Array) -> Array:
     """The gradient to the input [N, *space, C]; with other words the transposed convolution of g."""
     strided, dilated = max(geometry.strides) > 1, max(geometry.dilation) > 1
-    if conv_unrolled.suits(geometry):
-        return conv_unrolled.input_gradient(geometry, g, kernel)
-    if conv_winograd.suits(geometry, len(g), kernel.shape, g.dtype):
-        return conv_winograd.input_gradient(geometry, g, kernel)
+    if special := _special(geometry, len(g), kernel.shape, g.dtype):
+        return special.input_gradient(geometry, g, kernel)
     if math.prod(geometry.size) == 1 or (strided and dilated) or kernel.shape[-2] <= FEW:
         return overlapping_adds(geometry, g, kernel)
     return phases(geometry, g, kernel) if strided else turned(geometry, g, kernel)
@@ -75,9 +79,7 @@ def input_gradient(geometry: Geometry, g: Array, kernel: Array) -> Array:
 
 def turned(geometry: Geometry, g: Array, kernel: Array) -> Array:
     """For strides of 1: the convolution of g with the kernel turned round."""
-    reach = [(k - 1) * d for k, d in zip(geometry.size, geometry.dilation, strict=True)]
-    padding = [(r - low, r - high) for r, (low, high) in zip(reach, geometry.padding, strict=True)]
-    return _plain(g, jnp.flip(kernel, range(len(reach))).swapaxes(-1, -2), padding, dilation=geometry.dilation)
+    return _plain(g, turned_round(kernel), geometry.turned.padding, dilation=geometry.dilation)
 
 
 def overlapping_adds(geometry: Geometry, g: Array, kernel: Array) -> Array:
@@ -114,7 +116,7 @@ def phases(geometry: Geometry, g: Array, kernel: Array) -> Array:
         if 0 in taps.shape:
             parts.append(jnp.zeros((g.shape[0], *counts, kernel.shape[-2]), g.dtype))
             continue
-        taps = jnp.flip(taps, range(rank)).swapaxes(-1, -2)
+        taps = turned_round(taps)
         edges = []
         for m, a, n, o in zip(taps.shape, first, counts, geometry.out, strict=False):
             low = m - 1 - a
@@ -137,10 +139,8 @@ def kernel_gradient(geometry: Geometry, x: Array, g: Array) -> Array:
     For strides of 1 it is a plain convolution too, with the roles changed: channels are the examples, examples the
     channels, and g is the kernel. It is up to twice as fast as patches. With strides, patches win.
     """
-    if conv_unrolled.suits(geometry):
-        return conv_unrolled.kernel_gradient(geometry, x, g)
-    if conv_winograd.suits(geometry, len(x), (x.shape[-1], g.shape[-1]), jnp.result_type(x, g)):
-        return conv_winograd.kernel_gradient(geometry, x, g)
+    if special := _special(geometry, len(x), (x.shape[-1], g.shape[-1]), jnp.result_type(x, g)):
+        return special.kernel_gradient(geometry, x, g)
     if max(geometry.strides) > 1:
         return patches_by_cotangent(geometry, x, g)
     edges = []

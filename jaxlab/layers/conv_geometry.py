@@ -30,6 +30,13 @@ class Geometry(NamedTuple):
         """Every position in the kernel, in the order of its memory."""
         return list(itertools.product(*map(range, self.size)))
 
+    @property
+    def turned(self) -> 'Geometry':
+        """For strides of 1: the convolution of the output's gradient, with the kernel turned round, that gives the input's."""
+        reach = [(k - 1) * d for k, d in zip(self.size, self.dilation, strict=True)]
+        padding = tuple((r - low, r - high) for r, (low, high) in zip(reach, self.padding, strict=True))
+        return self._replace(space=self.out, padding=padding)
+
     def places(self, tap: tuple[int, ...]) -> list[tuple[int, int, int]]:
         """The `lax.pad` that puts each output's value where it sees the input through `tap`."""
         edges = []
@@ -45,6 +52,11 @@ def dimension_numbers(rank: int) -> tuple[str, str, str]:
     """Channels-last: input, kernel, output."""
     letters = 'DHW'[-rank:]
     return f'N{letters}C', f'{letters}IO', f'N{letters}C'
+
+
+def turned_round(kernel: Array) -> Array:
+    """The kernel [*size, C, D] read backwards along each spatial axis, from D to C channels: [*size, D, C]."""
+    return jnp.flip(kernel, range(kernel.ndim - 2)).swapaxes(-1, -2)
 
 
 def padded(x: Array, padding: tuple[tuple[int, int], ...]) -> Array:

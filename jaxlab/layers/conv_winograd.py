@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxlab.layers.conv_geometry import Geometry, padded
+from jaxlab.layers.conv_geometry import Geometry, padded, turned_round
 
 B = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]], np.float32)
 G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]], np.float32)
@@ -48,9 +48,7 @@ def forward(geometry: Geometry, x: Array, kernel: Array) -> Float[Array, 'N H W 
 
 def input_gradient(geometry: Geometry, g: Array, kernel: Array) -> Float[Array, 'N H W C']:
     """The gradient to the input: the convolution of g with the kernel turned round."""
-    padding = tuple((2 - low, 2 - high) for low, high in geometry.padding)
-    turned = Geometry(geometry.out, geometry.size, geometry.strides, padding, geometry.dilation)
-    return forward(turned, g, jnp.flip(kernel, (0, 1)).swapaxes(-1, -2))
+    return forward(geometry.turned, g, turned_round(kernel))
 
 
 def kernel_gradient(geometry: Geometry, x: Array, g: Array) -> Float[Array, '3 3 C D']:

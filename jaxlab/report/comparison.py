@@ -187,27 +187,23 @@ def cost_table(runs: Runs) -> Table:
 
 
 def _multiply_adds(run: Mapping[str, Any]) -> str:
-    total = sum(row.get('multiply_adds') or 0 for rows in (run.get('networks') or {}).values() for row in rows)
-    return wording.magnitude(total)
+    networks = (run.get('networks') or {}).values()
+    return wording.magnitude(sum(summary.network_totals(summary.network_rows(rows))[1] for rows in networks))
 
 
 def points(runs: Runs, name: str) -> Lines:
-    """All replicas of all variants; a thin line joins the points of one seed."""
+    """All values of all variants; a thin line joins the points of one seed, or of one split."""
     values = [wording.values_of(run['metrics'][name]) for run in runs.values()]
     replicas = max(map(len, values))
     y = np.full((replicas, len(runs)), math.nan)
     for column, each in enumerate(values):
         y[: len(each), column] = each
-    same = all(run.get('seeds') == next(iter(runs.values())).get('seeds') for run in runs.values())
+    of = 'splits' if all('splits' in run for run in runs.values()) else 'seeds'
+    what, single = ('means on one split each', 'split') if of == 'splits' else ('replicas', 'seed')
+    same = all(run.get(of) == next(iter(runs.values())).get(of) for run in runs.values())
     label = wording.label(name)
-    joined = (
-        'thin lines join the replicas of one seed' if same else 'seeds differ: the lines join nothing but positions'
-    )
-    note = (
-        f'n = {replicas} replicas of each variant; {joined}; thick: the mean.'
-        if replicas > 1
-        else 'n = 1 replica each.'
-    )
+    joined = f'thin lines join those of one {single}' if same else f'{of} differ: the lines join nothing but positions'
+    note = f'n = {replicas} {what}, for every variant; {joined}; thick: the mean.' if replicas > 1 else 'n = 1 each.'
     return Lines(
         f'variants_{name}', f'{label[:1].upper()}{label[1:]} of the variants', note,
         {'replicas': (np.arange(len(runs)), y)}, '', label, markers=True, x_names=tuple(runs),

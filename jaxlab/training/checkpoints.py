@@ -67,7 +67,8 @@ class Checkpoints:
             enable_async_checkpointing=True,
         )
         self._manager = ocp.CheckpointManager(self.folder, options=options, item_names=('state', 'meta'))
-        self._scores |= {step: self._score(step) for step in self.steps}
+        if best_mode is not None:
+            self._scores |= {step: self._score(step) for step in self.steps}
 
     def __enter__(self) -> 'Checkpoints':
         return self
@@ -179,7 +180,7 @@ class Checkpoints:
 
     def best(self, mode: str, template: Any, say: Any = print) -> Saved | None:
         """The sound checkpoint with the best score, or None if none has one; damaged ones are named."""
-        for step in _best_first({step: self._score(step) for step in self.steps}, mode):
+        for step in _best_first({step: self._scores.get(step) for step in self.steps}, mode):
             try:
                 return self.read(step, template)
             except ValueError as error:

@@ -8,21 +8,32 @@ from typing import Any
 
 from jaxlab.training.files import write_atomically
 
+LOG = 'metrics.jsonl'
+
+
+def read_log(workdir: Path) -> list[dict[str, Any]]:
+    """The epochs of a run."""
+    return [json.loads(line) for line in (workdir / LOG).read_text().splitlines()]
+
+
+def write_log(workdir: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Takes the place of the run's log."""
+    with write_atomically(workdir / LOG, 'w') as file:
+        file.writelines(json.dumps(row) + '\n' for row in rows)
+
 
 class Events:
     """The log of a run. On resume it is rewritten from the checkpoint's history, so it never holds a line twice."""
 
     def __init__(self, workdir: Path, writer: bool):
-        self.path, self.folder, self.writer = workdir / 'metrics.jsonl', workdir / 'events', writer
+        self.path, self.folder, self.writer = workdir / LOG, workdir / 'events', writer
         self._board: Any = None
 
     def start(self, history: Sequence[Mapping[str, Any]]) -> None:
         """Begins a log that holds exactly this history."""
         if not self.writer:
             return
-        with write_atomically(self.path, 'w') as file:
-            for row in history:
-                file.write(json.dumps(row) + '\n')
+        write_log(self.path.parent, history)
         purge = history[-1]['step'] + 1 if history else 0
         self._board = _board_writer()(str(self.folder), purge_step=purge)
 

@@ -33,7 +33,9 @@ def test_each_split_counts_once(launch, tmp_path):
     page = (fast / 'report.html').read_text()
     assert 'Split by split' in page and 'n counts splits' in page
     assert ['data.split_seed', '(3, 4, 5)', 'split_seeds'] in whole['config_rows']
-    assert 'a value is the mean of 2 replicas on one split' in (workdir / 'comparison.html').read_text()
+    page = (workdir / 'comparison.html').read_text()
+    assert 'a value is the mean of 2 replicas on one split' in page
+    assert 'n = 3 means on one split each, for every variant; thin lines join those of one split' in page
     # What is evaluated is the first split of the first variant.
     again = launch(config, f'--workdir={workdir}', '--mode=eval', '--json')
     assert again.code == 0, again.err

@@ -127,4 +127,3 @@ def class_accuracy(subject: Subject) -> list[Figure]:
     title, label = 'Right answers by class', f'{subject.split} accuracy'
     heights, errors = {label: share}, {label: half}
     return [Bars('class_accuracy', title, note, subject.data.class_names, heights, errors, 'class', label)]
-
