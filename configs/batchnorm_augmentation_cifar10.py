@@ -30,7 +30,7 @@ def get_config(profile: str = 'full') -> common.Config:
         'train_accuracy': {'value': 0.9345, 'where': 'B06a, epoch 10', 'note': 'running, in training mode'},
     }
     config.stand_in = {'training.epochs': 30}
-    config.report.options.figures = ('augmented',)
+    config.report.options.figures = ('augmented', 'class_accuracy')
     config.theory = (
         'Batch norm: $\\hat x = (x - \\mu_B) / \\sqrt{\\sigma_B^2 + \\epsilon}$, $y = \\gamma \\hat x + \\beta$, for each '
         'channel; at test time with running averages.',

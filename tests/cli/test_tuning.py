@@ -70,7 +70,7 @@ def test_refusals(launch, tmp_path):
     config = command.tiny_config(tmp_path, TUNED)
     where = f'--workdir={tmp_path / "run"}'
     assert "did you mean 'tuned'?" in launch(config, where, '--variants=tund').error
-    assert 'this experiment has none' in launch('--config=configs/mlp_mnist.py', where, '--variants=a').error
+    assert 'this experiment has none' in launch('--config=configs/feature_maps_cifar10.py', where, '--variants=a').error
     assert 'field, values, metric' in launch(config, where, "--config.tuning={'values': (1,)}").error
     assert 'is not measured' in launch(config, where, '--variants=tuned', '--config.tuning.metric=validation_f1').error
     unknown = launch(config, where, '--config.tuning.field=optimizer.learningrate', '--variants=tuned')
