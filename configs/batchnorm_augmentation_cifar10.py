@@ -20,15 +20,13 @@ def get_config(profile: str = 'full') -> common.Config:
     config.training.measure_train = True
     norm = {'model.batch_norm': 'before'}
     augmented = {'data.transforms': (('flip', {}), ('crop', {'padding': 4}))}
-    config.variants = {'baseline': {}, 'batch_norm': norm, 'augmentation': augmented, 'both': {**norm, **augmented}}
-    config.published = {
-        'test_accuracy': {
-            'value': 0.7287,
-            'where': 'B06a, after epoch 10',
-            'note': 'one unseeded run; with both 0.7692',
-        },
-        'train_accuracy': {'value': 0.9345, 'where': 'B06a, epoch 10', 'note': 'running, in training mode'},
+    config.variants = {
+        'baseline': {},
+        'batch_norm': {**norm, 'published': {}},
+        'augmentation': {**augmented, 'published': {}},
+        'both': {**norm, **augmented, 'published': printed('b', 0.7692, 0.7475)},
     }
+    config.published = printed('a', 0.7287, 0.9345)
     config.stand_in = {'training.epochs': 30}
     config.report.options.figures = ('augmented', 'class_accuracy')
     config.theory = (
@@ -50,3 +48,12 @@ def get_config(profile: str = 'full') -> common.Config:
             **norm, **augmented,
         },
     )  # fmt: skip
+
+
+def printed(part: str, accuracy: float, train_accuracy: float) -> dict[str, dict[str, object]]:
+    """What the source prints of one of its two runs."""
+    where = f'B06{part}, epoch 10'
+    return {
+        'test_accuracy': {'value': accuracy, 'where': where, 'note': 'one unseeded run'},
+        'train_accuracy': {'value': train_accuracy, 'where': where, 'note': 'running, in training mode'},
+    }

@@ -30,8 +30,8 @@ def get_config(profile: str = 'full') -> common.Config:
     config.training.measure_train = True
     config.variants = {
         'as_published': {},
-        'augmented': {'data.transforms': (('flip', {}), ('crop', {'padding': 16}))},
-        'pixels_128': {'data.options.image_size': 128},
+        'augmented': {'data.transforms': (('flip', {}), ('crop', {'padding': 16})), 'published': {}},
+        'pixels_128': {'data.options.image_size': 128, 'published': {}},
     }
     config.published = {
         'validation_accuracy': {

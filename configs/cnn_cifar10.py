@@ -24,7 +24,7 @@ def get_config(profile: str = 'full') -> common.Config:
     config.training.best_mode = 'max'
     config.training.restore_best = True
     config.training.measure_train = True
-    faulty = {'model.output_activation': 'relu', 'task.loss': 'clipped_probabilities', 'training.epochs': 3}
+    faulty = {'model.output_activation': 'relu', 'task.loss': 'clipped_probabilities', 'training.epochs': 3, 'published': {}}
     keras = {'name': 'mlp', 'init_scheme': 'keras'}
     config.variants = {
         'two_pools': {},
@@ -33,8 +33,8 @@ def get_config(profile: str = 'full') -> common.Config:
         'relu_output': {'model.pool_after': READINGS['listing'], **faulty},
         'cosine': {'optimizer.schedule': 'cosine'},
         'augmented_dropout': {'data.transforms': (('flip', {}), ('crop', {'padding': 4})), 'model.dropout': 0.2},
-        'dense': {'model': {**keras, 'features': (128,)}},
-        'linear': {'model': {**keras, 'features': ()}},
+        'dense': {'model': {**keras, 'features': (128,)}, 'published': {}},
+        'linear': {'model': {**keras, 'features': ()}, 'published': {}},
     }
     config.published = {
         'test_accuracy': {

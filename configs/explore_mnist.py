@@ -21,7 +21,7 @@ def get_config(profile: str = 'full') -> common.Config:
     config.training.watch = ('test',)
     config.training.measure_train = True
     constant = {'optimizer.schedule': 'constant'}
-    plain = {**constant, 'model.batch_norm': False}
+    plain = {**constant, 'model.batch_norm': False, 'published': {}}
     config.variants = {
         'cosine': {},
         'as_published': {**constant, 'optimizer.learning_rate': 1e-4},
