@@ -42,12 +42,12 @@ def _run(asked: arguments.Arguments, words: Sequence[str]) -> int:
     path, profile = configfile.split_profile(asked.config)
     changes = configfile.parse_overrides(asked.overrides)
     plain = configfile.load(path, profile)
-    config = configfile.apply(plain, changes, 'command line')
+    config = configfile.apply(plain, changes, configfile.COMMAND_LINE)
     cut = configfile.differing(plain, configfile.load(path, 'full')) if profile != 'full' else []
-    chosen = dict.fromkeys(cut, 'profile') | dict.fromkeys(changes, 'command line')
+    chosen = dict.fromkeys(cut, 'profile') | dict.fromkeys(changes, configfile.COMMAND_LINE)
     config = configfile.only_variants(config, asked.variants)
     if asked.variants is not None:
-        chosen['variants'] = 'command line'
+        chosen['variants'] = configfile.COMMAND_LINE
     workdir = _workdir(asked, config)
 
     with _stdout_kept_clean(asked.json):

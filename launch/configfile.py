@@ -15,6 +15,7 @@ from jaxlab.training.identity import flat
 
 OPEN = ('task', 'model', 'optimizer', 'data.options', 'variants', 'stand_in', 'tuning', 'needs', 'published', 'report.units',
         'report.lines', 'report.options', 'training.stop_at')  # fmt: skip
+COMMAND_LINE = 'command line'  # who chose a field: the user
 
 
 def split_profile(argument: str) -> tuple[Path, str]:
@@ -118,7 +119,7 @@ def _known(config: common.Config, path: str, where: str) -> None:
         inside = inside.get(block) if block in inside else None
         if not hasattr(inside, 'items'):
             outer = '.'.join(blocks[:depth])
-            names = _current(config, outer) if outer else common.FIELDS
+            names = current(config, outer) if outer else common.FIELDS
             words = f'config.{outer} has no block {block!r}; {closest(block, names)}'
             raise UserError(f'unknown field config.{path} ({where}): {words}')
     if not last:
@@ -137,13 +138,14 @@ def _closest_field(path: str) -> str:
 def _fit(config: common.Config, path: str, value: Any) -> Any:
     """A whole number where a fraction is meant, one value where a tuple is."""
     field = common.FIELDS.get(path)
-    default = field.default if field else _current(config, path)
+    default = field.default if field else current(config, path)
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     return value
 
 
-def _current(config: Any, path: str) -> Any:
+def current(config: Any, path: str) -> Any:
+    """The value of a field; None where there is none."""
     for part in path.split('.'):
         if not isinstance(config, Mapping) and not hasattr(config, 'get'):
             return None
@@ -157,7 +159,7 @@ def check(config: common.Config, where: str) -> None:
         if path not in common.FIELDS and not any(path == block or path.startswith(f'{block}.') for block in OPEN):
             raise UserError(f'unknown field config.{path} ({where}); {_closest_field(path)}')
     for path, field in common.FIELDS.items():
-        value = _current(config, path)
+        value = current(config, path)
         if isinstance(value, float) and not math.isfinite(value) or not field.test(value):
             raise UserError(f'config.{path} = {value!r} ({where}); valid: {field.valid} ({field.meaning})')
 

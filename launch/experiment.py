@@ -42,7 +42,10 @@ UNLISTED = (
 
 @dataclasses.dataclass(frozen=True)
 class Prepared:
-    """A checked config with its data and task; `chosen`: who set a field, where it was not the experiment."""
+    """A checked config with its data and task; `chosen`: who set a field, where it was not the experiment.
+
+    variant: its name, where it is one of `config.variants`.
+    """
 
     config: common.Config
     data: Dataset
@@ -51,6 +54,7 @@ class Prepared:
     adapted: list[dict[str, Any]]
     data_dir: str | None
     command: str = ''
+    variant: str = ''
 
 
 def prepare(
@@ -160,21 +164,27 @@ def _needs(prepared: Prepared, workdir: Path, watcher: Watcher) -> dict[str, Nee
 
 
 def variant(prepared: Prepared, workdir: Path, name: str) -> tuple[Prepared, Path]:
-    """One of `config.variants`, prepared, and the folder it is kept in."""
-    changes = prepared.config.variants[name]
-    own = {path: value for path, value in changes.items() if path not in prepared.chosen}
-    return changed(prepared, own, f'variant {name}', {'variants': {}}), workdir / 'variants' / name
+    """One of `config.variants`, prepared, and the folder it is kept in.
+
+    What the command line chose stays, inside a block that the variant replaces too.
+    """
+    changes, chosen = prepared.config.variants[name].to_dict(), prepared.chosen
+    own = {path: value for path, value in changes.items() if path not in chosen}
+    inside = [path for path in chosen if any(path.startswith(f'{block}.') for block in own)]
+    kept = {path: configfile.current(prepared.config, path) for path in inside if chosen[path] == configfile.COMMAND_LINE}
+    one = changed(prepared, own, f'variant {name}', {'variants': {}, **kept})
+    return dataclasses.replace(one, variant=name), workdir / 'variants' / name
 
 
 def changed(prepared: Prepared, changes: Mapping[str, Any], who: str, reset: Mapping[str, Any]) -> Prepared:
-    """The experiment with other values, chosen by `who`; reset: fields that ask for nothing further, chosen by nobody.
+    """The experiment with other values, chosen by `who`; reset: further values, of which who chose them stays as it is.
 
     Already adapted to stand-in data, it is not adapted again.
     """
     config = configfile.apply(prepared.config, {**changes, **reset, 'stand_in': {}}, who)
-    chosen = {**prepared.chosen, **dict.fromkeys(changes, who)}
-    made = prepare(config, prepared.data_dir, chosen, prepared.command, like=prepared)
-    return dataclasses.replace(made, adapted=prepared.adapted)
+    own = {path: who for path in (*changes, *flat(changes)) if path not in reset}
+    made = prepare(config, prepared.data_dir, {**prepared.chosen, **own}, prepared.command, like=prepared)
+    return dataclasses.replace(made, adapted=prepared.adapted, variant=prepared.variant)
 
 
 def reference(prepared: Prepared, workdir: Path) -> tuple[Prepared, Path]:
@@ -189,12 +199,15 @@ def _train_variants(prepared: Prepared, workdir: Path, watcher: Watcher, allow_c
     """One run a variant, from the same start and data order, then the comparison; the first is the reference."""
     from jaxlab.report import comparison
 
+    for name, changes in prepared.config.variants.items():  # a mistake in the last one is not worth training the first
+        if not any(path.startswith('data') for path in changes):  # loading twice would be
+            variant(prepared, workdir, name)
     runs, histories = {}, {}
     for name in prepared.config.variants:
         one, folder = variant(prepared, workdir, name)
         watcher.say(f'variant {name}')
         watcher.title = name
-        runs[name] = {**train(one, folder, watcher, 'train', allow_change), 'variant': name}
+        runs[name] = train(one, folder, watcher, 'train', allow_change)
         histories[name] = read_log(folder)
     first = next(iter(runs))
     results = {**runs[first], 'reference': first, 'variants': {name: run['metrics'] for name, run in runs.items()}}
@@ -244,6 +257,7 @@ def facts(prepared: Prepared) -> dict[str, Any]:
     ]
     return {
         'name': config.name,
+        **({'variant': prepared.variant} if prepared.variant else {}),
         'aim': config.aim,
         'spec': list(config.spec),
         'profile': config.profile,

@@ -28,7 +28,7 @@ def write_report(
     curves = history_figures(history, results.get('published'), lines, restored) if history else []
     page = fill(
         'report.html.j2',
-        title=str(results.get('name') or 'run'),
+        title=summary.title(results),
         results=results,
         answer=summary.answer(results),
         badges=summary.badges(results),

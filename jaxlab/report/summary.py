@@ -44,6 +44,12 @@ class PublishedRow:
     note: str
 
 
+def title(results: Mapping[str, Any]) -> str:
+    """The experiment, and which of its variants."""
+    name = str(results.get('name') or 'run')
+    return f'{name}: {results["variant"]}' if results.get('variant') else name
+
+
 def metric_rows(results: Mapping[str, Any]) -> list[MetricRow]:
     """All metrics, the test split first, the trainings' last; each with n and an interval that says what it is."""
     order = ('test', 'validation', 'train', '')

@@ -163,8 +163,7 @@ def print_describe(results: Mapping[str, Any], console: 'Console') -> None:
 
 def _head(results: Mapping[str, Any], console: 'Console') -> None:
     """Name, aim, and what a reader must know before any number."""
-    name = str(results.get('name') or 'run')
-    console.rule(_text(f'{name}: {results["variant"]}' if results.get('variant') else name, 'bold'), align='left')
+    console.rule(_text(summary.title(results), 'bold'), align='left')
     if results.get('aim'):
         console.print(_text(formula.plain(str(results['aim'])), 'italic'))
     for badge in summary.badges(results):

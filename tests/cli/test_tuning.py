@@ -1,4 +1,4 @@
-"""`config.tuning`: short trials on the validation split choose a field; `--variants` picks some of the variants."""
+"""`config.tuning`: trial trainings on the validation split choose a field; `--variants` picks some of the variants."""
 
 import json
 
@@ -44,9 +44,20 @@ def _field(results, name):
 
 def test_what_the_user_sets_is_not_tuned(launch, tmp_path):
     config = command.tiny_config(tmp_path, TUNED)
-    said = launch(config, f'--workdir={tmp_path / "run"}', '--variants=tuned', '--config.optimizer.learning_rate=0.03')
+    rate = '--config.optimizer.learning_rate=0.03'
+    said = launch(config, f'--workdir={tmp_path / "run"}', '--variants=tuned,adam', rate)
     assert said.code == 0, said.err
     assert not list((tmp_path / 'run').rglob('tuning*'))
+    # The variant replaces the whole block of the optimizer; the user's rate stays in it.
+    ran = command.results(tmp_path / 'run' / 'variants' / 'adam')
+    shown = {name: _field(ran, f'optimizer.{name}') for name in ('name', 'learning_rate')}
+    assert shown == {'name': ['adam', 'variant adam'], 'learning_rate': [0.03, 'command line']}
+    assert ran['variant'] == 'adam'
+    assert ': adam</h1>' in (tmp_path / 'run' / 'variants' / 'adam' / 'report.html').read_text()
+    # What one of them does not know is said before the first is trained.
+    said = launch(config, f'--workdir={tmp_path / "other"}', '--config.optimizer.momentum=0.5')
+    assert said.code == 2 and "config.optimizer.momentum is unknown to 'adam'" in said.error
+    assert not list((tmp_path / 'other').rglob('checkpoints'))
 
 
 def test_named_variants_stay_on_stand_in_data(launch, tmp_path):
