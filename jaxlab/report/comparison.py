@@ -170,25 +170,27 @@ def paired(runs: Runs, variant: str, reference: str) -> bool:
 
 def cost_table(runs: Runs) -> Table:
     """What each variant costs: parameters, multiply-adds, steps, throughput, time."""
+    totals = {variant: _totals(run) for variant, run in runs.items()}
     rows = [
         (
-            variant, run.get('parameters'), _multiply_adds(run), run.get('epochs'), run.get('steps'),
+            variant, totals[variant].trained or run.get('parameters'), wording.magnitude(totals[variant].multiply_adds),
+            run.get('epochs'), run.get('steps'),
             wording.number(run.get('steps_per_second'), 3), wording.seconds(run.get('seconds')),
         )
         for variant, run in runs.items()
         if run.get('seconds') is not None or run.get('parameters') is not None
     ]  # fmt: skip
     columns = ('variant', 'parameters', 'MACs', 'epochs', 'steps', 'steps/s', 'time')
-    note = (
+    untrained = any(total.statistics for total in totals.values())
+    note = ('Parameters without running statistics. ' if untrained else '') + (
         'MACs: multiply-adds of one example, forward. Steps/s: of all replicas together, compilation excluded. '
         'Time of the whole run.'
     )
     return Table('variant_costs', 'What each variant costs', note, columns, rows, align='<>>>>>>')
 
 
-def _multiply_adds(run: Mapping[str, Any]) -> str:
-    networks = (run.get('networks') or {}).values()
-    return wording.magnitude(sum(summary.network_totals(summary.network_rows(rows))[1] for rows in networks))
+def _totals(run: Mapping[str, Any]) -> summary.Totals:
+    return summary.network_totals(*map(summary.network_rows, (run.get('networks') or {}).values()))
 
 
 def points(runs: Runs, name: str) -> Lines:

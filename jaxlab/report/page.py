@@ -75,6 +75,5 @@ def _networks(results: Mapping[str, Any]) -> list[Item]:
     tables = []
     for name, rows in (results.get('networks') or {}).items():
         layers = summary.network_rows(rows)
-        total, work = summary.network_totals(layers)
-        tables.append({'name': str(name), 'rows': layers, 'total': total, 'work': work})
+        tables.append({'name': str(name), 'rows': layers, 'total': summary.network_totals(layers)})
     return tables

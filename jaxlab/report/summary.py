@@ -211,18 +211,41 @@ def config_rows(results: Mapping[str, Any]) -> tuple[list[tuple[str, str, str]],
 
 
 class LayerRow(NamedTuple):
-    """One layer of a network's table; multiply_adds: of one example."""
+    """One layer of a network's table; statistics: parameters that are not trained; multiply_adds: of one example."""
 
     layer: str
     type: str
     output_shape: str
     parameters: int
+    statistics: int
     multiply_adds: int
 
 
-def network_totals(rows: Sequence[LayerRow]) -> tuple[int, int]:
-    """Parameters and multiply-adds of a whole network."""
-    return sum(row.parameters for row in rows), sum(row.multiply_adds for row in rows)
+class Totals(NamedTuple):
+    """Of whole networks; parameters include the statistics, as in Keras."""
+
+    parameters: int
+    statistics: int
+    multiply_adds: int
+
+    @property
+    def trained(self) -> int:
+        """Parameters without running statistics, as PyTorch counts them."""
+        return self.parameters - self.statistics
+
+    @property
+    def untrained_words(self) -> str:
+        """What to say of running statistics, where there are any."""
+        if not self.statistics:
+            return ''
+        return f', {wording.number(self.statistics)} of them running statistics ({wording.number(self.trained)} trained)'
+
+
+def network_totals(*networks: Sequence[LayerRow]) -> Totals:
+    """Parameters, running statistics and multiply-adds of all of them."""
+    rows = [row for network in networks for row in network]
+    columns = ((row.parameters, row.statistics, row.multiply_adds) for row in rows)
+    return Totals(*map(sum, zip(*columns, strict=True))) if rows else Totals(0, 0, 0)
 
 
 def network_rows(rows: Sequence[Mapping[str, Any]]) -> list[LayerRow]:
@@ -233,6 +256,7 @@ def network_rows(rows: Sequence[Mapping[str, Any]]) -> list[LayerRow]:
             str(row.get('type') or ''),
             shape_text(row.get('output_shape')),
             int(row.get('parameters') or 0),
+            int(row.get('statistics') or 0),
             int(row.get('multiply_adds') or 0),
         )
         for row in rows

@@ -123,14 +123,15 @@ def print_model_table(networks: Mapping[str, Sequence[Mapping[str, Any]]], conso
         layers = summary.network_rows(rows)
         columns = (('layer (type)', '<'), ('output shape', '<'), ('parameters', '>'), ('multiply-adds', '>'))
         table = _table(columns, title=f'Network: {name}')
-        for path, kind, shape, parameters, work in layers:
+        for path, kind, shape, parameters, _, work in layers:
             row = (f'{path} ({kind})' if kind else path, shape, wording.number(parameters))
             table.add_row(*row, wording.number(work) if work else '')
         console.print(table)
-        total, work = summary.network_totals(layers)
-        whole += total
-        cost = f'; {wording.number(work)} multiply-adds an example' if work else ''
-        console.print(_text(f'Parameters: {wording.number(total)} ({_bytes(4 * total)} as float32){cost}'))
+        total = summary.network_totals(layers)
+        whole += total.parameters
+        cost = f'; {wording.number(total.multiply_adds)} multiply-adds an example' if total.multiply_adds else ''
+        size = f'{wording.number(total.parameters)} ({_bytes(4 * total.parameters)} as float32)'
+        console.print(_text(f'Parameters: {size}{total.untrained_words}{cost}'))
     if len(networks) > 1:
         console.print(_text(f'All networks: {wording.number(whole)} parameters'))
 

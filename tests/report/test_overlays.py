@@ -67,3 +67,17 @@ def test_a_published_number_that_is_not_to_be_judged(comparable, ending):
 )  # fmt: skip
 def test_directions(name, sign, bounded):
     assert wording.direction(name) == sign and wording.is_bounded(name) == bounded
+
+
+def test_running_statistics_are_no_trained_parameters():
+    """B06: 545,098 parameters, with batch norm 448 more that are trained, and 448 that are not."""
+    plain = [{'path': 'conv', 'type': 'Conv', 'parameters': 545_098, 'statistics': 0, 'multiply_adds': 6_128_896}]
+    norm = {'path': 'norm', 'type': 'BatchNorm', 'parameters': 896, 'statistics': 448}
+    networks = {'baseline': plain, 'batch_norm': [*plain, norm]}
+    totals = summary.network_totals(summary.network_rows(networks['batch_norm']))
+    assert (totals.parameters, totals.statistics, totals.trained) == (545_994, 448, 545_546)
+    assert totals.untrained_words == ', 448 of them running statistics (545,546 trained)'
+    made = {name: {'networks': {'model': rows}, 'parameters': 1, 'seconds': 2.0} for name, rows in networks.items()}
+    table = comparison.cost_table(made)
+    assert [row[1] for row in table.rows] == [545_098, 545_546] and 'without running statistics' in table.note
+    assert 'running statistics' not in comparison.cost_table({'baseline': made['baseline']}).note
