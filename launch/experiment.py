@@ -199,12 +199,13 @@ def _train_variants(prepared: Prepared, workdir: Path, watcher: Watcher, allow_c
     """One run a variant, from the same start and data order, then the comparison; the first is the reference."""
     from jaxlab.report import comparison
 
-    for name, changes in prepared.config.variants.items():  # a mistake in the last one is not worth training the first
-        if not any(path.startswith('data') for path in changes):  # loading twice would be
-            variant(prepared, workdir, name)
+    variants = prepared.config.variants
+    # A mistake in the last one shows before the first is trained; those with data of their own would fill the memory.
+    shared = [name for name, changes in variants.items() if not any(path.startswith('data.') for path in changes)]
+    ready = {name: variant(prepared, workdir, name) for name in shared}
     runs, histories = {}, {}
-    for name in prepared.config.variants:
-        one, folder = variant(prepared, workdir, name)
+    for name in variants:
+        one, folder = ready.get(name) or variant(prepared, workdir, name)
         watcher.say(f'variant {name}')
         watcher.title = name
         runs[name] = train(one, folder, watcher, 'train', allow_change)

@@ -202,7 +202,7 @@ def points(runs: Runs, name: str) -> Lines:
         y[: len(each), column] = each
     of = 'splits' if all('splits' in run for run in runs.values()) else 'seeds'
     what, single = ('means on one split each', 'split') if of == 'splits' else ('replicas', 'seed')
-    same = all(run.get(of) == next(iter(runs.values())).get(of) for run in runs.values())
+    same = _dig_all_equal(runs, (of,))
     label = wording.label(name)
     joined = f'thin lines join those of one {single}' if same else f'{of} differ: the lines join nothing but positions'
     note = f'n = {replicas} {what}, for every variant; {joined}; thick: the mean.' if replicas > 1 else 'n = 1 each.'
