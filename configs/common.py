@@ -195,6 +195,10 @@ FIELDS: Mapping[str, Field] = {
     'training.precision': _field(
         'float32', _choice('float32', 'bfloat16'), 'of the computation; parameters stay float32'
     ),
+    'training.convolutions': _field(
+        'auto', _choice('auto', 'onednn', 'own'), "who computes them on a CPU: oneDNN (compiled anew at each start), or jaxlab's "
+        'own forms; auto: oneDNN where the run is long enough to gain by it'
+    ),
     'training.seed': _field(0, SEED, 'seed of the first replica; the others count up from it'),
     'parallel.mode': _field('jit', _choice('jit', 'pmap'), 'how several devices share a batch'),
     'parallel.devices': _field(0, COUNT, 'devices used (0: all)'),

@@ -9,7 +9,7 @@ its compilation in long runs only.
 import contextlib
 import functools
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -46,6 +46,12 @@ def available() -> bool:
 def compiler_options() -> dict[str, Any]:
     """What `lowered.compile` takes, under the present `used`."""
     return dict(OPTIONS) if used.value else {}
+
+
+def compiled(program: Any, arguments: Sequence[Any], asked: bool) -> Callable:
+    """A `jax.jit` or `jax.pmap` traced and compiled for these arguments, with oneDNN's convolutions if asked."""
+    with used(asked), uncached():
+        return program.lower(*arguments).compile(compiler_options() or None)
 
 
 @contextlib.contextmanager

@@ -280,6 +280,7 @@ def facts(results: Mapping[str, Any]) -> list[tuple[str, str]]:
         f'{device["count"]} × {kind}' if device.get('count') else kind,
         f'platform {device["platform"]}' if device.get('platform') else None,
         f'{device["processors"]} processors' if device.get('processors') else None,
+        'convolutions by oneDNN' if results.get('convolutions') == 'onednn' else None,
     ) if part)  # fmt: skip
     speed = results.get('steps_per_second')
     rows = [

@@ -13,7 +13,7 @@ FREE = (
     'inputs', 'weights', 'targets', 'show',  # worked computations: they keep no checkpoint
     'aim', 'spec', 'theory', 'limits', 'published', 'report', 'profile', 'parallel', 'variants', 'stand_in', 'tuning',
     'split_seeds', 'replica_form', 'training.checkpoint_every', 'training.keep', 'training.steps_per_call', 'training.watch',
-    'training.measure_train',
+    'training.measure_train', 'training.convolutions',
 )  # fmt: skip
 
 

@@ -86,6 +86,7 @@ class Loop:
     listener: Listener
     identity: Mapping[str, Any]
     workdir: Path
+    compiled: bool = False  # whether the first call was made
 
     def run(self, state: Any, progress: Progress) -> tuple[Any, Progress]:
         """Trains until the last step or a reason to stop; returns the device state and what happened."""
@@ -124,6 +125,7 @@ class Loop:
         for start, stop, examples, rows, offset in blocks:
             call = (start - offset, stop - offset, first + offset)
             state, logs, spent = machine.train(state, examples, rows, *call)
+            self._say_compiled()
             machine.pace(stop - start, spent)
             self._keep_logs(progress, indices.shape[1], start, stop, logs, offset)
             self._check_finite(progress, first, start, stop)
@@ -135,6 +137,15 @@ class Loop:
                 self._save(state, progress, None)
                 self._interrupt(signal, progress)
         return state
+
+    def _say_compiled(self) -> None:
+        """Once, after the first call: what the start cost."""
+        if self.compiled:
+            return
+        self.compiled = True
+        by_onednn = self.machine.forms.convolutions == 'onednn'
+        why = ' (oneDNN does the convolutions: its programs are compiled at every start)' if by_onednn else ''
+        self.listener.say(f'compiled in {self.machine.compile_seconds:.1f} s{why}')
 
     def _blocks(self, indices: np.ndarray, start: int, end: int):
         """Calls of one epoch: (start, stop, examples, rows, offset). Streamed examples come a block at a time."""

@@ -14,7 +14,7 @@ from jax.experimental import multihost_utils
 from jaxlab.data.dataset import Dataset
 from jaxlab.errors import UserError
 from jaxlab.tasks.protocol import Task
-from jaxlab.training import control
+from jaxlab.training import control, forms
 from jaxlab.training.feeding import Feed, blocks, gather
 from jaxlab.training.placement import Placement, placement
 from jaxlab.training.programs import SNAPSHOT, Programs, key_for
@@ -32,14 +32,19 @@ class Evaluation:
 
 
 class Machine:
-    """Compiles on first use, counts compile time apart, adapts the length of a call."""
+    """Compiles on first use, counts compile time apart, adapts the length of a call.
 
-    def __init__(self, config: Any, task: Task, data: Dataset, begun_form: str | None = None):
+    begun: what the run's newest checkpoint says of it; it is gone on with in the same forms.
+    """
+
+    def __init__(self, config: Any, task: Task, data: Dataset, begun: Mapping[str, Any] | None = None):
         self.config, self.task, self.data = config, task, data
         train = data.splits['train']
         self.seeds = tuple(config.training.seed + replica for replica in range(config.replicas))
         check_sizes(config, data.draws)
-        self.placement: Placement = placement(config)
+        examples = config.training.steps * config.data.batch_size or config.training.epochs * data.draws
+        self.forms = forms.choose(config, task, examples, begun or {})
+        self.placement: Placement = placement(config, self.forms.convolutions == 'onednn')
         self.feed = Feed.of(config.data, data, self.seeds, self.placement.devices)
         if config.data.batch_size % self.placement.devices:
             raise UserError(
@@ -47,8 +52,8 @@ class Machine:
                 'devices; valid: a multiple of it, or --config.parallel.devices=N'
             )
         self.streamed = train.arrays is None
-        self.form = replica_form(config, begun_form)
-        self.programs = Programs(task, data.prepare, data.augment, config.replicas, self.form, self.streamed)
+        replicas = self.forms.replicas
+        self.programs = Programs(task, data.prepare, data.augment, config.replicas, replicas, self.streamed)
         self.watched = control.watched(config, data.splits)
         control.check_metrics(config, self.watched)
         self.compile_seconds = 0.0
@@ -188,18 +193,6 @@ def _unpadded(outputs: list[Mapping[str, np.ndarray]], size: int, replicas: int)
         }
         result.append(flat)
     return result
-
-
-def replica_form(config: Any, begun_form: str | None = None) -> str:
-    """'vmap' or 'unrolled'. On a CPU vmap turns convolutions into slow grouped ones; elsewhere it fills the device.
-
-    begun_form: that of the run that is gone on with; another form would give other bits.
-    """
-    if config.replica_form != 'auto':
-        return config.replica_form
-    if begun_form is not None:
-        return begun_form
-    return 'vmap' if config.replicas > 1 and jax.default_backend() != 'cpu' else 'unrolled'
 
 
 def check_sizes(config: Any, size: int) -> None:

@@ -38,12 +38,8 @@ def rows(module: nn.Module, example: jax.ShapeDtypeStruct) -> list[dict[str, Any
             places[context.module.path] = places.get(context.module.path, 0) + applied
         return result
 
-    def initialise(batch: Any) -> Any:
-        keys = {'params': jax.random.key(0), 'dropout': jax.random.key(1)}
-        return module.init(keys, batch, train=False)
-
     with nn.intercept_methods(note):
-        variables = jax.eval_shape(initialise, example)
+        variables = _shapes(module, example)
     table: list[dict[str, Any]] = []
     for path, (kind, shape) in outputs.items():
         own = own_leaves(variables, path)
@@ -60,6 +56,34 @@ def rows(module: nn.Module, example: jax.ShapeDtypeStruct) -> list[dict[str, Any
         row = {'path': type(module).__name__, 'type': type(module).__name__, 'output_shape': whole}
         table.append({**row, 'parameters': missing, 'statistics': 0, 'multiply_adds': 0})
     return table
+
+
+def _shapes(module: nn.Module, example: jax.ShapeDtypeStruct) -> Any:
+    """Shapes of a module's variables, found without computing anything."""
+
+    def initialise(batch: Any) -> Any:
+        keys = {'params': jax.random.key(0), 'dropout': jax.random.key(1)}
+        return module.init(keys, batch, train=False)
+
+    return jax.eval_shape(initialise, example)
+
+
+def convolution_work(task: Task) -> int:
+    """Multiply-adds of one example through the channels-last convolutions of all networks (those that oneDNN could do)."""
+    found = 0
+
+    def note(call: Any, args: Any, kwargs: Any, context: Any) -> Any:
+        nonlocal found
+        result, layer = call(*args, **kwargs), context.module
+        if context.method_name == '__call__' and isinstance(layer, Conv | ConvTranspose):
+            if getattr(layer, 'layout', 'NHWC') == 'NHWC':
+                found += _applied(layer, args, result.shape) * _kernel_size(layer.variables['params'], ())
+        return result
+
+    with nn.intercept_methods(note):
+        for module, example in task.networks().values():
+            _shapes(module, example)
+    return found
 
 
 def _applied(module: Any, args: tuple, output: tuple[int, ...]) -> int:

@@ -91,16 +91,15 @@ def restore(config: Any, task: Task, data: Dataset, workdir: Path, listener: Lis
 
 
 def _machine(config: Any, task: Task, data: Dataset, checkpoints: Checkpoints) -> Machine:
-    """With the form of replicas that the run began with, where the config leaves it open."""
-    meta = checkpoints.meta() or {}
-    return Machine(config, task, data, meta.get('replica_form'))
+    """In the forms that the run began with, where the config leaves them open."""
+    return Machine(config, task, data, checkpoints.meta())
 
 
 def _facts(machine: Machine) -> dict[str, Any]:
     """What every checkpoint says of where it comes from."""
     config, data = machine.config, machine.data
     mine = {**identity(config), 'data found': f'{data.source}, checksum {data.checksum}'}
-    return {'identity': mine, 'config_id': config_id(config), 'replica_form': machine.form}
+    return {'identity': mine, 'config_id': config_id(config), **machine.forms.as_json()}
 
 
 def _best(config: Any, checkpoints: Checkpoints, template: Any, listener: Listener) -> Saved | None:
@@ -177,7 +176,7 @@ def _finish(
         'params_digest': digest(params_of(final)),
         'seeds': list(machine.seeds),
         'replicas': len(machine.seeds),
-        'replica_form': machine.form,
+        **machine.forms.as_json(),
         'epochs': len(progress.history),
         'steps': progress.step,
         'steps_per_epoch': machine.feed.steps_per_epoch,
