@@ -55,5 +55,5 @@ def _convolutions(config: Any, task: Task, examples: int, begun: Mapping[str, An
         wanted = begun.get('convolutions', 'own') == 'onednn'
     else:
         # Forwards once, backwards twice; a multiplication and an addition each.
-        wanted = 6.0 * model_table.convolution_work(task) * examples * config.replicas >= WORTH
+        wanted = 6.0 * model_table.convolution_work(task.networks()) * examples * config.replicas >= WORTH
     return 'onednn' if wanted and onednn.available() else 'own'

@@ -68,8 +68,11 @@ def _shapes(module: nn.Module, example: jax.ShapeDtypeStruct) -> Any:
     return jax.eval_shape(initialise, example)
 
 
-def convolution_work(task: Task) -> int:
-    """Multiply-adds of one example through the channels-last convolutions of all networks (those that oneDNN could do)."""
+def convolution_work(networks: Mapping[str, Any]) -> int:
+    """Multiply-adds of one example through all channels-last convolutions (those that oneDNN could do).
+
+    networks: as `Task.networks` gives them.
+    """
     found = 0
 
     def note(call: Any, args: Any, kwargs: Any, context: Any) -> Any:
@@ -81,7 +84,7 @@ def convolution_work(task: Task) -> int:
         return result
 
     with nn.intercept_methods(note):
-        for module, example in task.networks().values():
+        for module, example in networks.values():
             _shapes(module, example)
     return found
 

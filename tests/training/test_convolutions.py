@@ -60,7 +60,7 @@ def test_auto_takes_it_where_a_run_is_long_enough(monkeypatch):
     """40 examples an epoch: 1e13 operations are not reached by a small network, and reached by many epochs of it."""
     assert chosen(lab.gan()) == 'own'
     ready = experiment.prepare(lab.gan())
-    enough = forms.WORTH / (6 * 40 * model_table.convolution_work(ready.task))
+    enough = forms.WORTH / (6 * 40 * model_table.convolution_work(ready.task.networks()))
     assert chosen(lab.gan(training__epochs=int(enough) + 1)) == 'onednn'
     assert chosen(lab.gan(training__epochs=int(enough) - 1)) == 'own'
     assert chosen(lab.gan(training__epochs=int(enough) // 2 + 1, replicas=2)) == 'onednn'
@@ -71,7 +71,7 @@ def test_auto_leaves_networks_alone_that_have_nothing_for_it(monkeypatch):
     """A dense net, and LeNet, whose images lie batch-last."""
     monkeypatch.setattr(forms, 'WORTH', 1.0)
     assert chosen(lab.gan()) == 'onednn'
-    for model in ({'model': {'name': 'mlp', 'features': (4,)}}, {'model': {'name': 'lenet', 'layout': 'CHWN'}}):
+    for model in ({'model': {'name': 'mlp', 'features': (4,)}}, {'model': {'name': 'lenet'}}):
         assert chosen(lab.small(**model)) == 'own'
 
 
@@ -99,8 +99,8 @@ def test_the_work_of_convolutions():
     Discriminator: 196 * 25 * 4 to 14x14, then 49 * 25 * 4 * 8 to 7x7.
     """
     task = experiment.prepare(lab.gan()).task
-    assert model_table.convolution_work(task) == 156_800 + 39_200 + 19_600 + 19_600 + 39_200
+    assert model_table.convolution_work(task.networks()) == 156_800 + 39_200 + 19_600 + 19_600 + 39_200
     rows = [row for table in model_table.networks(task).values() for row in table]
     of_table = sum(row['multiply_adds'] for row in rows if row['type'] in ('Conv', 'ConvTranspose'))
-    assert model_table.convolution_work(task) == of_table
+    assert model_table.convolution_work(task.networks()) == of_table
     assert jax.default_backend() == 'cpu'
