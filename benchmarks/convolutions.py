@@ -9,7 +9,6 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -141,7 +140,8 @@ def show(case: Case, name: str, times: dict[tuple[str, bool], float]) -> None:
         if not here:
             continue
         chosen = taken(case, name, arguments, mode)
-        cells = ', '.join(f'{">" if form == chosen else ""}{form} {ms:.2f}' for form, ms in sorted(here.items(), key=lambda i: i[1]))
+        ranked = sorted(here.items(), key=lambda item: item[1])
+        cells = ', '.join(f'{">" if form == chosen else ""}{form} {ms:.2f}' for form, ms in ranked)
         rate = case.arithmetic / here[chosen] / 1e6 if chosen in here else 0
         print(f'  {name:<16}{"oneDNN" if mode else "own":<8}{cells}  ({rate:.0f} GF/s)', flush=True)
 

@@ -118,8 +118,9 @@ def taps_kernel(geometry: Geometry, groups: int, x: Array, g: Array) -> Array:
     g = g.reshape(*g.shape[:-1], groups, -1)
 
     def added(total: Array, image: tuple[Array, Array]) -> tuple[Array, None]:
-        seen = jnp.stack([(w[0, ..., None] * image[1]).sum(range(g.ndim - 3), dtype=wide) for w in windows(image[0][None], geometry)])
-        return total + seen, None
+        seen = windows(image[0][None], geometry)
+        sums = [(window[0, ..., None] * image[1]).sum(range(g.ndim - 3), dtype=wide) for window in seen]
+        return total + jnp.stack(sums), None
 
     # Image by image, so that the products stay in the cache.
     total, _ = lax.scan(added, jnp.zeros((len(geometry.taps), *g.shape[-2:]), wide), (x, g))

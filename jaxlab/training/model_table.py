@@ -78,9 +78,9 @@ def convolution_work(networks: Mapping[str, Any]) -> int:
     def note(call: Any, args: Any, kwargs: Any, context: Any) -> Any:
         nonlocal found
         result, layer = call(*args, **kwargs), context.module
-        if context.method_name == '__call__' and isinstance(layer, Conv | ConvTranspose):
-            if getattr(layer, 'layout', 'NHWC') == 'NHWC':
-                found += _applied(layer, args, result.shape) * _kernel_size(layer.variables['params'], ())
+        channels_last = isinstance(layer, Conv | ConvTranspose) and getattr(layer, 'layout', 'NHWC') == 'NHWC'
+        if channels_last and context.method_name == '__call__':
+            found += _applied(layer, args, result.shape) * _kernel_size(layer.variables['params'], ())
         return result
 
     with nn.intercept_methods(note):
