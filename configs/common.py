@@ -179,7 +179,12 @@ FIELDS: Mapping[str, Field] = {
     'training.measure_train': _field(
         False, FLAG, 'whether the training examples are measured at the end too, without augmentation and dropout'
     ),
-    'training.checkpoint_every': _field(1, COUNT, 'epochs between checkpoints (0: only at the end)'),
+    'training.checkpoint_every': _field(
+        1, COUNT, 'epochs between checkpoints (0: only at the end); a new best by `best_metric` is always saved'
+    ),
+    'training.checkpoint_minutes': _field(
+        10.0, _number(0), 'minutes after which one is written inside an epoch, too: what a kill may cost (0: none there)'
+    ),
     'training.keep': _field(2, POSITIVE, 'latest checkpoints kept (the best is kept besides)'),
     'training.best_metric': _field('', TEXT, "metric of the best checkpoint, such as 'validation_loss' ('': none)"),
     'training.best_mode': _field('min', _choice('min', 'max'), 'whether less or more of it is better'),

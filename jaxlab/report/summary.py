@@ -86,7 +86,8 @@ def single_values(results: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def interval_of(name: str, results: Mapping[str, Any]) -> statistics.Interval | None:
-    """Student's interval over replicas; for one replica's accuracy Wilson's over the examples of the split."""
+    """Student's interval over replicas, widened where the values are several splits of one data set; for one replica's
+    accuracy Wilson's over the examples of the split."""
     values = wording.values_of((results.get('metrics') or {}).get(name) or [])
     split, metric = wording.split_of(name)
     total = ((results.get('data') or {}).get('examples') or {}).get(split)
@@ -98,7 +99,16 @@ def interval_of(name: str, results: Mapping[str, Any]) -> statistics.Interval | 
         and split != 'train'
     ):
         return statistics.wilson(values[0] * total, total)
-    return statistics.metric_interval(values, wording.is_bounded(name))
+    sizes = resampled(results)
+    return statistics.metric_interval(values, wording.is_bounded(name), shared=sizes[1] / sizes[0] if sizes else 0.0)
+
+
+def resampled(results: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Training and test examples where the values come from several splits of one data set, else None."""
+    examples = (results.get('data') or {}).get('examples') or {}
+    if not results.get('splits') or not examples.get('train') or not examples.get('test'):
+        return None
+    return examples['train'], examples['test']
 
 
 def interval_text(interval: statistics.Interval | None) -> str:

@@ -84,10 +84,14 @@ class Checkpoints:
         """Steps of all checkpoints, oldest first."""
         return sorted(self._manager.all_steps())
 
-    def save(self, step: int, state: Any, meta: Mapping[str, Any], score: float | None = None) -> None:
-        """Starts to save host arrays; a checkpoint of the same step is left as it is."""
+    def save(
+        self, step: int, state: Any, meta: Mapping[str, Any], score: float | None = None, replace: bool = False
+    ) -> None:
+        """Starts to save host arrays; a checkpoint of the same step is left as it is, or replaced."""
         if step in self.steps:
-            return
+            if not replace:
+                return
+            self._manager.delete(step)
         tree = jax.tree.map(np.asarray, serialization.to_state_dict(state))
         facts = json.loads(json.dumps({**meta, 'step': step, 'score': score}))
         facts['digest'] = _seal(tree, facts)

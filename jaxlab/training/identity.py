@@ -12,8 +12,8 @@ from jaxlab.errors import UserError
 FREE = (
     'inputs', 'weights', 'targets', 'show',  # worked computations: they keep no checkpoint
     'aim', 'spec', 'theory', 'limits', 'published', 'report', 'profile', 'parallel', 'variants', 'stand_in', 'tuning',
-    'split_seeds', 'replica_form', 'training.checkpoint_every', 'training.keep', 'training.steps_per_call', 'training.watch',
-    'training.measure_train', 'training.convolutions',
+    'split_seeds', 'replica_form', 'training.checkpoint_every', 'training.checkpoint_minutes', 'training.keep',
+    'training.steps_per_call', 'training.watch', 'training.measure_train', 'training.convolutions',
 )  # fmt: skip
 
 
