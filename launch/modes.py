@@ -27,7 +27,7 @@ def sample(
 
     from jaxlab.figures import Images
     from jaxlab.report.draw import draw
-    from jaxlab.training.files import write_atomically
+    from jaxlab.training.files import storable, write_atomically
 
     if not hasattr(prepared.task, 'sample'):
         raise UserError(f'--mode=sample: task {prepared.config.task.name} draws nothing; valid: train, eval, describe')
@@ -40,7 +40,7 @@ def sample(
         Images(f'seed_{seed}', f'New samples: {prepared.config.name}', note, images, columns=columns), folder
     )
     with write_atomically(folder / f'seed_{seed}.npz') as file:
-        np.savez_compressed(file, image=images)
+        np.savez_compressed(file, image=storable(images))
     return {'name': prepared.config.name, 'step': step, 'count': count, 'seed': seed, 'picture': str(picture),
             'arrays': str(folder / f'seed_{seed}.npz')}  # fmt: skip
 

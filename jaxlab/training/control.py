@@ -4,6 +4,7 @@ from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxlab.errors import UserError, closest
@@ -52,7 +53,8 @@ def first_not_finite(logs: Logs, start: int, stop: int) -> tuple[str, int, int] 
 def not_finite(tree: Any) -> str:
     """Path of the first number in a tree that is NaN or infinite, or ''."""
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        if np.issubdtype(np.result_type(leaf), np.inexact) and not np.isfinite(leaf).all():
+        # Not np.issubdtype: to it bfloat16 is no kind of number.
+        if jnp.issubdtype(np.result_type(leaf), jnp.inexact) and not np.isfinite(leaf).all():
             return jax.tree_util.keystr(path, simple=True, separator='/')
     return ''
 
