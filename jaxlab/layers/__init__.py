@@ -2,6 +2,7 @@
 
 from jaxlab.layers.conv import Conv as Conv
 from jaxlab.layers.conv import ConvTranspose as ConvTranspose
+from jaxlab.layers.conv_batch_last import batch_last_pays as batch_last_pays
 from jaxlab.layers.dense import Dense as Dense
 from jaxlab.layers.dropout import Dropout as Dropout
 from jaxlab.layers.dropout import normal_per_example as normal_per_example

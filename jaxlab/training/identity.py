@@ -17,6 +17,10 @@ FREE = (
 )  # fmt: skip
 
 
+# Fields that came later: at these values they say what runs of before did, so that those can be gone on with.
+NEUTRAL = {'training.matmul_precision': 'default'}
+
+
 def flat(config: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
     """Dotted path -> value, as JSON would give it back."""
     found: dict[str, Any] = {}
@@ -31,7 +35,8 @@ def flat(config: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
 
 def identity(config: Any) -> dict[str, Any]:
     """The fields that the result depends on."""
-    return {path: value for path, value in flat(config.to_dict()).items() if not _is_free(path)}
+    fields = flat(config.to_dict()).items()
+    return {path: value for path, value in fields if not _is_free(path) and NEUTRAL.get(path) != value}
 
 
 def _is_free(path: str) -> bool:

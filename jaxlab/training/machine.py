@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -26,10 +26,14 @@ EVALUATED = 1024  # examples of an evaluation between two looks at signals (or o
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """metrics: name -> one value a replica; outputs: one dict a replica, name -> [N, ...] in the split's order."""
+    """metrics: name -> one value a replica; outputs: one dict a replica, name -> [N, ...] in the split's order.
+
+    counts: name -> over how many it is the mean (examples, pixels, tokens: what its task counts), the first replica's.
+    """
 
     metrics: dict[str, list[float]]
     outputs: list[dict[str, np.ndarray]]
+    counts: dict[str, float]
 
 
 class Machine:
@@ -115,12 +119,18 @@ class Machine:
         arguments = (state, examples, rows, self._seeds, *(np.int32(number) for number in (start, stop, first_step)))
         if self._train is None:
             begun = time.perf_counter()
-            self._train = self.placement.compile(self.programs.train, arguments, donate=True)
+            self._train = self._compiled(self.programs.train, arguments, donate=True)
             self.compile_seconds += time.perf_counter() - begun
         begun = time.perf_counter()
         state, logs = self._train(*arguments)
         logs = self.placement.host(logs)
         return state, logs, time.perf_counter() - begun
+
+    def _compiled(self, function: Callable, arguments: Sequence[Any], donate: bool) -> Callable:
+        """With float32 products as exact as the config asks."""
+        precision = self.config.training.matmul_precision
+        with jax.default_matmul_precision(None if precision == 'default' else precision):
+            return self.placement.compile(function, arguments, donate)
 
     def pace(self, steps: int, seconds: float) -> None:
         """Adapts the number of updates a call to the time that the last one took."""
@@ -156,7 +166,8 @@ class Machine:
             logs.append(log)
             outputs.append(output)
         joined = {name: np.concatenate([log[name] for log in logs], axis=1) for name in logs[0]}
-        return Evaluation(control.epoch_means(joined), _unpadded(outputs, source.size, len(self.seeds)))
+        counts = {name: float(log[0, :, 1].sum(dtype=np.float64)) for name, log in joined.items()}
+        return Evaluation(control.epoch_means(joined), _unpadded(outputs, source.size, len(self.seeds)), counts)
 
     def _evaluate_blocks(
         self, state: Any, split: str, part: np.ndarray, read: Mapping[str, np.ndarray] | None, first: int, keep: bool
@@ -170,7 +181,7 @@ class Machine:
         if program not in self._evaluate:
             begun = time.perf_counter()
             function = functools.partial(self.programs.evaluate, keep=keep)
-            self._evaluate[program] = place.compile(function, arguments, donate=False)
+            self._evaluate[program] = self._compiled(function, arguments, donate=False)
             self.compile_seconds += time.perf_counter() - begun
         log, output = self._evaluate[program](*arguments)
         return place.host(log), place.host_split(output, axis=2)
@@ -207,7 +218,8 @@ def _unpadded(outputs: list[Mapping[str, np.ndarray]], size: int, replicas: int)
 
 def batches_a_call(batches: int, size: int) -> int:
     """How many of so many batches of that size go into a call of an evaluation: a divisor, so that one program serves all."""
-    return max(number for number in range(1, batches + 1) if batches % number == 0 and (number == 1 or number * size <= EVALUATED))
+    fitting = [number for number in range(1, batches + 1) if batches % number == 0 and number * size <= EVALUATED]
+    return max(fitting, default=1)
 
 
 def check_sizes(config: Any, size: int) -> None:

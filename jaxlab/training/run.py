@@ -153,12 +153,13 @@ def _finish(
     if config.training.measure_train:
         clean = machine.evaluate(state, 'train', heard=heard)
         metrics |= {f'train_clean_{name}': values for name, values in clean.metrics.items()}
-    outputs = {}
+    outputs, counts = {}, {}
     for split in data.splits:
         if split == 'train' or (trial and split == 'test'):
             continue
         evaluation = machine.evaluate(state, split, keep=not trial, heard=heard)
         metrics |= {f'{split}_{name}': values for name, values in evaluation.metrics.items()}
+        counts |= {f'{split}_{name}': count for name, count in evaluation.counts.items()}
         broken = control.not_finite(metrics)
         if broken:
             raise control.Diverged(f'{broken} is not finite after step {progress.step}; {control.HINT}')
@@ -182,12 +183,14 @@ def _finish(
         'config_id': mine['config_id'],
         'profile': config.profile,
         'metrics': {name: summary(values) for name, values in metrics.items()},
+        'counts': counts,
         'parameters': sum(row['parameters'] for rows in networks.values() for row in rows),
         'networks': networks,
         'params_digest': digest(params_of(final)),
         'seeds': list(machine.seeds),
         'replicas': len(machine.seeds),
         **machine.forms.as_json(),
+        'matmul_precision': config.training.matmul_precision,
         'epochs': len(progress.history),
         'steps': progress.step,
         'steps_per_epoch': machine.feed.steps_per_epoch,

@@ -93,7 +93,8 @@ def test_reduce_on_plateau(tmp_path):
     config = lab.small(training__epochs=6, optimizer__plateau=plateau)
     listener = lab.Listener()
     found = lab.train(config, tmp_path / 'whole', listener)
-    assert [line for line in listener.said if 'rate' in line] == ['epoch 3: learning rate scaled to 0.5', 'epoch 5: learning rate scaled to 0.25']
+    said = [line for line in listener.said if 'rate' in line]
+    assert said == ['epoch 3: learning rate scaled to 0.5', 'epoch 5: learning rate scaled to 0.25']
     assert float(found.record.states[0]['model'].learning_rate_scale) == 0.25
     with pytest.raises(Exception, match='stopped by signal'):
         lab.train(config, tmp_path / 'cut', lab.Listener(stop_at=22))
