@@ -42,7 +42,7 @@ BROKEN := $(shell $(PY) -c '$(SUPPORTED)' 2>/dev/null || echo broken)
 help:
 	@echo 'make run CONFIG=configs/gan_mnist.py [ARGS="--config.replicas=5 --data_dir=DIR"]   one experiment'
 	@echo 'make list                     every experiment: aim, data set, published value'
-	@echo 'make test [ARGS=...]          all tests that need no PyTorch (ARGS go to pytest)'
+	@echo 'make test [ARGS=...]          all tests that need no PyTorch (ARGS go to pytest; -n 0: one process)'
 	@echo 'make parity                   the tests against PyTorch'
 	@echo 'make smoke [ARGS=NAME ...]    the smoke profile of every config, through the command line'
 	@echo 'make lint                     ruff, import-linter, mypy'
@@ -76,8 +76,10 @@ list: $(VENV)/.ready-base
 	@$(PY) -m launch --list $(ARGS)
 
 # ---- checks ----------------------------------------------------------------------------------------------------------
+# Processes of pytest, each with simulated devices of its own; they share the compiled programs. -n 0: all in one.
+WORKERS := -n logical --maxprocesses 4 --dist worksteal
 test: $(VENV)/.ready-test
-	@$(PY) -m pytest -m 'not parity' $(ARGS)
+	@$(PY) -m pytest $(WORKERS) -m 'not parity' $(ARGS)
 
 parity: $(VENV)/.ready-test $(VENV)/.ready-parity
 	@$(PY) -m pytest -m parity $(ARGS)
