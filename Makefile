@@ -8,12 +8,30 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP = $(PY) -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 
-# The newest supported Python that starts and can make a virtual environment.
-SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
-PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
-	$$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done)
+# A Python of a supported version that can make a virtual environment; free-threaded builds have no packages yet.
+VERSIONS := 3.14 3.13 3.12
+SUPPORTED := import sys, venv, ensurepip; \
+	sys.exit(not (3, 12) <= sys.version_info[:2] <= (3, 14) or "t" in sys.abiflags)
 
-# A .venv whose Python is gone (moved or upgraded) is set up again.
+# The newest that starts, of those on the path and in pyenv's folder, whose names on the path (shims) may lead nowhere;
+# uv is asked last. Searched for once, and only when .venv has to be made.
+define SEARCH
+	pyenv="$${PYENV_ROOT:-$$HOME/.pyenv}/versions"; \
+	fits() { "$$1" -c '$(SUPPORTED)' >/dev/null 2>&1 </dev/null; }; \
+	installed() { printf '%s\n' "$$pyenv"/$$1*/bin/python | sort -rV; }; \
+	first() { while IFS= read -r python; do if fits "$$python"; then echo "$$python"; return 0; fi; done; return 1; }; \
+	{ for version in $(VERSIONS); do echo python$$version; installed $$version; done; echo python3; installed ''; } | first \
+	|| uv python find --system '>=3.12,<3.15' 2>/dev/null | first
+endef
+ifeq ($(origin PYTHON),undefined)
+PYTHON = $(eval PYTHON := $$(shell $$(SEARCH)))$(PYTHON)
+endif
+NONE = no Python 3.12, 3.13 or 3.14 was found: install one ("apt-get install python3-venv", "pyenv install 3.13" or \
+	"uv python install 3.13"), or name it: make setup PYTHON=FILE
+UNFIT = $(PYTHON) cannot be used: Python 3.12, 3.13 or 3.14 with venv and pip is needed
+FITTING = $(if $(PYTHON),,$(error $(NONE)))$(if $(shell '$(PYTHON)' -c '$(SUPPORTED)' 2>&1 || echo unfit),$(error $(UNFIT)))
+
+# A .venv whose Python is gone (moved or upgraded) or too old is set up again.
 BROKEN := $(shell $(PY) -c '$(SUPPORTED)' 2>/dev/null || echo broken)
 
 .DEFAULT_GOAL := help
@@ -24,7 +42,7 @@ BROKEN := $(shell $(PY) -c '$(SUPPORTED)' 2>/dev/null || echo broken)
 help:
 	@echo 'make run CONFIG=configs/gan_mnist.py [ARGS="--config.replicas=5 --data_dir=DIR"]   one experiment'
 	@echo 'make list                     every experiment: aim, data set, published value'
-	@echo 'make test [ARGS=...]          all tests that need no PyTorch (ARGS go to pytest)'
+	@echo 'make test [ARGS=...]          all tests that need no PyTorch (ARGS go to pytest; -n 0: one process)'
 	@echo 'make parity                   the tests against PyTorch'
 	@echo 'make smoke [ARGS=NAME ...]    the smoke profile of every config, through the command line'
 	@echo 'make lint                     ruff, import-linter, mypy'
@@ -35,12 +53,7 @@ help:
 
 # ---- set-up ----------------------------------------------------------------------------------------------------------
 $(VENV)/.ready-base: pyproject.toml constraints.txt $(if $(BROKEN),always)
-	@test -n '$(PYTHON)' || { echo 'make: Python 3.11, 3.12 or 3.13 is needed and none was found;' \
-		'name one: make setup PYTHON=FILE' >&2; exit 2; }
-	@$(PYTHON) -c '$(SUPPORTED)' 2>/dev/null || { echo 'make: $(PYTHON) cannot be used:' \
-		'Python 3.11, 3.12 or 3.13 with venv and pip is needed' >&2; exit 2; }
-	@$(PY) -c '$(SUPPORTED)' 2>/dev/null || { echo 'setting up $(VENV) (once, some minutes)'; \
-		$(PYTHON) -m venv --clear $(VENV); }
+	$(if $(BROKEN),$(FITTING)@echo 'setting up $(VENV) (once, some minutes)'; '$(PYTHON)' -m venv --clear $(VENV))
 	@$(PIP) --editable .
 	@touch $@
 
@@ -63,8 +76,10 @@ list: $(VENV)/.ready-base
 	@$(PY) -m launch --list $(ARGS)
 
 # ---- checks ----------------------------------------------------------------------------------------------------------
+# Processes of pytest, each with simulated devices of its own; they share the compiled programs. -n 0: all in one.
+WORKERS := -n logical --maxprocesses 4 --dist worksteal
 test: $(VENV)/.ready-test
-	@$(PY) -m pytest -m 'not parity' $(ARGS)
+	@$(PY) -m pytest $(WORKERS) -m 'not parity' $(ARGS)
 
 parity: $(VENV)/.ready-test $(VENV)/.ready-parity
 	@$(PY) -m pytest -m parity $(ARGS)

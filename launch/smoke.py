@@ -1,17 +1,20 @@
 """Runs the smoke profile of every config through the command line: `python -m launch.smoke [NAME ...]` (`make smoke`).
 
 Prints a line each with its seconds; exit code 1 when one fails, leaves no results behind, or takes longer than it may.
-On a busy machine the clock says little, so a run is too slow only when its processor time is over the limit as well.
+Runs stand side by side, two by default, and machines are busy: there the clock says little. So the seconds of the
+processor are measured as well, for each run alone, and a run is too slow only when both are over the limit.
 """
 
 import argparse
+import concurrent.futures
 import json
+import os
 import pathlib
-import resource
 import subprocess
 import sys
 import tempfile
 import time
+from typing import NamedTuple
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LEFT_BEHIND = ('config.json', 'metrics.jsonl', 'results.json', 'report.html')
@@ -24,23 +27,51 @@ def names() -> list[str]:
     return sorted(path.stem for path in (ROOT / 'configs').glob('*.py') if path.stem not in HELPERS)
 
 
-def run(name: str, workdir: pathlib.Path, limit: float) -> tuple[str, float]:
-    """Runs one; returns what went wrong ('' when nothing did) and the seconds."""
+class Outcome(NamedTuple):
+    """What went wrong ('' when nothing did), seconds by the clock and of the processor."""
+
+    wrong: str
+    seconds: float
+    processor: float
+
+
+def run(name: str, workdir: pathlib.Path, limit: float) -> Outcome:
+    """Runs one smoke profile."""
     command = [sys.executable, '-m', 'launch', f'--config=configs/{name}.py:smoke', f'--workdir={workdir}']
-    start, used = time.perf_counter(), _processor_seconds()
-    try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=STOP * limit)
-    except subprocess.TimeoutExpired:
-        return f'stopped after {STOP * limit:.0f} s', time.perf_counter() - start
-    seconds, used = time.perf_counter() - start, _processor_seconds() - used
-    if done.returncode:
-        return f'exit code {done.returncode}\n' + _tail(done.stderr or done.stdout), seconds
-    missing = lacking(workdir)
-    if missing:
-        return f'left no {", ".join(missing)}', seconds
-    if min(seconds, used) > limit:
-        return f'took longer than {limit:.0f} s ({used:.0f} s of processor time)', seconds
-    return '', seconds
+    code, said, seconds, processor = measured(command, STOP * limit)
+    wrong = ''
+    if code is None:
+        wrong = f'stopped after {STOP * limit:.0f} s'
+    elif code:
+        wrong = f'exit code {code}\n' + _tail(said)
+    elif missing := lacking(workdir):
+        wrong = f'left no {", ".join(missing)}'
+    elif min(seconds, processor) > limit:
+        wrong = f'took longer than {limit:.0f} s'
+    return Outcome(wrong, seconds, processor)
+
+
+def measured(command: list[str], stop: float) -> tuple[int | None, str, float, float]:
+    """Runs a command: exit code (None when it was stopped), what it printed (errors last), its seconds by the clock, and
+    those of the processor that it used and nobody beside it."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        start = time.perf_counter()
+        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+        done, stopped = 0, False
+        while not done:
+            done, status, usage = os.wait4(process.pid, os.WNOHANG)
+            if not done and not stopped and time.perf_counter() - start > stop:
+                process.kill()
+                stopped = True
+            if not done:
+                time.sleep(0.02)
+        process.returncode = os.waitstatus_to_exitcode(status)  # so that Popen waits for it no more
+        seconds = time.perf_counter() - start
+        said = ''
+        for stream in (out, err):
+            stream.seek(0)
+            said += stream.read().decode(errors='replace')
+    return None if stopped else process.returncode, said, seconds, usage.ru_utime + usage.ru_stime
 
 
 def lacking(workdir: pathlib.Path) -> list[str]:
@@ -61,6 +92,7 @@ def summary(workdir: pathlib.Path) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(prog='python -m launch.smoke', description=__doc__.splitlines()[0])
     parser.add_argument('names', nargs='*', help='experiments; all when left out')
+    parser.add_argument('--jobs', type=int, default=2, help='runs side by side (2)')
     parser.add_argument('--limit', type=float, default=30.0, help='seconds that one may take')
     options = parser.parse_args()
     wanted = options.names or names()
@@ -68,22 +100,19 @@ def main() -> int:
     if unknown:
         print(f'unknown experiment {unknown[0]!r}; valid: {", ".join(names())}', file=sys.stderr)
         return 2
-    failed, total = [], 0.0
+    failed, start = [], time.perf_counter()
     with tempfile.TemporaryDirectory(prefix='jaxlab-smoke-') as folder:
-        for name in wanted:
-            workdir = pathlib.Path(folder) / name
-            wrong, seconds = run(name, workdir, options.limit)
-            total += seconds
-            verdict = 'FAILED' if wrong else 'passed'
-            print(f'{verdict} {seconds:6.1f} s  {name}: {wrong or summary(workdir)}', flush=True)
-            failed += [name] if wrong else []
-    print(f'{len(wanted) - len(failed)} of {len(wanted)} passed in {total:.0f} s')
+        workdirs = {name: pathlib.Path(folder) / name for name in wanted}
+        with concurrent.futures.ThreadPoolExecutor(max(options.jobs, 1)) as pool:
+            runs = {name: pool.submit(run, name, workdir, options.limit) for name, workdir in workdirs.items()}
+            for name, future in runs.items():
+                wrong, seconds, processor = future.result()
+                verdict = 'FAILED' if wrong else 'passed'
+                spent = f'{seconds:6.1f} s, {processor:5.1f} s of the processor'
+                print(f'{verdict} {spent}  {name}: {wrong or summary(workdirs[name])}', flush=True)
+                failed += [name] if wrong else []
+    print(f'{len(wanted) - len(failed)} of {len(wanted)} passed in {time.perf_counter() - start:.0f} s')
     return 1 if failed else 0
-
-
-def _processor_seconds() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
 
 
 def _tail(text: str, lines: int = 15) -> str:

@@ -3,14 +3,10 @@
 Layers and tasks are written for one device; these helpers make them exact on several, without a flag or a name passed down.
 """
 
-from typing import TypeVar
-
 import jax
 import jax.numpy as jnp
 
 BATCH_AXIS = 'batch'
-
-T = TypeVar('T')
 
 
 def is_bound() -> bool:
@@ -22,7 +18,7 @@ def is_bound() -> bool:
     return True
 
 
-def sum_over_batch_axis(tree: T) -> T:
+def sum_over_batch_axis[T](tree: T) -> T:
     """The sum over devices of each leaf; the identity where the batch is whole."""
     return jax.lax.psum(tree, BATCH_AXIS) if is_bound() else tree
 

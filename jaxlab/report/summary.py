@@ -325,7 +325,7 @@ def cost_rows(results: Mapping[str, Any]) -> list[tuple[str, str]]:
         steps = f'{wording.number(results.get("steps"))} in {results.get("epochs")} epochs of {results["steps_per_epoch"]}'
         rows.append(('updates', steps))
     if results.get('flops_per_step'):
-        rows.append(('an update', f'{results["flops_per_step"] / 1e9:.3g} GFLOP (the compiler\'s count)'))
+        rows.append(('an update', f"{results['flops_per_step'] / 1e9:.3g} GFLOP (the compiler's count)"))
     memory = results.get('memory') or {}
     for name, words in (('state_bytes', 'state'), ('temporary_bytes', 'temporary'), ('data_bytes', 'data')):
         if memory.get(name):
