@@ -144,10 +144,13 @@ class Checkpoints:
             raise ValueError(_words(error)) from error
         if not sound:
             raise ValueError('its bytes do not match its digest')
-        misfit = _misfit(serialization.to_state_dict(template), tree)
+        expected = serialization.to_state_dict(template)
+        misfit = _misfit(expected, tree)
         if misfit:
             raise UserError(f'checkpoint of step {step} in {self.folder} is of another network: {misfit}; valid: the config '
                             'it was trained with, or another --workdir')  # fmt: skip
+        # The same leaves in the template's containers: an older checkpoint lacks fields that came later and are empty here.
+        tree = jax.tree.unflatten(jax.tree.structure(expected), jax.tree.leaves(tree))
         return Saved(step, serialization.from_state_dict(template, tree), meta)
 
     def latest(self, template: Any, say: Any = print) -> Saved | None:
