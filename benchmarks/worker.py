@@ -64,7 +64,7 @@ def main() -> None:
         else:
             from benchmarks import rows_jax as rows
         rows.prepare(setting)
-        with turn(options.turn):
+        with turn(None if row.startswith('torch') else options.turn):
             run, parameters = rows.build(name, row.removesuffix(KEPT), setting)
             loss = run(3)
             if not math.isfinite(loss):

@@ -9,6 +9,8 @@ from typing import Any
 from benchmarks.problems import Setting
 from jaxlab.training import runtime
 
+QUICKLY_COMPILED = '--xla_backend_optimization_level=0'
+
 
 @dataclass(frozen=True)
 class Context:
@@ -50,5 +52,7 @@ class Context:
             'JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES': '-1',
         }
         if self.platform == 'cpu':
-            return {**kept, 'JAX_PLATFORMS': 'cpu', 'TORCHINDUCTOR_FREEZING': '0'}
+            # A rehearsal's time is that of compilation.
+            flags = {'XLA_FLAGS': f'{os.environ.get("XLA_FLAGS", "")} {QUICKLY_COMPILED}'.strip()} if self.tiny else {}
+            return {**kept, **flags, 'JAX_PLATFORMS': 'cpu'}
         return {**kept, 'XLA_PYTHON_CLIENT_PREALLOCATE': 'false'}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.accelerator import children
+from jaxlab.training import runtime
 
 PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'torch')
 
@@ -21,21 +22,32 @@ PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'torch')
 def facts(seconds: float) -> dict[str, Any]:
     """`platform` ('cpu' where JAX has no accelerator), `card`, `memory_mib`, `driver`, versions; `no_torch`: why PyTorch
     cannot be measured on the accelerator ('' where it can)."""
-    asked = ['jax', *(['torch'] if importlib.util.find_spec('torch') else [])]
-    answers = {name: children.start('benchmarks.accelerator.machine', name) for name in asked}
-    found = {name: child.answer(seconds) for name, child in answers.items()}
-    if 'error' in found['jax']:
-        raise RuntimeError(f'JAX does not start: {found["jax"]["error"]}')
-    result = found['jax'] | driver() | {'python': platform.python_version(), 'processors': os.cpu_count()}
-    result |= {name: _version(name) for name in PACKAGES}
-    return result | {'commit': _commit(), 'no_torch': _no_torch(result['platform'], found.get('torch'))}
+    found = _asked('jax', seconds)
+    if 'error' in found:
+        raise RuntimeError(f'JAX does not start: {found["error"]}')
+    shown = driver()
+    if found['platform'] == 'cpu' and shown and os.environ.get('JAX_PLATFORMS', '') != 'cpu':
+        raise RuntimeError(
+            f'nvidia-smi shows {shown["card"]}, but JAX does not use it; install its CUDA build (make setup EXTRAS=cuda), '
+            'or set JAX_PLATFORMS=cpu for a rehearsal on the CPU'
+        )
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
+    found |= shown if found['platform'] == 'gpu' else {}
+    found |= {'python': platform.python_version(), 'processors': cores, 'commit': runtime.commit()}
+    found |= {name: _version(name) for name in PACKAGES}
+    return found | {'no_torch': _no_torch(found['platform'], seconds)}
 
 
-def _no_torch(where: str, torch: dict[str, Any] | None) -> str:
-    if torch is None:
+def _asked(name: str, seconds: float) -> dict[str, Any]:
+    return children.start('benchmarks.accelerator.machine', name).answer(seconds)
+
+
+def _no_torch(where: str, seconds: float) -> str:
+    if not importlib.util.find_spec('torch'):
         return 'PyTorch is not installed here'
     if where == 'cpu':
         return 'JAX has no accelerator here; `make bench` measures PyTorch on the CPU'
+    torch = _asked('torch', seconds)
     if 'error' in torch:
         return f'PyTorch does not start: {torch["error"]}'
     return '' if torch['cuda'] else f'this PyTorch ({torch["version"]}) finds no CUDA device'
@@ -58,12 +70,6 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
-
-
-def _commit() -> str | None:
-    from jaxlab.training import runtime
-
-    return runtime.commit()
 
 
 def ask_jax() -> dict[str, Any]:
