@@ -1,10 +1,11 @@
 """What is measured: one entry a model, the same for every peer. Knows neither JAX nor PyTorch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 BATCHES = 8  # different batches that a measurement goes through
+TINY_BATCH = 4
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,29 @@ CLASSES = 10
 REPLICAS = {'mlp': 3.2, 'lenet': 4.2}  # aims: five at once, in steps of one
 
 
+@dataclass(frozen=True)
+class Setting:
+    """Where and how rows are measured; the same for all that are compared.
+
+    accelerator: on the first accelerator, not on the CPU. tf32: whether an accelerator may round the factors of float32
+    products to TF32 (10 bits after the point); on both sides, or on none. tiny: batches of four, for tests.
+    """
+
+    accelerator: bool = False
+    tf32: bool = True
+    tiny: bool = False
+
+    def problem(self, name: str) -> Problem:
+        """The problem at this setting's size."""
+        return replace(PROBLEMS[name], batch=TINY_BATCH) if self.tiny else PROBLEMS[name]
+
+    @property
+    def words(self) -> list[str]:
+        """As a worker's command line has it."""
+        flags = {'--accelerator': self.accelerator, '--float32': not self.tf32, '--tiny': self.tiny}
+        return [flag for flag, on in flags.items() if on]
+
+
 def data(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
     """Inputs [BATCHES * batch, ...] (float32 standard normal, or int32 tokens) and labels [BATCHES * batch] int32."""
     random = np.random.default_rng(0)
@@ -53,3 +77,38 @@ def data(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
     else:
         inputs = random.standard_normal(size).astype(np.float32)
     return inputs, random.integers(0, CLASSES, size[0]).astype(np.int32)
+
+
+@dataclass(frozen=True)
+class Check:
+    """A product and a convolution (3x3, channels last, no padding) with their results in double precision.
+
+    What a framework computes of them says how it rounds: about 1e-7 in float32, 3e-4 in TF32, 2e-3 in bfloat16.
+    """
+
+    left: np.ndarray
+    right: np.ndarray
+    images: np.ndarray
+    kernel: np.ndarray
+
+    def errors(self, product: np.ndarray, convolved: np.ndarray) -> dict[str, float]:
+        """Norms of the differences, relative to those of the results."""
+        windows = np.lib.stride_tricks.sliding_window_view(self.images.astype(float), (3, 3), (1, 2))
+        right = {
+            'product': (product, self.left.astype(float) @ self.right.astype(float)),
+            'convolution': (convolved, np.einsum('nhwcij,ijcd->nhwd', windows, self.kernel.astype(float), optimize=True)),
+        }
+        return {name: float(np.linalg.norm(got - true) / np.linalg.norm(true)) for name, (got, true) in right.items()}
+
+
+def check() -> Check:
+    """The same for every row."""
+    random = np.random.default_rng(1)
+    shapes = (256, 256), (256, 256), (8, 16, 16, 64), (3, 3, 64, 64)
+    return Check(*(random.standard_normal(shape).astype(np.float32) for shape in shapes))
+
+
+def rounding(errors: dict[str, float]) -> str:
+    """How the factors of float32 products were rounded, by the larger of the two errors."""
+    worst = max(errors.values())
+    return 'float32' if worst < 2e-5 else 'TF32' if worst < 1e-3 else 'bfloat16'
