@@ -2,10 +2,11 @@
 
 `jaxlab_bf16` computes in bfloat16 with float32 parameters, as `training.precision='bfloat16'` does. `jaxlab_x5` has five
 replicas unrolled side by side (the form for a CPU), `jaxlab_vmap5` under `vmap` (the form for accelerators); any number.
+On a CPU `jaxlab` has oneDNN's convolutions, as long trainings have them; `jaxlab_own` has jaxlab's own forms.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -15,6 +16,8 @@ import numpy as np
 import optax
 
 from benchmarks import problems
+from jaxlab.layers import onednn
+from jaxlab.training import model_table
 
 Run = Callable[[int], float]  # runs n steps, gives the last loss
 Update = Callable[[Any, jax.Array, Callable, jax.Array], tuple[Any, jax.Array]]  # states, step, batch_of, key
@@ -142,9 +145,12 @@ def trained(name: str, state: tuple) -> int:
 
 
 def build(name: str, row: str, setting: problems.Setting) -> tuple[Run, int]:
-    """`run(n)` for a row `jaxlab`, `jaxlab_bf16`, `jaxlab_x5`, `jaxlab_vmap5` or `flax`, and its parameters."""
+    """`run(n)` for a row `jaxlab`, `jaxlab_own`, `jaxlab_bf16`, `jaxlab_x5`, `jaxlab_vmap5` or `flax`, and its parameters.
+
+    own: convolutions in jaxlab's own forms on a CPU, also where a long training has oneDNN's.
+    """
     problem = setting.problem(name)
-    found = re.fullmatch(r'flax|jaxlab(?P<half>_bf16)?(?:_(?P<form>x|vmap)(?P<count>\d+))?', row)
+    found = re.fullmatch(r'flax|jaxlab(?P<own>_own)?(?P<half>_bf16)?(?:_(?P<form>x|vmap)(?P<count>\d+))?', row)
     if found is None:
         raise ValueError(f'unknown row {row!r}')
     networks = models(name, stock=row == 'flax', dtype=jnp.bfloat16 if found['half'] else None)
@@ -154,11 +160,12 @@ def build(name: str, row: str, setting: problems.Setting) -> tuple[Run, int]:
     data = tuple(jnp.asarray(array) for array in problems.data(problem))
     if row == 'flax':
         return one_call_a_step(step, state, data, problem), parameters
+    by_onednn = not found['own'] and suits_onednn(networks, problem)
     states = [jax.tree.map(jnp.copy, state) for _ in range(int(found['count'] or 1))]
     if found['form'] == 'vmap':
         together = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
-        return compiled_loop(stacked(step, len(states)), together, data), parameters
-    return compiled_loop(side_by_side(step), states, data), parameters
+        return compiled_loop(stacked(step, len(states)), together, data, by_onednn), parameters
+    return compiled_loop(side_by_side(step), states, data, by_onednn), parameters
 
 
 def side_by_side(step: Callable) -> Update:
@@ -187,12 +194,21 @@ def stacked(step: Callable, count: int) -> Update:
     return update
 
 
-def compiled(function: Callable) -> Callable:
+def compiled(function: Callable, by_onednn: bool) -> Callable:
     """jaxlab's program: its first argument, the state, is given away."""
-    return jax.jit(function, donate_argnums=0)
+    return (onednn.jit if by_onednn else jax.jit)(function, donate_argnums=0)
 
 
-def compiled_loop(update: Update, states: Any, data: tuple) -> Run:
+def suits_onednn(networks: Sequence[nn.Module], problem: problems.Problem) -> bool:
+    """Whether the engine would have a long training's convolutions computed by oneDNN: where there are channels-last ones."""
+    image = jax.ShapeDtypeStruct((1, *problem.shape), jnp.float32)
+    noise = jax.ShapeDtypeStruct((1, 100), jnp.float32)
+    inputs = (noise, image) if len(networks) == 2 else (image,)
+    named = {str(at): pair for at, pair in enumerate(zip(networks, inputs, strict=True))}
+    return problem.image and model_table.convolution_work(named) > 0
+
+
+def compiled_loop(update: Update, states: Any, data: tuple, by_onednn: bool) -> Run:
     """All steps in one program; batches are gathered from the device by index."""
     inputs, labels = data
     order = jnp.asarray(jax.random.permutation(jax.random.key(1), labels.size)).reshape(problems.BATCHES, -1)
@@ -204,7 +220,7 @@ def compiled_loop(update: Update, states: Any, data: tuple) -> Run:
     def body(k: jax.Array, carry: tuple[Any, jax.Array]) -> tuple[Any, jax.Array]:
         return update(carry[0], k, batch_of, jax.random.fold_in(jax.random.key(2), k))
 
-    program = compiled(lambda states, n: jax.lax.fori_loop(0, n, body, (states, jnp.float32(0))))
+    program = compiled(lambda states, n: jax.lax.fori_loop(0, n, body, (states, jnp.float32(0))), by_onednn)
     held = [states]
 
     def run(n: int) -> float:

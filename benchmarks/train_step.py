@@ -26,7 +26,7 @@ def rows_of(problem: Problem, quick: bool) -> list[str]:
     if quick:
         return [OURS, 'flax', 'torch_fused' + KEPT]
     peers = ['torch_eager', 'torch_fused', *(['torch_channels_last'] if problem.image else []), 'torch_compile']
-    return [OURS, 'flax', *peers, *(peer + KEPT for peer in peers)]
+    return [OURS, *([f'{OURS}_own'] if problem.image else []), 'flax', *peers, *(peer + KEPT for peer in peers)]
 
 
 def summary(name: str, workers: list[Row]) -> dict[str, Any]:

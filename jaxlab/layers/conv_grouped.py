@@ -97,7 +97,7 @@ def turned(geometry: Geometry, groups: int, g: Array, kernel: Array) -> Array:
 def taps(geometry: Geometry, groups: int, x: Array, kernel: Array) -> Array:
     """Depthwise: what each output sees through a tap, times the tap, added up."""
     values = kernel.reshape(len(geometry.taps), groups, -1)
-    total = sum(w[..., None] * tap for w, tap in zip(windows(x, geometry), values, strict=True))
+    total = reduce(jnp.add, [w[..., None] * tap for w, tap in zip(windows(x, geometry), values, strict=True)])
     return total.reshape(*total.shape[:-2], -1)
 
 

@@ -68,9 +68,9 @@ def _unrolled(function: Callable, merge_first: bool) -> Callable:
 class Maps(NamedTuple):
     """The three maps of one layout; each is called as (geometry, argument, argument); in groups as ((geometry, groups), ...)."""
 
-    forward: Callable[[Geometry, Array, Array], Array]
-    input_gradient: Callable[[Geometry, Array, Array], Array]
-    kernel_gradient: Callable[[Geometry, Array, Array], Array]
+    forward: Callable[[Any, Array, Array], Array]
+    input_gradient: Callable[[Any, Array, Array], Array]
+    kernel_gradient: Callable[[Any, Array, Array], Array]
 
 
 def _by_platform(cpu: Callable, stock: Callable, merge_first: bool) -> Callable:
@@ -125,19 +125,20 @@ LAYOUTS = {
     ),
 }
 forward, input_gradient, kernel_gradient = LAYOUTS['NHWC']
+
+
+def _in_groups(cpu: Callable, stock: Callable, merge_first: bool) -> Callable:
+    """A map of (geometry, groups)."""
+    return _by_platform(
+        lambda what, a, b: cpu(what[0], what[1], a, b), lambda what, a, b: stock(what[0], a, b, what[1]), merge_first
+    )
+
+
 GROUPED = _closed(
-    _by_platform(lambda what, x, k: conv_grouped.forward(*what, x, k), lambda what, x, k: _stock(what[0], x, k, what[1]), True),
-    _by_platform(
-        lambda what, g, k: conv_grouped.input_gradient(*what, g, k),
-        lambda what, g, k: _stock_input_gradient(what[0], g, k, what[1]),
-        True,
-    ),
-    _by_platform(
-        lambda what, x, g: conv_grouped.kernel_gradient(*what, x, g),
-        lambda what, x, g: _stock_kernel_gradient(what[0], x, g, what[1]),
-        False,
-    ),
-)  # of (geometry, groups)
+    _in_groups(conv_grouped.forward, _stock, True),
+    _in_groups(conv_grouped.input_gradient, _stock_input_gradient, True),
+    _in_groups(conv_grouped.kernel_gradient, _stock_kernel_gradient, False),
+)
 
 
 def convolve(

@@ -38,7 +38,7 @@ def available() -> bool:
                                             dimension_numbers=('NHWC', 'HWIO', 'NHWC')))  # fmt: skip
     try:
         with uncached():
-            return CALL in convolution.lower(x, kernel).compile(OPTIONS).as_text()
+            return CALL in (convolution.lower(x, kernel).compile(OPTIONS).as_text() or '')
     except jax.errors.JaxRuntimeError:  # a jaxlib that does not know the options
         return False
 

@@ -73,7 +73,7 @@ class TrainState(train_state.TrainState):
         return self.replace(step=self.step + 1, params=params, opt_state=opt_state, batch_stats=batch_stats, ema=ema)
 
 
-def ramped(decay: float, updates: jax.Array) -> jax.Array:
+def ramped(decay: float, updates: jax.Array | int) -> jax.Array:
     """The share of the old average that stays at the update after `updates` others.
 
     It rises from 1/10 to `decay`, so that a short training does not end on an average of its first, random weights.

@@ -153,7 +153,8 @@ def _finish(
     if config.training.measure_train:
         clean = machine.evaluate(state, 'train', heard=heard)
         metrics |= {f'train_clean_{name}': values for name, values in clean.metrics.items()}
-    outputs, counts = {}, {}
+    outputs: dict[str, list[dict[str, np.ndarray]]] = {}
+    counts: dict[str, float] = {}
     for split in data.splits:
         if split == 'train' or (trial and split == 'test'):
             continue
