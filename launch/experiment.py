@@ -241,7 +241,7 @@ def finish(
         if kept(outcome.report.figures):
             write_json(workdir / CURVES, kept(outcome.report.figures))
         chosen = () if choice is None else (choice.table(),)
-        figures = [*chosen, *step_figures(outcome.record.step_logs), *outcome.report.figures]
+        figures = [*outcome.report.figures, *chosen, *step_figures(outcome.record.step_logs)]
         page.write_report(workdir, results, outcome.record.history, figures)
     return results
 

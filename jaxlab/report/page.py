@@ -21,11 +21,17 @@ def write_report(
     history: Sequence[Mapping[str, Any]] = (),
     figures: Sequence[figures.Figure] = (),
 ) -> Path:
-    """Writes `report.html` into the run's folder, and its pictures into `figures/`; returns the page's path."""
+    """Writes `report.html` into the run's folder, and its pictures into `figures/`; returns the page's path.
+
+    The order of the page is that of a reader's interest: question, answer, the first figure (of a worked computation all of
+    them), curves, numbers, further figures, then theory, model, data, settings, limits.
+    """
     folder = Path(workdir) / 'figures'
     lines = (results.get('curves') or {}).get('lines')
     restored = (results.get('restored') or {}).get('epoch')
     curves = history_figures(history, results.get('published'), lines, restored) if history else []
+    items, single = [item(figure, folder) for figure in figures], summary.single_values(results)
+    first = len(items) if single else 1
     page = fill(
         'report.html.j2',
         title=summary.title(results),
@@ -39,10 +45,11 @@ def write_report(
         facts=summary.facts(results),
         phases=summary.phases(results),
         metrics=summary.metric_rows(results),
-        single=summary.single_values(results),
+        single=single,
         published=summary.published_rows(results),
         curves=[item(figure, folder) for figure in curves],
-        items=[item(figure, folder) for figure in figures],
+        lead=items[:first],
+        items=items[first:],
     )
     return write_file(Path(workdir) / 'report.html', page)
 

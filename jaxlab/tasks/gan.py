@@ -194,14 +194,15 @@ class Gan:
         figures.append(self._interpolation(record))
         figures.append(generated.nearest(self._some(record.states[0], record.key, 8), data))
         metrics: dict[str, list[float]] = {}
-        remarks = self._remarks(record)
+        remarks, answer = self._remarks(record), ''
         if 'scorer' in record.needs:
             samplers = [lambda count, key, s=state: self._some(s, key, count) for state in record.states]
             score = generated.score(samplers, record.needs['scorer'], data, record.key)
             figures += score.figures
             metrics = {name: list(values) for name, values in score.metrics.items()}
             remarks += score.remarks
-        return Report(tuple(figures), metrics, tuple(remarks))
+            answer = score.answer
+        return Report(tuple(figures), metrics, tuple(remarks), answer=answer)
 
     def _remarks(self, record: Record) -> list[str]:
         """What the pictures are drawn from, where that is not the generator as its last update left it."""

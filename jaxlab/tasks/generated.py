@@ -15,6 +15,7 @@ from jaxlab.figures import Animation, Bars, Figure, Images
 from jaxlab.metrics.frechet import frechet_distance
 from jaxlab.tasks.protocol import Needed, Record, Report
 
+SURE = 0.9  # the scorer's probability of its class from which an image counts as readable
 BLOCK = 250  # images drawn or scored at a time
 Sampler = Callable[[int, jax.Array], np.ndarray]  # (count, key) -> images
 
@@ -41,7 +42,8 @@ def progress(record: Record, note: str) -> list[Figure]:
         for epoch, arrays in record.snapshots
     ]
     animation = Animation('samples_over_epochs', 'Samples over the epochs', note, frames, 0.6)
-    return [frames[0], frames[len(frames) // 2], frames[-1], animation] if len(frames) > 3 else [*frames, animation]
+    # The last one first: it is what a reader wants to see.
+    return [frames[-1], animation, *([frames[0], frames[len(frames) // 2]] if len(frames) > 3 else frames[:-1])]
 
 
 def nearest(images: np.ndarray, data: Dataset) -> Images:
@@ -72,20 +74,24 @@ def score(samplers: Sequence[Sampler], scorer: Needed, data: Dataset, key: jax.A
     look = _looker(scorer)
     real_features, real_probabilities = look(real)
     floor = frechet_distance(look(unit_images(train, rows))[0], real_features)
-    distances, confidences, histograms = [], [], []
+    called, sure_real = _name(scorer), float((real_probabilities.max(axis=1) >= SURE).mean())
+    distances, confidences, sure, histograms = [], [], [], []
     for replica, sampler in enumerate(samplers):
         features, probabilities = look(sampler(count, jax.random.fold_in(key, 1000 + replica)))
         distances.append(frechet_distance(features, real_features))
         confidences.append(float(probabilities.max(axis=1).mean()))
+        sure.append(float((probabilities.max(axis=1) >= SURE).mean()))
         histograms.append(np.bincount(probabilities.argmax(axis=1), minlength=probabilities.shape[1]) / count)
     metrics = {
         'frechet_distance': distances,
         'frechet_floor': [floor] * len(distances),
         'scorer_confidence': confidences,
+        'sure_share': sure,
+        'sure_share_real': [sure_real] * len(sure),
         'classes_entropy': [entropy(histogram) for histogram in histograms],
     }
     accuracy = np.mean(scorer.metrics.get('test_accuracy', [np.nan]))
-    note = f'as called by a LeNet with {accuracy:.2%} test accuracy; {count:,} images each'
+    note = f'as called by a {called} with {accuracy:.2%} test accuracy; {count:,} images each'
     heights = {
         'made': histograms[0],
         'real (test)': np.bincount(real_probabilities.argmax(axis=1), minlength=len(histograms[0])) / count,
@@ -94,10 +100,27 @@ def score(samplers: Sequence[Sampler], scorer: Needed, data: Dataset, key: jax.A
         'classes_of_samples', 'Which classes are made', note, tuple(data.class_names), heights, {}, 'class', 'share'
     )
     remark = (
-        f'In the features of a LeNet trained here ({accuracy:.2%} on its test split) the Fréchet distance of {count:,} made '
+        f'In the features of a {called} trained here ({accuracy:.2%} on its test split) the Fréchet distance of {count:,} made '
         f'images to the test split is {np.mean(distances):.2f}; {count:,} real training images score {floor:.2f}.'
     )
-    return Report((bars,), metrics, (remark,))
+    times = np.mean(distances) / floor if floor else np.inf
+    answer = (
+        f'{_verdict(np.mean(sure), sure_real)}: a {called} trained on real images is sure (at least {SURE:.0%}) what '
+        f'{np.mean(sure):.0%} of the made ones show, and what {sure_real:.0%} of real ones show. The Fréchet distance of made to '
+        f'real images, {np.mean(distances):.1f}, is {times:.1f} times that of real ones to real ones.'
+    )
+    return Report((bars,), metrics, (remark,), answer=answer)
+
+
+def _verdict(sure: float, sure_real: float) -> str:
+    """The answer in a word."""
+    share = sure / sure_real if sure_real else 0.0
+    return 'Yes' if share >= 0.9 else 'Mostly' if share >= 0.75 else 'Partly' if share >= 0.4 else 'Hardly'
+
+
+def _name(scorer: Needed) -> str:
+    """What the scoring network is called."""
+    return type(scorer.task.model).__name__
 
 
 def entropy(shares: np.ndarray) -> float:

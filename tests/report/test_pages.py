@@ -286,3 +286,14 @@ def test_index(tmp_path):
 
 def test_index_of_nothing(tmp_path):
     assert 'No finished run yet' in checked(write_index(tmp_path / 'runs'))[1]
+
+
+def test_the_order_of_a_page_is_that_of_a_readers_interest(tmp_path):
+    """Question, answer, the first figure, curves, numbers, further figures; then theory, model, data, settings, limits."""
+    results = {**example.results(), 'answer': 'About half of them can be read.'}
+    shown = [example.charts()[0], example.grids()[0]]
+    text = write_report(tmp_path, results, example.history(), shown).read_text()
+    order = ['class="question"', 'About half', 'id="lead"', shown[0].title, 'id="curves"', 'id="results"', 'id="figures"',
+             shown[1].title, 'id="theory"', 'id="model"', 'id="data"', 'id="settings"', 'id="limits"', 'id="repeat"']  # fmt: skip
+    places = [text.index(part) for part in order]
+    assert places == sorted(places)
