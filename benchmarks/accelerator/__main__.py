@@ -136,6 +136,16 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     return options
 
 
+def command_of(options: argparse.Namespace) -> str:
+    """The command without the folders of one machine."""
+    words = [f'--minutes={options.minutes:g}', *(['--tiny'] if options.tiny else [])]
+    if options.parts != list(PARTS):
+        words.append(f'--parts={",".join(options.parts)}')
+    if options.products != 'tf32':
+        words.append(f'--products={options.products}')
+    return ' '.join(['python -m benchmarks.accelerator', *words])
+
+
 def main(argv: list[str] | None = None) -> int:
     """Measures part by part."""
     options = arguments(argv)
@@ -148,8 +158,7 @@ def main(argv: list[str] | None = None) -> int:
     context = Context(
         here, options.tiny, options.products == 'tf32', options.data_dir, options.aim, options.epochs, options.verbose
     )
-    command = ' '.join(['python -m benchmarks.accelerator', *(word for word in argv or sys.argv[1:] if 'dir=' not in word)])
-    content = {'command': command, 'date': time.strftime('%Y-%m-%d'), 'machine': here, 'minutes': options.minutes,
+    content = {'command': command_of(options), 'date': time.strftime('%Y-%m-%d'), 'machine': here, 'minutes': options.minutes,
                'tiny': options.tiny, 'products': options.products, 'parts': {}}  # fmt: skip
     report = Report(options.out, content)
     print('\n'.join(textwrap.wrap(machine.words(here), WIDTH)))

@@ -62,7 +62,10 @@ def driver() -> dict[str, Any]:
     except (OSError, subprocess.SubprocessError):
         return {}
     first = [cell.strip() for cell in done.stdout.splitlines()[0].split(',')] if done.stdout.strip() else []
-    return dict(zip(fields, first, strict=True)) if len(first) == len(fields) else {}
+    if len(first) != len(fields):
+        return {}
+    found = dict(zip(fields, first, strict=True))
+    return found if found['memory_mib'].isdigit() else {name: found[name] for name in ('card', 'driver')}
 
 
 def _version(package: str) -> str | None:

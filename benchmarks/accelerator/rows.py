@@ -119,8 +119,9 @@ def table_notes(result: dict[str, Any]) -> list[str]:
         if not result['no_torch']:
             notes += [f'{entry["model"]}, {row}: {note}' for row, note in entry['notes'].items()]
     if result['no_torch']:
-        notes.append(f'No rows of PyTorch: {result["no_torch"]}.')
-    return notes
+        return [*notes, f'No rows of PyTorch: {result["no_torch"]}.']
+    words = 'all rows but eager have the fused optimizer; compile and graphs are torch.compile, graphs with CUDA graphs'
+    return [*notes, f'PyTorch: {words}; images are channels-last in the last three; cuDNN may try out its algorithms.']
 
 
 def long_tables(result: dict[str, Any]) -> list[Table]:
@@ -166,7 +167,7 @@ def replica_tables(result: dict[str, Any]) -> list[Table]:
         for count, ms in entry['ms'].items():
             ratio, low, high = entry['ratios'].get(count, (None, None, None))
             each = [short(ms), short(ms / int(count)), *(map(_number, (ratio, low, high)))]
-            rows.append((f'{entry["title"]}', count, *each))
+            rows.append((f'{entry["model"]}, batch {entry["batch"]}', count, *each))
         notes += [f'{entry["model"]}, {count} replicas: {note}' for count, note in entry['notes'].items()]
     columns = ('model', 'replicas', 'ms', 'ms each', 'steps of one', 'low', 'high')
     title = f'Replicas in one program ({result["form"]}), a step of all of them'
@@ -202,10 +203,10 @@ def bfloat16_tables(result: dict[str, Any]) -> list[Table]:
         rows.append((f'{entry["model"]}, batch {entry["batch"]}', *cells, *ratios))
         notes += [f'{entry["model"]}, {row}: {note}' for row, note in entry['notes'].items()]
     notes.append(
-        f'float32 with products in {result["products"]}; parameters stay float32 on both sides. Ratios: time in bfloat16 / '
-        'time in float32, and jaxlab / PyTorch (compiled, autocast), both in bfloat16.'
+        f'float32 with products in {result["products"]}; parameters stay float32 on both sides. PyTorch: compiled, autocast to '
+        'bfloat16. Ratios are those of jaxlab in bfloat16, within rounds: to itself in float32, to PyTorch.'
     )
     if result['no_torch']:
         notes.append(f'No row of PyTorch: {result["no_torch"]}.')
-    columns = ('ms a step', 'float32', 'bfloat16', 'torch bf16', 'bf16 / f32', 'jaxlab / torch')
+    columns = ('ms a step', 'float32', 'bfloat16', 'PyTorch', 'to float32', 'to PyTorch')
     return [Table('bfloat16 against float32', columns, rows, notes)]

@@ -36,7 +36,7 @@ def text(table: Table) -> str:
         widths = [max(len(row[place]) for row in cells) for place in range(len(table.columns))]
         for row in cells:
             numbers = [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
-            lines.append('  '.join(['', row[0].ljust(widths[0]), *numbers])[:WIDTH].rstrip())
+            lines.append('  '.join(['', row[0].ljust(widths[0]), *numbers]).rstrip())
     for note in table.notes:
         lines += textwrap.wrap(note, WIDTH, initial_indent='  ', subsequent_indent='    ')
     return '\n'.join(lines) + '\n'
