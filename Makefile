@@ -37,7 +37,7 @@ BROKEN := $(shell $(PY) -c '$(SUPPORTED)' 2>/dev/null || echo broken)
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup run named list test parity smoke lint bench notebooks clean distclean always
+.PHONY: help setup run named list test parity smoke lint bench bench-accelerator notebooks clean distclean always
 
 help:
 	@echo 'make run CONFIG=configs/gan_mnist.py [ARGS="--config.replicas=5 --data_dir=DIR"]   one experiment'
@@ -47,6 +47,7 @@ help:
 	@echo 'make smoke [ARGS=NAME ...]    the smoke profile of every config, through the command line'
 	@echo 'make lint                     ruff, import-linter, mypy'
 	@echo 'make bench [ARGS=--json=FILE] whole training steps against Flax and PyTorch'
+	@echo 'make bench-accelerator [ARGS=--data_dir=DIR]  what an accelerator can do, in eight minutes'
 	@echo 'make notebooks                executes the notebooks'
 	@echo 'make setup [EXTRAS="test cuda"]  only the set-up; extras: test lint parity notebooks tfds-prepare cuda tpu'
 	@echo 'make clean | distclean        removes caches | and .venv; runs/ stays'
@@ -97,6 +98,9 @@ lint: $(VENV)/.ready-lint
 
 bench: $(VENV)/.ready-parity
 	@$(PY) -m benchmarks.train_step $(ARGS)
+
+bench-accelerator: $(VENV)/.ready-parity
+	@$(PY) -m benchmarks.accelerator $(ARGS)
 
 notebooks: $(VENV)/.ready-notebooks
 	@$(PY) notebooks/execute.py $(ARGS)

@@ -1,10 +1,11 @@
 """What is measured: one entry a model, the same for every peer. Knows neither JAX nor PyTorch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 BATCHES = 8  # different batches that a measurement goes through
+TINY_BATCH = 4
 
 
 @dataclass(frozen=True)
@@ -27,21 +28,48 @@ class Problem:
 
 
 PROBLEMS = {
-    'mlp': Problem('MLP 784-128-64-10, Adam', 64, (784,), 'adam', 1e-3, 109_386, aim=0.5),
+    'mlp': Problem('MLP 784-128-64-10, Adam', 64, (784,), 'adam', 1e-3, 109_386, aim=0.45),
     'lenet': Problem('LeNet-5, SGD with momentum', 64, (28, 28, 1), 'sgd', 1e-2, 61_706, image=True, aim=0.7),
-    'dcgan': Problem('DCGAN, both networks (A08), Adam', 256, (28, 28, 1), 'adam', 1e-4, 2_518_337, image=True),
+    'dcgan': Problem(
+        'DCGAN, both networks (A08), Adam', 256, (28, 28, 1), 'adam', 1e-4, 2_518_337, image=True, aim=0.8
+    ),
     'resnet18': Problem(
-        'ResNet-18 at 32x32, SGD with momentum', 64, (32, 32, 3), 'sgd', 1e-2, 11_173_962, image=True, aim=1.5
+        'ResNet-18 at 32x32, SGD with momentum', 64, (32, 32, 3), 'sgd', 1e-2, 11_173_962, image=True, aim=0.95
     ),
     # PyTorch's LSTM has two bias vectors, stock Flax one: 4 x 128 fewer.
     'lstm': Problem(
-        'LSTM 64 -> 128, 100 steps, Adam', 64, (100, 64), 'adam', 1e-3, 100_618, flax_difference=-512, aim=1.5
+        'LSTM 64 -> 128, 100 steps, Adam', 64, (100, 64), 'adam', 1e-3, 100_618, flax_difference=-512, aim=1.3
     ),
     # 2 layers, width 128, 4 heads, feed-forward 512, no dropout (random numbers are not what is compared).
-    'transformer': Problem('Transformer, 64 tokens, Adam', 32, (64,), 'adam', 1e-3, 534_026, tokens=1000),
+    'transformer': Problem(
+        'Transformer, 64 tokens, Adam', 32, (64,), 'adam', 1e-3, 534_026, tokens=1000, aim=0.55
+    ),
 }
 CLASSES = 10
-REPLICAS = {'mlp': 3.2, 'lenet': 4.2}  # aims: five at once, in steps of one
+REPLICAS = {'mlp': 3.5, 'lenet': 4.2}  # aims: five at once, in steps of one
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where and how rows are measured; the same for all that are compared.
+
+    accelerator: on the first accelerator, not on the CPU. tf32: whether an accelerator may round the factors of float32
+    products to TF32 (10 bits after the point); on both sides, or on none. tiny: batches of four, for tests.
+    """
+
+    accelerator: bool = False
+    tf32: bool = True
+    tiny: bool = False
+
+    def problem(self, name: str) -> Problem:
+        """The problem at this setting's size."""
+        return replace(PROBLEMS[name], batch=TINY_BATCH) if self.tiny else PROBLEMS[name]
+
+    @property
+    def words(self) -> list[str]:
+        """As a worker's command line has it."""
+        flags = {'--accelerator': self.accelerator, '--float32': not self.tf32, '--tiny': self.tiny}
+        return [flag for flag, on in flags.items() if on]
 
 
 def data(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
@@ -53,3 +81,38 @@ def data(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
     else:
         inputs = random.standard_normal(size).astype(np.float32)
     return inputs, random.integers(0, CLASSES, size[0]).astype(np.int32)
+
+
+@dataclass(frozen=True)
+class Check:
+    """A product and a convolution (3x3, channels last, no padding) with their results in double precision.
+
+    What a framework computes of them says how it rounds: about 1e-7 in float32, 3e-4 in TF32, 2e-3 in bfloat16.
+    """
+
+    left: np.ndarray
+    right: np.ndarray
+    images: np.ndarray
+    kernel: np.ndarray
+
+    def errors(self, product: np.ndarray, convolved: np.ndarray) -> dict[str, float]:
+        """Norms of the differences, relative to those of the results."""
+        windows = np.lib.stride_tricks.sliding_window_view(self.images.astype(float), (3, 3), (1, 2))
+        right = {
+            'product': (product, self.left.astype(float) @ self.right.astype(float)),
+            'convolution': (convolved, np.einsum('nhwcij,ijcd->nhwd', windows, self.kernel.astype(float), optimize=True)),
+        }
+        return {name: float(np.linalg.norm(got - true) / np.linalg.norm(true)) for name, (got, true) in right.items()}
+
+
+def check() -> Check:
+    """The same for every row."""
+    random = np.random.default_rng(1)
+    shapes = (256, 256), (256, 256), (8, 16, 16, 64), (3, 3, 64, 64)
+    return Check(*(random.standard_normal(shape).astype(np.float32) for shape in shapes))
+
+
+def rounding(errors: dict[str, float]) -> str:
+    """How the factors of float32 products were rounded, by the larger of the two errors."""
+    worst = max(errors.values())
+    return 'float32' if worst < 2e-5 else 'TF32' if worst < 1e-3 else 'bfloat16'

@@ -1,20 +1,47 @@
-"""The JAX rows: `jaxlab` (steps inside one compiled loop, donated state) and stock Flax (one jitted step a call)."""
+"""The JAX rows: `jaxlab` (steps inside one compiled loop, donated state) and stock Flax (one jitted step a call).
 
-from collections.abc import Callable
+`jaxlab_bf16` computes in bfloat16 with float32 parameters, as `training.precision='bfloat16'` does. `jaxlab_x5` has five
+replicas unrolled side by side (the form for a CPU), `jaxlab_vmap5` under `vmap` (the form for accelerators); any number.
+On a CPU `jaxlab` has oneDNN's convolutions, as long trainings have them; `jaxlab_own` has jaxlab's own forms.
+"""
+
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from benchmarks import problems
+from jaxlab.layers import onednn
+from jaxlab.training import model_table
 
 Run = Callable[[int], float]  # runs n steps, gives the last loss
+Update = Callable[[Any, jax.Array, Callable, jax.Array], tuple[Any, jax.Array]]  # states, step, batch_of, key
 
 
-def models(name: str, stock: bool) -> tuple[nn.Module, ...]:
-    """The network (for `dcgan` generator and discriminator); imported only when asked for."""
+def prepare(setting: problems.Setting) -> None:
+    """Before the first computation: the device, and how float32 products are rounded on it."""
+    if setting.accelerator and jax.default_backend() == 'cpu':
+        raise RuntimeError('JAX found no accelerator')
+    if not setting.tf32:
+        jax.config.update('jax_default_matmul_precision', 'highest')
+
+
+def errors(setting: problems.Setting) -> dict[str, float]:
+    """How far a product and a convolution are from the true ones."""
+    check = problems.check()
+    convolved = jax.lax.conv_general_dilated(
+        check.images, check.kernel, (1, 1), 'VALID', dimension_numbers=('NHWC', 'HWIO', 'NHWC')
+    )
+    return check.errors(np.asarray(jnp.matmul(check.left, check.right)), np.asarray(convolved))
+
+
+def models(name: str, stock: bool, dtype: Any = None) -> tuple[nn.Module, ...]:
+    """The network (for `dcgan` generator and discriminator); imported only when asked for. dtype: of jaxlab's layers."""
     if stock:
         from benchmarks import flax_models
 
@@ -22,26 +49,26 @@ def models(name: str, stock: bool) -> tuple[nn.Module, ...]:
     if name == 'mlp':
         from jaxlab.models.mlp import MLP
 
-        return (MLP(features=(128, 64), classes=10),)
+        return (MLP(features=(128, 64), classes=10, dtype=dtype),)
     if name == 'lenet':
         from jaxlab.models.lenet import LeNet
 
-        return (LeNet(),)
+        return (LeNet(dtype=dtype),)
     if name == 'dcgan':
         from jaxlab.models.gan import Discriminator, Generator
 
-        return Generator(), Discriminator()
+        return Generator(dtype=dtype), Discriminator(dtype=dtype)
     if name == 'resnet18':
         from jaxlab.models.resnet import ResNet
 
-        return (ResNet(problems.CLASSES, 18, 'cifar'),)
+        return (ResNet(problems.CLASSES, 18, 'cifar', dtype=dtype),)
     if name == 'lstm':
         from jaxlab.models.recurrent import SequenceModel
 
-        return (SequenceModel(problems.CLASSES, 'lstm', (128,), init_scheme='torch'),)
+        return (SequenceModel(problems.CLASSES, 'lstm', (128,), init_scheme='torch', dtype=dtype),)
     from jaxlab.models.transformer import TransformerClassifier
 
-    return (TransformerClassifier(problems.CLASSES, vocabulary=1000, max_length=64, dropout=0.0),)
+    return (TransformerClassifier(problems.CLASSES, vocabulary=1000, max_length=64, dropout=0.0, dtype=dtype),)
 
 
 def optimizer(problem: problems.Problem) -> optax.GradientTransformation:
@@ -68,7 +95,8 @@ def classification(model: nn.Module, problem: problems.Problem) -> tuple[Callabl
         def loss_fn(params: Any) -> tuple[jax.Array, Any]:
             variables = {'params': params, 'batch_stats': statistics}
             logits, new = model.apply(variables, inputs, True, rngs={'dropout': key}, mutable=['batch_stats'])
-            return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean(), new.get('batch_stats', {})
+            losses = optax.softmax_cross_entropy_with_integer_labels(logits.astype(jnp.float32), labels)
+            return losses.mean(), new.get('batch_stats', {})
 
         (loss, statistics), gradient = jax.value_and_grad(loss_fn, has_aux=True)(params)
         updates, moments = rule.update(gradient, moments, params)
@@ -116,36 +144,83 @@ def trained(name: str, state: tuple) -> int:
     return sum(leaf.size for leaf in jax.tree.leaves(state[:2] if name == 'dcgan' else state[:1]))
 
 
-def build(name: str, row: str) -> tuple[Run, int]:
-    """`run(n)` for a row `jaxlab`, `jaxlab_x5` (five replicas side by side) or `flax`, and its parameters."""
-    problem = problems.PROBLEMS[name]
-    networks = models(name, stock=row == 'flax')
+def build(name: str, row: str, setting: problems.Setting) -> tuple[Run, int]:
+    """`run(n)` for a row `jaxlab`, `jaxlab_own`, `jaxlab_bf16`, `jaxlab_x5`, `jaxlab_vmap5` or `flax`, and its parameters.
+
+    own: convolutions in jaxlab's own forms on a CPU, also where a long training has oneDNN's.
+    """
+    problem = setting.problem(name)
+    found = re.fullmatch(r'flax|jaxlab(?P<own>_own)?(?P<half>_bf16)?(?:_(?P<form>x|vmap)(?P<count>\d+))?', row)
+    if found is None:
+        raise ValueError(f'unknown row {row!r}')
+    networks = models(name, stock=row == 'flax', dtype=jnp.bfloat16 if found['half'] else None)
     init, step = (gan if name == 'dcgan' else classification)(*networks, problem)
     state = jax.jit(init)(jax.random.key(0))
     parameters = trained(name, state)
     data = tuple(jnp.asarray(array) for array in problems.data(problem))
     if row == 'flax':
         return one_call_a_step(step, state, data, problem), parameters
-    count = 5 if row == 'jaxlab_x5' else 1
-    states = [jax.tree.map(jnp.copy, state) for _ in range(count)]
-    return compiled_loop(step, states, data, problem), parameters
+    by_onednn = not found['own'] and suits_onednn(networks, problem)
+    states = [jax.tree.map(jnp.copy, state) for _ in range(int(found['count'] or 1))]
+    if found['form'] == 'vmap':
+        together = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+        return compiled_loop(stacked(step, len(states)), together, data, by_onednn), parameters
+    return compiled_loop(side_by_side(step), states, data, by_onednn), parameters
 
 
-def compiled_loop(step: Callable, states: list, data: tuple, problem: problems.Problem) -> Run:
-    """All steps in one program: batches are gathered from the device by index, replicas stand unrolled in the body."""
-    inputs, labels = data
-    order = jnp.asarray(jax.random.permutation(jax.random.key(1), labels.size)).reshape(problems.BATCHES, -1)
+def side_by_side(step: Callable) -> Update:
+    """The step of a list of replicas, unrolled."""
 
-    def body(k: jax.Array, carry: tuple[list, jax.Array]) -> tuple[list, jax.Array]:
-        key = jax.random.fold_in(jax.random.key(2), k)
+    def update(states: list, k: jax.Array, batch_of: Callable, key: jax.Array) -> tuple[list, jax.Array]:
         new, loss = [], jnp.float32(0)
-        for replica, state in enumerate(carry[0]):
-            rows = order[(k + replica) % problems.BATCHES]
-            state, loss = step(state, inputs[rows], labels[rows], jax.random.fold_in(key, replica))
+        for replica, state in enumerate(states):
+            state, loss = step(state, *batch_of(k + replica), jax.random.fold_in(key, replica))
             new.append(state)
         return new, loss
 
-    program = jax.jit(lambda states, n: jax.lax.fori_loop(0, n, body, (states, jnp.float32(0))), donate_argnums=0)
+    return update
+
+
+def stacked(step: Callable, count: int) -> Update:
+    """The step of replicas whose states are stacked, under `vmap`."""
+
+    def update(states: Any, k: jax.Array, batch_of: Callable, key: jax.Array) -> tuple[Any, jax.Array]:
+        def one(state: Any, replica: jax.Array) -> tuple[Any, jax.Array]:
+            return step(state, *batch_of(k + replica), jax.random.fold_in(key, replica))
+
+        states, losses = jax.vmap(one)(states, jnp.arange(count))
+        return states, losses[-1]
+
+    return update
+
+
+def compiled(function: Callable, by_onednn: bool) -> Callable:
+    """jaxlab's program: its first argument, the state, is given away."""
+    return (onednn.jit if by_onednn else jax.jit)(function, donate_argnums=0)
+
+
+def suits_onednn(networks: Sequence[nn.Module], problem: problems.Problem) -> bool:
+    """Whether the engine would have a long training's convolutions computed by oneDNN: where there are channels-last ones."""
+    image = jax.ShapeDtypeStruct((1, *problem.shape), jnp.float32)
+    noise = jax.ShapeDtypeStruct((1, 100), jnp.float32)
+    inputs = (noise, image) if len(networks) == 2 else (image,)
+    named = {str(at): pair for at, pair in enumerate(zip(networks, inputs, strict=True))}
+    return problem.image and model_table.convolution_work(named) > 0
+
+
+def compiled_loop(update: Update, states: Any, data: tuple, by_onednn: bool) -> Run:
+    """All steps in one program; batches are gathered from the device by index."""
+    inputs, labels = data
+    order = jnp.asarray(jax.random.permutation(jax.random.key(1), labels.size)).reshape(problems.BATCHES, -1)
+
+    def batch_of(number: jax.Array) -> tuple[jax.Array, jax.Array]:
+        rows = order[number % problems.BATCHES]
+        return inputs[rows], labels[rows]
+
+    def body(k: jax.Array, carry: tuple[Any, jax.Array]) -> tuple[Any, jax.Array]:
+        return update(carry[0], k, batch_of, jax.random.fold_in(jax.random.key(2), k))
+
+    program = compiled(lambda states, n: jax.lax.fori_loop(0, n, body, (states, jnp.float32(0))), by_onednn)
     held = [states]
 
     def run(n: int) -> float:

@@ -9,19 +9,15 @@ import argparse
 import json
 import os
 import platform
-import random
-import statistics
-import subprocess
 import sys
 import textwrap
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from benchmarks.problems import PROBLEMS, REPLICAS, Problem
+from benchmarks.rounds import Plan, Row, measure, spread
 from benchmarks.worker import KEPT
 
-ROOT = Path(__file__).resolve().parent.parent
 OURS = 'jaxlab'
 
 
@@ -30,84 +26,7 @@ def rows_of(problem: Problem, quick: bool) -> list[str]:
     if quick:
         return [OURS, 'flax', 'torch_fused' + KEPT]
     peers = ['torch_eager', 'torch_fused', *(['torch_channels_last'] if problem.image else []), 'torch_compile']
-    return [OURS, 'flax', *peers, *(peer + KEPT for peer in peers)]
-
-
-@dataclass
-class Row:
-    """A living worker and what it has measured."""
-
-    name: str
-    process: subprocess.Popen
-    error: str | None = None
-    parameters: int = 0
-    ms: list[float] = field(default_factory=list)
-
-    def ask(self, steps: int) -> float:
-        """Milliseconds a step over `steps` steps."""
-        self.process.stdin.write(f'{steps}\n')
-        self.process.stdin.flush()
-        return self.read()['ms']
-
-    def read(self) -> dict[str, Any]:
-        """The worker's next answer."""
-        line = self.process.stdout.readline()
-        return json.loads(line) if line else {'error': 'the worker ended'}
-
-    @property
-    def median(self) -> float:
-        return statistics.median(self.ms)
-
-
-def start(name: str, row: str, verbose: bool) -> Row:
-    """Starts a worker and waits until it has taken its first steps."""
-    environment = {key: value for key, value in os.environ.items() if key != 'GLIBC_TUNABLES'}
-    environment |= {'JAX_PLATFORMS': 'cpu', 'TORCHINDUCTOR_FREEZING': '0'}
-    process = subprocess.Popen(
-        [sys.executable, '-m', 'benchmarks.worker', name, row],
-        cwd=ROOT,
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=None if verbose else subprocess.DEVNULL,
-        text=True,
-    )
-    worker = Row(row, process)
-    first = worker.read()
-    worker.error, worker.parameters = first.get('error'), first.get('parameters', 0)
-    if worker.error is None:
-        expected = PROBLEMS[name].parameters + (PROBLEMS[name].flax_difference if row == 'flax' else 0)
-        if worker.parameters != expected:
-            worker.error = f'trains {worker.parameters:,} parameters, not {expected:,}'
-    return worker
-
-
-def measure(name: str, rows: list[str], options: argparse.Namespace) -> list[Row]:
-    """All rounds of one model."""
-    workers = []
-    try:
-        for row in rows:
-            workers.append(start(name, row, options.verbose))
-            if workers[-1].error:
-                print(f'  {row}: {workers[-1].error}', file=sys.stderr)
-        living = [worker for worker in workers if worker.error is None]
-        steps = {worker.name: max(1, round(options.seconds * 1e3 / worker.ask(3))) for worker in living}
-        order = random.Random(0)
-        for _ in range(options.rounds):
-            for worker in order.sample(living, len(living)):
-                worker.ask(1)  # wakes threads and caches
-                worker.ms.append(worker.ask(steps[worker.name]))
-    finally:
-        for worker in workers:
-            worker.process.stdin.close()
-            worker.process.wait(timeout=60)
-    return workers
-
-
-def spread(ours: list[float], theirs: list[float]) -> tuple[float, float, float]:
-    """Median, smallest and largest ratio over rounds."""
-    ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
-    return statistics.median(ratios), min(ratios), max(ratios)
+    return [OURS, *([f'{OURS}_own'] if problem.image else []), 'flax', *peers, *(peer + KEPT for peer in peers)]
 
 
 def summary(name: str, workers: list[Row]) -> dict[str, Any]:
@@ -128,9 +47,9 @@ def summary(name: str, workers: list[Row]) -> dict[str, Any]:
     return entry
 
 
-def replicas(name: str, options: argparse.Namespace) -> dict[str, Any]:
+def replicas(name: str, plan: Plan) -> dict[str, Any]:
     """Five replicas unrolled side by side against one."""
-    workers = measure(name, [OURS, f'{OURS}_x5'], options)
+    workers = measure([(name, OURS), (name, f'{OURS}_x5')], plan)
     entry: dict[str, Any] = {'model': name, 'replicas': 5, 'aim': REPLICAS[name]}
     if any(worker.error for worker in workers):
         return entry | {'notes': {worker.name: worker.error for worker in workers if worker.error}}
@@ -219,17 +138,18 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Measures, prints, writes."""
     options = arguments(argv)
+    plan = Plan(options.rounds, options.seconds, options.verbose)
     result: dict[str, Any] = {'models': [], 'replicas': [], 'machine': machine()}
     print('\n'.join(textwrap.wrap(', '.join(f'{key} {value}' for key, value in result['machine'].items()), 80)))
     if result['machine']['load_before'] > 0.5:
         print('Other programs are running: PyTorch suffers most from that, so do not trust these ratios.')
     for name in options.models:
         rows = options.rows.split(',') if options.rows else rows_of(PROBLEMS[name], options.quick)
-        result['models'].append(summary(name, measure(name, rows, options)))
+        result['models'].append(summary(name, measure([(name, row) for row in rows], plan)))
         print_model(result['models'][-1])
         sys.stdout.flush()
     if not options.no_replicas:
-        result['replicas'] = [replicas(name, options) for name in REPLICAS if name in options.models]
+        result['replicas'] = [replicas(name, plan) for name in REPLICAS if name in options.models]
         if result['replicas']:
             print_replicas(result['replicas'])
     result['machine']['load_after'] = round(os.getloadavg()[0], 2)  # of one machine to itself: about its cores

@@ -179,7 +179,12 @@ FIELDS: Mapping[str, Field] = {
     'training.measure_train': _field(
         False, FLAG, 'whether the training examples are measured at the end too, without augmentation and dropout'
     ),
-    'training.checkpoint_every': _field(1, COUNT, 'epochs between checkpoints (0: only at the end)'),
+    'training.checkpoint_every': _field(
+        1, COUNT, 'epochs between checkpoints (0: only at the end); a new best by `best_metric` is always saved'
+    ),
+    'training.checkpoint_minutes': _field(
+        10.0, _number(0), 'minutes after which one is written inside an epoch, too: what a kill may cost (0: none there)'
+    ),
     'training.keep': _field(2, POSITIVE, 'latest checkpoints kept (the best is kept besides)'),
     'training.best_metric': _field('', TEXT, "metric of the best checkpoint, such as 'validation_loss' ('': none)"),
     'training.best_mode': _field('min', _choice('min', 'max'), 'whether less or more of it is better'),
@@ -194,6 +199,14 @@ FIELDS: Mapping[str, Field] = {
     'training.log_steps': _field(False, FLAG, "whether every update's metrics are kept, not only the means of epochs"),
     'training.precision': _field(
         'float32', _choice('float32', 'bfloat16'), 'of the computation; parameters stay float32'
+    ),
+    'training.matmul_precision': _field(
+        'default', _choice('default', 'high', 'highest'), "of float32 products: 'highest' is float32 throughout; default: the "
+        "accelerator's own (TF32 on NVIDIA, bfloat16 on a TPU; a CPU has float32 only)"
+    ),
+    'training.convolutions': _field(
+        'auto', _choice('auto', 'onednn', 'own'), "who computes them on a CPU: oneDNN (compiled anew at each start), or jaxlab's "
+        'own forms; auto: oneDNN where the run is long enough to gain by it'
     ),
     'training.seed': _field(0, SEED, 'seed of the first replica; the others count up from it'),
     'parallel.mode': _field('jit', _choice('jit', 'pmap'), 'how several devices share a batch'),
@@ -218,14 +231,21 @@ FIELDS: Mapping[str, Field] = {
         'is not judged'
     ),
     'report.examples': _field(16, COUNT, 'examples shown in figures'),
-    'report.units': _field({}, BLOCK, 'units of metrics, for axes'),
     'report.x_axes': _field(
         ('epoch',), AXES, "what the variants' curves are drawn over: a tuple of epoch, updates, examples, seconds"
     ),
     'report.lines': _field({}, LINES, 'horizontal lines in curves, such as what theory predicts: {metric: {label: height}}'),
-    'report.options': _field(
-        {}, BLOCK, "the task's own wishes for its figures; figures: looks into the network (`jaxlab/tasks/inside`)"
-    ),
+    'report.options': _field({}, BLOCK, 'wishes for the report: those of `REPORT_OPTIONS`'),
+}
+
+
+REPORT_OPTIONS: Mapping[str, Field] = {
+    'main_metric': _field('', TEXT, "the metric that answers the question ('': the report chooses)"),
+    'compared': _field((), LIST, 'metrics that a comparison of variants shows'),
+    'figures': _field((), LIST, 'looks into the network (`jaxlab/tasks/inside`): names, or pairs (name, {arguments})'),
+    'baselines': _field((), LIST, 'rules without a network that stand beside it (`jaxlab/tasks/baselines.py`)'),
+    'baseline_rows': _field(0, COUNT, 'training rows that these are fitted on (0: all)'),
+    'sparsity': _field(False, FLAG, 'whether the report says how large the parameters are'),
 }
 
 

@@ -5,6 +5,8 @@ glibc hands every large buffer back to the system and faults it in again, page b
 """
 
 import ctypes
+import importlib.metadata
+import importlib.util
 import os
 import platform
 
@@ -14,18 +16,24 @@ KEEP = 1 << 30  # bytes: buffers below stay in the heap, and so much free memory
 PAD = 64 << 20  # bytes that the heap grows by beyond what is asked for
 
 
+def accelerator_is_installed() -> bool:
+    """Whether JAX would find a GPU or TPU to compute on, told by what is installed (nothing is started for it)."""
+    plugins = importlib.metadata.entry_points(group='jax_plugins')
+    return bool(plugins) or importlib.util.find_spec('libtpu') is not None
+
+
 def keep_memory() -> str | None:
     """Tells glibc to keep freed memory; to be called before the first computation (afterwards it has no effect).
 
     Returns a short description of what was set, or None where nothing was: not Linux, not glibc, an accelerator asked
-    for through `JAX_PLATFORMS`, or switched off by `JAXLAB_KEEP_MEMORY=0`. Harmless to call twice.
+    for through `JAX_PLATFORMS` or installed, or switched off by `JAXLAB_KEEP_MEMORY=0`. Harmless to call twice.
     """
     if os.environ.get('JAXLAB_KEEP_MEMORY', '1').lower() in ('0', 'false', 'no', 'off'):
         return None
     if platform.system() != 'Linux' or platform.libc_ver()[0] != 'glibc':
         return None
     asked = os.environ.get('JAX_PLATFORMS', '').lower()
-    if asked and 'cpu' not in asked.split(','):
+    if ('cpu' not in asked.split(',')) if asked else accelerator_is_installed():
         return None
     try:
         mallopt = ctypes.CDLL('libc.so.6').mallopt

@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
         epilog='Any field of the config may be overridden: --config.training.epochs=3 --config.replicas=5.\n'
         'A finished or interrupted run in the same --workdir is resumed.',
     )  # fmt: skip
-    result.add_argument('--config', metavar='FILE[:profile]', help='experiment file; profile full (default) or smoke')
+    result.add_argument('--config', metavar='FILE[:smoke]', help='experiment: a file or a name of --list')
     result.add_argument('--list', action='store_true', help='every experiment with its question, data, published value')
     result.add_argument('--mode', default='train', help=f'one of {", ".join(MODES)} (default train)')
     result.add_argument('--workdir', help='where the run is kept (default runs/NAME)')
@@ -68,6 +68,9 @@ def parse(words: Sequence[str]) -> Arguments:
         raise UserError(f'unknown --mode={options.mode}; {closest(options.mode, MODES)}')
     if not options.list and not options.config:
         raise UserError('--config=FILE is missing; valid: --config=configs/NAME.py, or --list to see all')
+    for name in ('workdir', 'data_dir', 'input', 'variants'):
+        if getattr(options, name) == '':
+            raise UserError(f'--{name}= is empty; valid: --{name}=VALUE, or leave it out')
     if options.count < 1:
         raise UserError(f'--count={options.count}; valid: a whole number from 1 up')
     return Arguments(options, overrides)

@@ -31,14 +31,26 @@ def _value(entry: Any) -> float:
 
 
 def show(rows: list[dict[str, Any]]) -> None:
-    """A table that fits 80 columns."""
+    """A table that fits 80 columns, names whole; where no terminal is, one line an experiment."""
     from rich.console import Console
     from rich.table import Table
 
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        for row in rows:
+            words = (row['name'], row['aim'], row['data'], _published(row))
+            console.print('  '.join(word for word in words if word), markup=False, soft_wrap=True)
+        return
     table = Table(title=f'{len(rows)} experiments', box=None, pad_edge=False, show_lines=False)
-    for column, ratio in (('experiment', 5), ('question', 9), ('data', 3), ('published', 6)):
-        table.add_column(column, ratio=ratio, overflow='fold')
+    table.add_column('experiment', no_wrap=True)
+    table.add_column('question, data (published)', overflow='fold')
     for row in rows:
-        published = ', '.join(f'{metric} {value:g}' for metric, value in list(row['published'].items())[:2]) or '-'
-        table.add_row(row['name'], row['aim'], row['data'], published)
-    Console().print(table)
+        known = f' ({_published(row)})' if row['published'] else ''
+        table.add_row(row['name'], f'{row["aim"]} {row["data"]}{known}')
+    console.print(table)
+
+
+def _published(row: Mapping[str, Any]) -> str:
+    """The first two published values."""
+    named = list(row['published'].items())[:2]
+    return ', '.join(f'{metric.replace("_", " ")} {value:g}' for metric, value in named)

@@ -13,18 +13,20 @@ from configs import common
 from jaxlab.errors import UserError, closest
 from jaxlab.training.identity import flat
 
-OPEN = ('task', 'model', 'optimizer', 'data.options', 'variants', 'stand_in', 'tuning', 'needs', 'published', 'report.units',
+OPEN = ('task', 'model', 'optimizer', 'data.options', 'variants', 'stand_in', 'tuning', 'needs', 'published',
         'report.lines', 'report.options', 'training.stop_at')  # fmt: skip
 COMMAND_LINE = 'command line'  # who chose a field: the user
 
 
 def split_profile(argument: str) -> tuple[Path, str]:
-    """`configs/gan_mnist.py:smoke` -> (path, 'smoke')."""
-    path, _, profile = argument.partition(':')
-    profile = profile or 'full'
-    if profile not in common.PROFILES:
-        raise UserError(f'unknown profile {profile!r} in --config={argument}; {closest(profile, common.PROFILES)}')
-    return Path(path), profile
+    """`configs/gan_mnist.py:smoke` or `gan_mnist:smoke` -> (path, 'smoke')."""
+    path, colon, profile = argument.partition(':')
+    profile = profile if colon else 'full'
+    if not path or profile not in common.PROFILES:
+        named = f'unknown profile {profile!r}' if path else 'no file'
+        raise UserError(f'{named} in --config={argument}; {closest(profile, common.PROFILES)}')
+    shipped = main_folder() / f'{path}.py'  # a bare name is that of an experiment of the project, wherever one stands
+    return (shipped if '.' not in path and '/' not in path and shipped.is_file() else Path(path)), profile
 
 
 def load_module(path: Path) -> Any:
@@ -162,6 +164,12 @@ def check(config: common.Config, where: str) -> None:
         value = current(config, path)
         if isinstance(value, float) and not math.isfinite(value) or not field.test(value):
             raise UserError(f'config.{path} = {value!r} ({where}); valid: {field.valid} ({field.meaning})')
+    for name, value in config.report.options.items():
+        if name not in common.REPORT_OPTIONS:
+            raise UserError(f'unknown field config.report.options.{name} ({where}); {closest(name, common.REPORT_OPTIONS)}')
+        field = common.REPORT_OPTIONS[name]
+        if not field.test(value):
+            raise UserError(f'config.report.options.{name} = {value!r} ({where}); valid: {field.valid} ({field.meaning})')
 
 
 def _paths(config: Any, prefix: str = '') -> list[str]:

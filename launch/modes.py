@@ -1,12 +1,17 @@
 """What else can be done with a run: describe it, draw from it, predict with it."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from jaxlab.data.images import Decoding, decode
 from jaxlab.errors import UserError
 from launch import preprocessed
 from launch.experiment import Prepared, facts
 from launch.progress import Watcher
+
+BLOCK = 64  # examples read and computed at a time
+SHOWN = 400  # samples in the picture; all of them are in the file of arrays
 
 
 def describe(prepared: Prepared) -> dict[str, Any]:
@@ -27,33 +32,43 @@ def sample(
 
     from jaxlab.figures import Images
     from jaxlab.report.draw import draw
-    from jaxlab.training.files import write_atomically
+    from jaxlab.training.files import storable, write_atomically
 
     if not hasattr(prepared.task, 'sample'):
         raise UserError(f'--mode=sample: task {prepared.config.task.name} draws nothing; valid: train, eval, describe')
     state, step = _state(prepared, workdir, watcher, allow_change)
-    images = np.asarray(prepared.task.sample(state, jax.random.key(seed), count))
-    columns = int(np.ceil(np.sqrt(count)))
-    note = f'{count} samples after step {step}, seed {seed}'
+    images = _sampled(prepared.task, state, jax.random.key(seed), count)
+    shown = images[:SHOWN]
+    columns = int(np.ceil(np.sqrt(len(shown))))
+    some = f'{len(shown)} of ' if len(shown) < count else ''
+    note = f'{some}{count} samples after step {step}, seed {seed}'
     folder = workdir / 'samples'
     picture = draw(
-        Images(f'seed_{seed}', f'New samples: {prepared.config.name}', note, images, columns=columns), folder
+        Images(f'seed_{seed}', f'New samples: {prepared.config.name}', note, shown, columns=columns), folder
     )
     with write_atomically(folder / f'seed_{seed}.npz') as file:
-        np.savez_compressed(file, image=images)
+        np.savez_compressed(file, image=storable(images))
     return {'name': prepared.config.name, 'step': step, 'count': count, 'seed': seed, 'picture': str(picture),
             'arrays': str(folder / f'seed_{seed}.npz')}  # fmt: skip
+
+
+def _sampled(task: Any, state: Any, key: Any, count: int) -> Any:
+    """`count` new examples; many of them block by block, each from its own key."""
+    import jax
+    import numpy as np
+
+    if count <= BLOCK:
+        return np.asarray(task.sample(state, key, count))
+    run = jax.jit(lambda state, key: task.sample(state, key, BLOCK))
+    blocks = [np.asarray(run(state, jax.random.fold_in(key, number))) for number in range(-(-count // BLOCK))]
+    return np.concatenate(blocks)[:count]
 
 
 def predict(
     prepared: Prepared, workdir: Path, watcher: Watcher, source: str | None, allow_change: bool
 ) -> dict[str, Any]:
     """What the network says of a user's own image, folder of images, or rows of a CSV file."""
-    import jax
-    import jax.numpy as jnp
     import numpy as np
-
-    from jaxlab.tasks.protocol import inputs_of
 
     if not hasattr(prepared.task, 'predict'):
         raise UserError(
@@ -65,15 +80,32 @@ def predict(
     example = data.splits['train'].read([0])
     if 'image' in example:
         files = _images(path)
+        how = data.decoding or Decoding(example['image'].shape[1:3], grey=example['image'].shape[3] == 1)
         who: list[dict[str, Any]] = [{'file': str(file)} for file in files]
-        batch = {'image': np.stack([_read(file, example['image'].shape[1:]) for file in files])}
+        blocks = ({'image': np.stack([_read(f, how) for f in files[at : at + BLOCK]])} for at in range(0, len(files), BLOCK))
     else:
-        batch = {'features': preprocessed.input_features(data, workdir, path)}
-        who = [{'row': number} for number in range(1, len(batch['features']) + 1)]
+        features = preprocessed.input_features(data, workdir, path)
+        who = [{'row': number} for number in range(1, len(features) + 1)]
+        blocks = ({'features': features[at : at + BLOCK]} for at in range(0, len(features), BLOCK))
     state, step = _state(prepared, workdir, watcher, allow_change)
-    found = np.asarray(prepared.task.predict(state, inputs_of(data.prepare(jax.tree.map(jnp.asarray, batch)))))
-    rows = [{**one, **said} for one, said in zip(who, preprocessed.answers(data, found), strict=True)]
+    found = (row for block in _predicted(prepared, state, blocks) for row in preprocessed.answers(data, block))
+    rows = [{**one, **said} for one, said in zip(who, found, strict=True)]
     return {'name': prepared.config.name, 'step': step, 'predictions': rows}
+
+
+def _predicted(prepared: Prepared, state: Any, blocks: Iterable[Mapping[str, Any]]) -> Iterator[Any]:
+    """The task's predictions, block by block: a folder of any size takes no more memory than one block."""
+    import jax
+    import numpy as np
+
+    from jaxlab.tasks.protocol import inputs_of
+
+    run = jax.jit(lambda state, batch: prepared.task.predict(state, inputs_of(prepared.data.prepare(batch))))
+    for block in blocks:
+        count = len(next(iter(block.values())))
+        # A short block is filled up, so that one program serves all.
+        full = {name: np.concatenate([part, np.repeat(part[:1], BLOCK - count, axis=0)]) for name, part in block.items()}
+        yield np.asarray(run(state, full))[:count]
 
 
 def _state(prepared: Prepared, workdir: Path, watcher: Watcher, allow_change: bool) -> tuple[Any, int]:
@@ -97,17 +129,9 @@ def _images(source: Path) -> list[Path]:
     return [source]
 
 
-def _read(file: Path, shape: tuple[int, ...]) -> Any:
-    """One image brought to the training images' size and channels, uint8."""
-    import numpy as np
-    from PIL import Image
-
-    Image.MAX_IMAGE_PIXELS = 50_000_000
+def _read(file: Path, how: Decoding) -> Any:
+    """One image [H, W, C] uint8, decoded as the training images were."""
     try:
-        with Image.open(file) as image:
-            fitted = image.convert('L' if shape[2] == 1 else 'RGB').resize(
-                (shape[1], shape[0]), Image.Resampling.BILINEAR
-            )
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        return decode(file, how)
+    except ValueError as error:
         raise UserError(f'--input={file}: not an image that can be read ({error})') from error
-    return np.asarray(fitted, np.uint8).reshape(shape)

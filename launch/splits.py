@@ -54,8 +54,8 @@ def combined(runs: Sequence[Mapping[str, Any]], seeds: Sequence[int]) -> dict[st
     names = [name for name in runs[0]['metrics'] if all(name in run['metrics'] for run in runs)]
     remark = (
         f'Each value is the mean over {runs[0]["replicas"]} replicas on one of {len(runs)} splits '
-        f'(data.split_seed {", ".join(map(str, seeds))}); n counts splits. Splits of one data set overlap: their spread '
-        'is a little too small for new data.'
+        f'(data.split_seed {", ".join(map(str, seeds))}); n counts splits. Splits of one data set overlap: intervals '
+        'and tests allow for it (Nadeau and Bengio 2003).'
     )
     shared = {name: value for name, value in runs[0].items() if name not in OF_ONE_SPLIT}
     return {

@@ -11,7 +11,7 @@ from jaxlab.errors import UserError
 from jaxlab.figures import Table
 from jaxlab.training import run as engine
 from jaxlab.training import runtime
-from jaxlab.training.control import Diverged
+from jaxlab.training.control import Diverged, check_honest
 from jaxlab.training.files import write_json
 from launch.progress import Watcher
 
@@ -61,6 +61,7 @@ def tuned(prepared: Any, changed: Any, workdir: Path, watcher: Watcher) -> tuple
     block = prepared.config.tuning.to_dict()
     if not block or block['field'] in prepared.chosen:
         return prepared, None
+    check_honest('config.tuning.metric', block['metric'])
     found = _read(workdir, block)
     if found is None:
         trials, trial = [], prepared
@@ -101,7 +102,7 @@ def _reached(trial: Any, block: Mapping[str, Any], value: Any, workdir: Path, wa
     folder.mkdir(parents=True, exist_ok=True)
     helper = watcher.helper(f'{block["field"]} = {value:g}')
     try:
-        outcome = engine.train(trial.config, trial.task, trial.data, folder, helper)
+        outcome = engine.train(trial.config, trial.task, trial.data, folder, helper, trial=True)
     except Diverged:
         return None
     finally:

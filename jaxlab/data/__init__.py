@@ -83,4 +83,5 @@ def load(config: Mapping[str, Any], data_dir: str | os.PathLike | None = None,
         sampling=sampling,
         epoch_examples=settings['epoch_examples'],
         table=table,
+        decoding=raw.decoding,
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from jaxlab.data.images import Decoding
 from jaxlab.data.preprocessing import Preprocessing, Target, is_number
 from jaxlab.errors import UserError, closest
 
@@ -131,6 +132,7 @@ class Raw:
     """What a source holds before splits and limits: parts 'train' + 'test' (+ 'validation'), or one part 'all'.
 
     by_class: whether one part 'all' is divided class by class even when `stratify` does not ask for it. schema: of tables.
+    decoding: how image files became arrays, where they did.
     """
 
     source: str
@@ -143,6 +145,7 @@ class Raw:
     stand_in: bool = False
     schema: Schema | None = None
     by_class: bool = True
+    decoding: Decoding | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -152,7 +155,8 @@ class Dataset:
     Training batches go through `augment(prepare(batch), key)`, evaluation batches through `prepare(batch)`.
     splits: 'train', and 'validation' and 'test' where there are any. notes: sentences that the user must be told.
     stand_in: the examples are not those of the data set that was asked for. sampling: how `train` was resampled, if so.
-    table: of tables, how their features were made. transforms: each part of `augment` by itself, by name.
+    table: of tables, how their features were made. decoding: how image files became arrays, where they did.
+    transforms: each part of `augment` by itself, by name.
     epoch_examples: training examples that count as an epoch, where that was chosen.
     """
 
@@ -169,6 +173,7 @@ class Dataset:
     stand_in: bool = False
     sampling: Sampling | None = None
     table: Table | None = None
+    decoding: Decoding | None = None
     epoch_examples: int = 0
     transforms: Mapping[str, Callable[[Batch, jax.Array], Batch]] = dataclasses.field(default_factory=dict)
 

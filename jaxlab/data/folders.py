@@ -170,7 +170,7 @@ def _from_listing(request: Request, root: Path, listing: images.Listing, how: im
     _check_parts(root, listing, parts)
     identity = key_of(facts, dataclasses.asdict(how)) if streamed else checksum({**arrays, 'label': labels})
     return Raw('files', parts, listing.class_names, description, licence, identity,
-               (*listing.notes, *_bad_note(root, paths, bad)))
+               (*listing.notes, *_bad_note(root, paths, bad)), decoding=how)
 
 
 def _check_parts(root: Path, listing: images.Listing, parts: dict[str, Split]) -> None:
@@ -219,7 +219,7 @@ def _bad_note(root: Path, paths: list[Path], bad: dict[str, str]) -> tuple[str, 
 
 
 def _embedded(request: Request, known: Known, how: images.Decoding) -> Raw:
-    raw = shapes.read(request, len(known.class_names), how.image_size)
+    raw = dataclasses.replace(shapes.read(request, len(known.class_names), how.image_size), decoding=how)
     if not how.grey:
         return raw
     parts = {}
@@ -245,4 +245,5 @@ def _tfds(request: Request, known: Known, how: images.Decoding) -> Raw | None:
     for name in ('train', 'test') if len(parts) > 1 else tuple(parts):
         splits['all' if len(parts) == 1 else name] = in_memory(parts[name], row)
         row += len(parts[name]['label'])
-    return Raw('tfds', splits, known.class_names, known.description, known.licence, checksum(*parts.values()), notes)
+    return Raw('tfds', splits, known.class_names, known.description, known.licence, checksum(*parts.values()), notes,
+               decoding=how)

@@ -9,11 +9,17 @@ Shapes: x [C, *space, N], kernel [*size, C, D], cotangent g [D, *out, N].
 
 from functools import reduce
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
 from jaxlab.layers.conv_geometry import Geometry
+
+
+def batch_last_pays() -> bool:
+    """Whether networks of few channels should keep their images batch-last here: on a CPU; accelerators want NHWC."""
+    return jax.default_backend() == 'cpu'
 
 
 def patches(x: Array, geometry: Geometry) -> Float[Array, 'TC outN']:

@@ -3,8 +3,9 @@
 XLA's own lowering of a convolution's gradients falls to naive loops on a CPU once it stands inside `scan` or
 `fori_loop` (jax issue 12868), a hundred times slower. Here each map is made of what stays fast there: plain
 channels-last convolutions (no dilated input, no other order of axes), matrix products, slices, concatenations.
-Two forms are asked first: one matrix for images hardly larger than the kernel (`conv_unrolled`), and Winograd's 3x3
-convolution (`conv_winograd`).
+Each map has several forms, and `choice` takes the one that `benchmarks.convolutions` found fastest: among them one matrix
+for images hardly larger than the kernel (`conv_unrolled`) and Winograd's 3x3 convolution (`conv_winograd`). Where the
+program has oneDNN's convolutions (`onednn`), plain ones beat most special forms.
 
 Shapes: x [N, *space, C], kernel [*size, C, D], cotangent g [N, *out, D]. With p = o * stride + t * dilation the position
 in the padded input that output o sees through tap t:
@@ -16,35 +17,89 @@ in the padded input that output o sees through tap t:
 
 import itertools
 import math
-from collections.abc import Sequence
-from functools import reduce
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial, reduce
 
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
 
-from jaxlab.layers import conv_unrolled, conv_winograd
+from jaxlab.layers import conv_unrolled, conv_winograd, onednn
 from jaxlab.layers.conv_geometry import Geometry, dimension_numbers, images_a_block, padded, patches, turned_round
 
 BLOCK = 1 << 20  # elements of patches made at a time: 4 MB stay in the cache
 FEW = 4  # input channels up to which a product and shifted additions beat convolutions (28x28x1: 3 against 11 ms)
-
-
-def _special(geometry: Geometry, images: int, kernel: tuple[int, ...], dtype: jnp.dtype) -> Any:
-    """The module with the three maps in a form that beats the plain ones here, or None."""
-    if conv_unrolled.suits(geometry):
-        return conv_unrolled
-    return conv_winograd if conv_winograd.suits(geometry, images, kernel, dtype) else None
+TINY, SMALL = 16, 49  # outputs an image up to which many taps see padding only, so that products beat convolutions
+FEW_IMAGES, FEW_FEATURES = 32, 16  # up to which the kernel's gradient is faster as a convolution than as a product
 
 
 def forward(geometry: Geometry, x: Array, kernel: Array) -> Array:
-    """The convolution [N, *out, D]: plain, or one product where the kernel has a single tap."""
-    if math.prod(geometry.size) == 1:
-        return patches(x, geometry) @ kernel.reshape(kernel.shape[-2:])
-    if special := _special(geometry, len(x), kernel.shape, x.dtype):
-        return special.forward(geometry, x, kernel)
+    """The convolution [N, *out, D]."""
+    return _computed('forward', geometry, x, kernel)
+
+
+def input_gradient(geometry: Geometry, g: Array, kernel: Array) -> Array:
+    """The gradient to the input [N, *space, C]; with other words the transposed convolution of g."""
+    return _computed('input_gradient', geometry, g, kernel)
+
+
+def kernel_gradient(geometry: Geometry, x: Array, g: Array) -> Array:
+    """The gradient to the kernel [*size, C, D]."""
+    return _computed('kernel_gradient', geometry, x, g)
+
+
+def _computed(name: str, geometry: Geometry, a: Array, b: Array) -> Array:
+    return forms(geometry, name, a, b)[choice(geometry, name, a, b, onednn.used.value)](a, b)
+
+
+def forms(geometry: Geometry, name: str, a: Array, b: Array) -> dict[str, Callable[[Array, Array], Array]]:
+    """Every form of the named map that is possible for these operands (arrays or their shapes), by its name."""
+    strided, dilated = max(geometry.strides) > 1, max(geometry.dilation) > 1
+    if name == 'forward':
+        found: dict[str, Callable] = {'plain': plain, 'patches': patches_by_kernel}
+    elif name == 'input_gradient':
+        found = {'adds': overlapping_adds}
+        if not strided:
+            found['turned'] = turned
+        elif not dilated:
+            found['phases'] = phases
+    else:
+        found = {'exchanged': exchanged, 'patches': patches_by_cotangent}
+    if conv_unrolled.possible(geometry):
+        found['matrix'] = getattr(conv_unrolled, name)
+    if conv_winograd.possible(geometry):
+        found['winograd'] = getattr(conv_winograd, name)
+    return {form: partial(function, geometry) for form, function in found.items()}
+
+
+def choice(geometry: Geometry, name: str, a: Array, b: Array, by_onednn: bool) -> str:
+    """The name of the form that is taken: the fastest one by the table of `benchmarks.convolutions`."""
+    channels, features = (a.shape[-1], b.shape[-1]) if name == 'kernel_gradient' else b.shape[-2:]
+    strided, dilated = max(geometry.strides) > 1, max(geometry.dilation) > 1
+    outputs, taps = math.prod(geometry.out), math.prod(geometry.size)
+    if conv_unrolled.suits(geometry):
+        return 'matrix'
+    winograd = conv_winograd.suits(geometry, len(a), (channels, features), jnp.result_type(a, b))
+    if winograd and (name == 'kernel_gradient' or not by_onednn):
+        return 'winograd'
+    if name == 'forward':
+        return 'patches' if outputs <= TINY or (taps == 1 and not by_onednn) else 'plain'
+    if name == 'input_gradient':
+        tiny = outputs <= (TINY if by_onednn else SMALL) or (taps == 1 and not by_onednn)
+        if tiny or channels <= FEW or (strided and dilated):
+            return 'adds'
+        return 'phases' if strided else 'turned'
+    return 'exchanged' if taps > 1 and (len(a) <= FEW_IMAGES or features <= FEW_FEATURES) else 'patches'
+
+
+def plain(geometry: Geometry, x: Array, kernel: Array) -> Array:
+    """XLA's own convolution."""
     return _plain(x, kernel, geometry.padding, geometry.strides, geometry.dilation)
+
+
+def patches_by_kernel(geometry: Geometry, x: Array, kernel: Array) -> Array:
+    """One product of all that each output sees; of the input itself where the kernel has a single tap."""
+    return patches(x, geometry) @ kernel.reshape(-1, kernel.shape[-1])
 
 
 def _plain(
@@ -67,19 +122,10 @@ def _plain(
     )
 
 
-def input_gradient(geometry: Geometry, g: Array, kernel: Array) -> Array:
-    """The gradient to the input [N, *space, C]; with other words the transposed convolution of g."""
-    strided, dilated = max(geometry.strides) > 1, max(geometry.dilation) > 1
-    if special := _special(geometry, len(g), kernel.shape, g.dtype):
-        return special.input_gradient(geometry, g, kernel)
-    if math.prod(geometry.size) == 1 or (strided and dilated) or kernel.shape[-2] <= FEW:
-        return overlapping_adds(geometry, g, kernel)
-    return phases(geometry, g, kernel) if strided else turned(geometry, g, kernel)
-
-
 def turned(geometry: Geometry, g: Array, kernel: Array) -> Array:
     """For strides of 1: the convolution of g with the kernel turned round."""
-    return _plain(g, turned_round(kernel), geometry.turned.padding, dilation=geometry.dilation)
+    # The barrier keeps XLA from a convolution that reads the kernel backwards, which falls to naive loops.
+    return _plain(g, lax.optimization_barrier(turned_round(kernel)), geometry.turned.padding, dilation=geometry.dilation)
 
 
 def overlapping_adds(geometry: Geometry, g: Array, kernel: Array) -> Array:
@@ -116,7 +162,7 @@ def phases(geometry: Geometry, g: Array, kernel: Array) -> Array:
         if 0 in taps.shape:
             parts.append(jnp.zeros((g.shape[0], *counts, kernel.shape[-2]), g.dtype))
             continue
-        taps = turned_round(taps)
+        taps = lax.optimization_barrier(turned_round(taps))
         edges = []
         for m, a, n, o in zip(taps.shape, first, counts, geometry.out, strict=False):
             low = m - 1 - a
@@ -133,24 +179,17 @@ def phases(geometry: Geometry, g: Array, kernel: Array) -> Array:
     return whole.reshape(g.shape[0], *shape, kernel.shape[-2])[(slice(None), *index)]
 
 
-def kernel_gradient(geometry: Geometry, x: Array, g: Array) -> Array:
-    """The gradient to the kernel [*size, C, D].
-
-    For strides of 1 it is a plain convolution too, with the roles changed: channels are the examples, examples the
-    channels, and g is the kernel. It is up to twice as fast as patches. With strides, patches win.
-    """
-    if special := _special(geometry, len(x), (x.shape[-1], g.shape[-1]), jnp.result_type(x, g)):
-        return special.kernel_gradient(geometry, x, g)
-    if max(geometry.strides) > 1:
-        return patches_by_cotangent(geometry, x, g)
+def exchanged(geometry: Geometry, x: Array, g: Array) -> Array:
+    """The gradient to the kernel as a plain convolution with the roles changed: channels are the examples, examples the
+    channels, and g is the kernel, its values as far apart as the strides."""
     edges = []
-    for n, k, o, (low, _), d in zip(
-        geometry.space, geometry.size, geometry.out, geometry.padding, geometry.dilation, strict=True
+    for n, k, o, s, (low, _), d in zip(
+        geometry.space, geometry.size, geometry.out, geometry.strides, geometry.padding, geometry.dilation, strict=True
     ):
-        edges.append((low, (k - 1) * d + o - n - low))
+        edges.append((low, (k - 1) * d + (o - 1) * s + 1 - n - low))
     rank = len(edges)
     by_example = g.transpose(*range(1, rank + 1), 0, rank + 1)
-    product = _plain(x.swapaxes(0, -1), by_example, edges, strides=geometry.dilation)
+    product = _plain(x.swapaxes(0, -1), by_example, edges, geometry.dilation, geometry.strides)
     return product.transpose(*range(1, rank + 1), 0, rank + 1)
 
 

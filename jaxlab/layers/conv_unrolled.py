@@ -18,10 +18,14 @@ from jaxlab.layers.conv_geometry import Geometry
 CELLS = 64  # input times output cells: the matrix is that many times a tap
 
 
+def possible(geometry: Geometry) -> bool:
+    """Whether the matrix is small."""
+    return 0 < math.prod(geometry.space) * math.prod(geometry.out) <= CELLS
+
+
 def suits(geometry: Geometry) -> bool:
-    """Whether the matrix asks for no more products than the taps do, and is small."""
-    inputs, outputs = math.prod(geometry.space), math.prod(geometry.out)
-    return inputs <= math.prod(geometry.size) and 0 < inputs * outputs <= CELLS
+    """Whether it also asks for no more products than the taps do."""
+    return possible(geometry) and math.prod(geometry.space) <= math.prod(geometry.size)
 
 
 def forward(geometry: Geometry, x: Array, kernel: Array) -> Float[Array, 'N *out D']:

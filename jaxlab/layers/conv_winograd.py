@@ -25,9 +25,14 @@ CHANNELS, TILES = 32, 512  # with fewer of them the transforms cost more than th
 Grid = list[list[Array]]  # 4 by 4 arrays, one for each position in a transformed tile
 
 
+def possible(geometry: Geometry) -> bool:
+    """Whether this is a 3x3 convolution of stride 1."""
+    return (geometry.size, geometry.strides, geometry.dilation) == ((3, 3), (1, 1), (1, 1))
+
+
 def suits(geometry: Geometry, images: int, kernel: tuple[int, ...], dtype: jnp.dtype) -> bool:
     """Whether this form is possible and the faster one, for N images and a kernel of that shape."""
-    if (geometry.size, geometry.strides, geometry.dilation) != ((3, 3), (1, 1), (1, 1)):
+    if not possible(geometry):
         return False
     many = min(kernel[-2:]) >= CHANNELS and images * math.prod(_tiles(geometry)) >= TILES
     return many and jnp.finfo(dtype).bits >= 32

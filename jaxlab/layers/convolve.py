@@ -15,13 +15,13 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from jaxlab.layers import conv_batch_last as batch_last
-from jaxlab.layers import conv_cpu
-from jaxlab.layers.conv_geometry import Geometry, dimension_numbers, windows
+from jaxlab.layers import conv_cpu, conv_grouped
+from jaxlab.layers.conv_geometry import Geometry, dimension_numbers
 
 UNROLLED = 8  # replicas side by side under `vmap` on a CPU; above, one after the other
 
 
-def _stock(geometry: Geometry, x: Array, kernel: Array) -> Array:
+def _stock(geometry: Geometry, x: Array, kernel: Array, groups: int = 1) -> Array:
     return lax.conv_general_dilated(
         x,
         kernel,
@@ -29,17 +29,18 @@ def _stock(geometry: Geometry, x: Array, kernel: Array) -> Array:
         geometry.padding,
         rhs_dilation=geometry.dilation,
         dimension_numbers=dimension_numbers(len(geometry.space)),
+        feature_group_count=groups,
     )
 
 
-def _stock_input_gradient(geometry: Geometry, g: Array, kernel: Array) -> Array:
-    x = jax.ShapeDtypeStruct((g.shape[0], *geometry.space, kernel.shape[-2]), g.dtype)
-    return jax.linear_transpose(lambda x: _stock(geometry, x, kernel), x)(g)[0]
+def _stock_input_gradient(geometry: Geometry, g: Array, kernel: Array, groups: int = 1) -> Array:
+    x = jax.ShapeDtypeStruct((g.shape[0], *geometry.space, groups * kernel.shape[-2]), g.dtype)
+    return jax.linear_transpose(lambda x: _stock(geometry, x, kernel, groups), x)(g)[0]
 
 
-def _stock_kernel_gradient(geometry: Geometry, x: Array, g: Array) -> Array:
-    kernel = jax.ShapeDtypeStruct((*geometry.size, x.shape[-1], g.shape[-1]), g.dtype)
-    return jax.linear_transpose(lambda k: _stock(geometry, x, k), kernel)(g)[0]
+def _stock_kernel_gradient(geometry: Geometry, x: Array, g: Array, groups: int = 1) -> Array:
+    kernel = jax.ShapeDtypeStruct((*geometry.size, x.shape[-1] // groups, g.shape[-1]), g.dtype)
+    return jax.linear_transpose(lambda k: _stock(geometry, x, k, groups), kernel)(g)[0]
 
 
 def _unrolled(function: Callable, merge_first: bool) -> Callable:
@@ -65,15 +66,17 @@ def _unrolled(function: Callable, merge_first: bool) -> Callable:
 
 
 class Maps(NamedTuple):
-    """The three maps of one layout; each is called as (geometry, argument, argument)."""
+    """The three maps of one layout; each is called as (geometry, argument, argument); in groups as ((geometry, groups), ...)."""
 
-    forward: Callable[[Geometry, Array, Array], Array]
-    input_gradient: Callable[[Geometry, Array, Array], Array]
-    kernel_gradient: Callable[[Geometry, Array, Array], Array]
+    forward: Callable[[Any, Array, Array], Array]
+    input_gradient: Callable[[Any, Array, Array], Array]
+    kernel_gradient: Callable[[Any, Array, Array], Array]
 
 
 def _by_platform(cpu: Callable, stock: Callable, merge_first: bool) -> Callable:
-    def function(geometry: Geometry, a: Array, b: Array) -> Array:
+    """A map with its gradient still to be given; `vmap` on a CPU never makes a grouped convolution of it."""
+
+    def function(geometry: Any, a: Array, b: Array) -> Array:
         on_cpu = _unrolled(partial(cpu, geometry), merge_first)
         return lax.platform_dependent(a, b, cpu=on_cpu, default=partial(stock, geometry))
 
@@ -124,6 +127,20 @@ LAYOUTS = {
 forward, input_gradient, kernel_gradient = LAYOUTS['NHWC']
 
 
+def _in_groups(cpu: Callable, stock: Callable, merge_first: bool) -> Callable:
+    """A map of (geometry, groups)."""
+    return _by_platform(
+        lambda what, a, b: cpu(what[0], what[1], a, b), lambda what, a, b: stock(what[0], a, b, what[1]), merge_first
+    )
+
+
+GROUPED = _closed(
+    _in_groups(conv_grouped.forward, _stock, True),
+    _in_groups(conv_grouped.input_gradient, _stock_input_gradient, True),
+    _in_groups(conv_grouped.kernel_gradient, _stock_kernel_gradient, False),
+)
+
+
 def convolve(
     x: Float[Array, 'first *space last'],
     kernel: Float[Array, '*size c D'],
@@ -133,33 +150,16 @@ def convolve(
     groups: int = 1,
     layout: str = 'NHWC',
 ) -> Float[Array, '_ *out _']:
-    """The convolution in any number of groups: a depthwise one is a sum over taps, others go group by group.
+    """The convolution in any number of groups.
 
     `layout` 'CHWN' takes and gives images batch-last, see `conv_batch_last`.
     """
     geometry = Geometry(x.shape[1:-1], kernel.shape[:-2], strides, padding, dilation)
-    if groups == 1:
-        return LAYOUTS[layout].forward(geometry, x, kernel)
-    if layout != 'NHWC':
+    if groups > 1 and layout != 'NHWC':
         return _swapped(convolve(_swapped(x), kernel, strides, padding, dilation, groups))
-    stock = partial(
-        lax.conv_general_dilated,
-        window_strides=strides,
-        padding=padding,
-        rhs_dilation=dilation,
-        dimension_numbers=dimension_numbers(len(strides)),
-        feature_group_count=groups,
-    )
-    return lax.platform_dependent(x, kernel, cpu=partial(_grouped, geometry, groups), default=stock)
-
-
-def _grouped(geometry: Geometry, groups: int, x: Array, kernel: Array) -> Array:
-    if kernel.shape[-2] > 1:
-        xs, kernels = jnp.split(x, groups, -1), jnp.split(kernel, groups, -1)
-        return jnp.concatenate([forward(geometry, a, k) for a, k in zip(xs, kernels, strict=True)], -1)
-    taps = kernel.reshape(len(geometry.taps), groups, -1)
-    total = sum(w[..., None] * tap for w, tap in zip(windows(x, geometry), taps, strict=True))
-    return total.reshape(*total.shape[:-2], -1)
+    if groups > 1:
+        return GROUPED.forward((geometry, groups), x, kernel)
+    return LAYOUTS[layout].forward(geometry, x, kernel)
 
 
 def transposed(

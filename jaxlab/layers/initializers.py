@@ -40,7 +40,7 @@ def torch_bias(fan_in: int) -> Initializer:
     """U(+-1 / sqrt(fan_in)) for the bias of a layer with `fan_in` inputs an output: `torch.nn.Linear`, `Conv2d`."""
     bound = fan_in**-0.5 if fan_in else 0.0
 
-    def init(key: jax.Array, shape: tuple[int, ...], dtype: jnp.dtype = jnp.float32) -> jax.Array:
+    def init(key: jax.Array, shape: tuple[int, ...], dtype: jax.typing.DTypeLike = jnp.float32) -> jax.Array:
         return jax.random.uniform(key, shape, dtype, -bound, bound)
 
     return init

@@ -54,15 +54,18 @@ class _Recurrent(nn.Module):
       forget_bias: LSTM only; the forget gate's start in `bias`. `None` is the framework's: Keras 1, Flax 0, PyTorch random.
       reverse: read from the last step to the first (outputs stay in the order of the inputs).
       sequence: give all states [N, T, H], or only the last [N, H] (with `reverse` that after reading the first step).
+      dtype: of the computation (parameters stay float32); None: that of x and the parameters.
     """
 
     features: int
     init_scheme: str = 'keras'
     reverse: bool = False
     sequence: bool = True
+    dtype: jax.typing.DTypeLike | None = None
 
-    def _parameters(self, inputs: int, gates: int, two_biases: bool, forget_bias: float | None = None):
-        """Input kernel [D, gates H], recurrent kernel [H, gates H] and two biases [gates H] (the second may be None)."""
+    def _parameters(self, x: Array, gates: int, two_biases: bool, forget_bias: float | None = None):
+        """x, input kernel [D, gates H], recurrent kernel [H, gates H] and two biases [gates H] (the second may be None), all
+        in the precision of the computation."""
         if self.init_scheme not in INITS:
             raise ValueError(f'init_scheme: {self.init_scheme!r} is none of {", ".join(INITS)}')
         units, width = self.features, gates * self.features
@@ -76,18 +79,18 @@ class _Recurrent(nn.Module):
             bias = bias_init(key, shape, dtype)
             return bias if forget_bias is None else bias.at[units : 2 * units].set(forget_bias)
 
-        kernel = self.param('kernel', kernel_init, (inputs, width))
+        kernel = self.param('kernel', kernel_init, (x.shape[-1], width))
         recurrent = self.param('recurrent_kernel', recurrent_init, (units, width))
         bias = self.param('bias', first_bias, (width,))
         recurrent_bias = self.param('recurrent_bias', bias_init, (width,)) if two_biases else None
-        return kernel, recurrent, bias, recurrent_bias
+        return nn.dtypes.promote_dtype(x, kernel, recurrent, bias, recurrent_bias, dtype=self.dtype)
 
     def _start(self, state: Array | None, projected: Float[Array, 'T N G']) -> Float[Array, 'N H']:
         return jnp.zeros((projected.shape[1], self.features), projected.dtype) if state is None else state
 
 
-def _time_first(mask: Float[Array, 'N T'] | None) -> Float[Array, 'T N'] | None:
-    return None if mask is None else mask.T.astype(jnp.float32)
+def _time_first(mask: Float[Array, 'N T'] | None, dtype: Any) -> Float[Array, 'T N'] | None:
+    return None if mask is None else mask.T.astype(dtype)
 
 
 def _result(outputs: Float[Array, 'T N H'] | None, last: Float[Array, 'N H']) -> Array:
@@ -109,7 +112,7 @@ class LSTM(_Recurrent):
     ) -> Any:
         """All hidden states or the last; with `return_state` also the last (h, c). The state is held where mask is 0."""
         forget_bias = 1.0 if self.init_scheme == 'keras' and self.forget_bias is None else self.forget_bias
-        kernel, recurrent, bias, second = self._parameters(x.shape[-1], 4, self.init_scheme == 'torch', forget_bias)
+        x, kernel, recurrent, bias, second = self._parameters(x, 4, self.init_scheme == 'torch', forget_bias)
         projected = recurrence.project(x, kernel, bias if second is None else bias + second)
         hidden, cell = (None, None) if state is None else state
         outputs, hidden, cell = recurrence.lstm(
@@ -117,7 +120,7 @@ class LSTM(_Recurrent):
             recurrent,
             self._start(hidden, projected),
             self._start(cell, projected),
-            _time_first(mask),
+            _time_first(mask, projected.dtype),
             self.reverse,
             self.sequence,
         )
@@ -143,9 +146,9 @@ class GRU(_Recurrent):
         return_state: bool = False,
     ) -> Any:
         """All hidden states or the last one; with `return_state` also the last. The state is held where mask is 0."""
-        kernel, recurrent, bias, second = self._parameters(x.shape[-1], 3, self.reset_after)
+        x, kernel, recurrent, bias, second = self._parameters(x, 3, self.reset_after)
         projected = recurrence.project(x, kernel, bias)
-        rest = (self._start(state, projected), _time_first(mask), self.reverse, self.sequence)
+        rest = (self._start(state, projected), _time_first(mask, projected.dtype), self.reverse, self.sequence)
         if second is None:
             outputs, hidden = recurrence.gru_reset_before(projected, recurrent, *rest)
         else:
@@ -168,11 +171,11 @@ class SimpleRNN(_Recurrent):
         return_state: bool = False,
     ) -> Any:
         """All hidden states or the last one; with `return_state` also the last. The state is held where mask is 0."""
-        kernel, recurrent, bias, second = self._parameters(x.shape[-1], 1, self.init_scheme == 'torch')
+        x, kernel, recurrent, bias, second = self._parameters(x, 1, self.init_scheme == 'torch')
         projected = recurrence.project(x, kernel, bias if second is None else bias + second)
         start = self._start(state, projected)
         outputs, hidden = recurrence.rnn(
-            projected, recurrent, start, _time_first(mask), self.reverse, self.sequence, self.activation
+            projected, recurrent, start, _time_first(mask, projected.dtype), self.reverse, self.sequence, self.activation
         )
         result = _result(outputs, hidden)
         return (result, hidden) if return_state else result

@@ -26,6 +26,7 @@ from jaxlab.layers import (
     Dense,
     Dropout,
     adaptive_avg_pool,
+    batch_last_pays,
     initializers,
     max_pool,
     swap_batch_and_channels,
@@ -110,7 +111,7 @@ class ConvNet(nn.Module):
         """The convolutional part, [N, H, W, D]."""
         layout = 'NHWC'
         for number, channels in enumerate(self.filters, 1):
-            wanted = 'CHWN' if channels <= FEW else 'NHWC'
+            wanted = 'CHWN' if channels <= FEW and batch_last_pays() else 'NHWC'
             x, layout = (x if wanted == layout else swap_batch_and_channels(x)), wanted
             x = self._block(x, number, channels, layout, train, weight)
         return x if layout == 'NHWC' else swap_batch_and_channels(x)

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxlab.layers import Conv, Dense, max_pool, swap_batch_and_channels
+from jaxlab.layers import Conv, Dense, batch_last_pays, max_pool, swap_batch_and_channels
 
 CONV = (6, 16)  # channels of the two 5x5 convolutions
 DENSE = (120, 84)  # widths of the two hidden dense layers
@@ -38,16 +38,18 @@ class LeNet(nn.Module):
     def setup(self) -> None:
         common: dict[str, Any] = {'init_scheme': self.init_scheme, 'dtype': self.dtype}
         # With so few channels the batch is best innermost on a CPU: every slice is contiguous.
-        self.conv1 = Conv(CONV[0], (5, 5), padding='SAME', layout='CHWN', **common)
-        self.conv2 = Conv(CONV[1], (5, 5), padding='VALID', layout='CHWN', **common)
+        layout = 'CHWN' if batch_last_pays() else 'NHWC'
+        self.conv1 = Conv(CONV[0], (5, 5), padding='SAME', layout=layout, **common)
+        self.conv2 = Conv(CONV[1], (5, 5), padding='VALID', layout=layout, **common)
         self.dense1 = Dense(DENSE[0], **common)
         self.dense2 = Dense(DENSE[1], **common)
         self.dense3 = Dense(self.classes, **common)
 
     def embed(self, images: Float[Array, 'n height width channels']) -> Float[Array, 'n 84']:
         """The last hidden layer: the feature space in which generated digits are compared with real ones."""
-        x = _pool(nn.relu(self.conv1(swap_batch_and_channels(images))))
-        x = swap_batch_and_channels(_pool(nn.relu(self.conv2(x))))
+        swapped = swap_batch_and_channels if self.conv1.layout == 'CHWN' else lambda x: x
+        x = _pool(nn.relu(self.conv1(swapped(images))))
+        x = swapped(_pool(nn.relu(self.conv2(x))))
         x = nn.relu(self.dense1(x.reshape(x.shape[0], -1)))
         return nn.relu(self.dense2(x))
 

@@ -41,7 +41,8 @@ class MLP(nn.Module):
             x = activate(x)
             self.sow('intermediates', f'Dense_{i}_active', x)
             x = Dropout(self.dropout)(x, train)
-        return self._dense(self.classes, x.shape[-1], f'Dense_{len(self.features)}')(x)
+        logits = self._dense(self.classes, x.shape[-1], f'Dense_{len(self.features)}')(x)
+        return logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
 
     def _dense(self, features: int, inputs: int, name: str) -> Dense:
         if self.init_scheme not in STARTS:

@@ -33,6 +33,7 @@ class SequenceModel(nn.Module):
       dropout: after every recurrent layer.
       init_scheme: `'keras'` (A06), `'torch'` or `'lecun'`, for all layers.
       forget_bias, reset_after: as in `LSTM` and `GRU`.
+      dtype: of the computation; parameters stay float32, and so do the outputs.
     """
 
     outputs: int
@@ -47,6 +48,7 @@ class SequenceModel(nn.Module):
     init_scheme: str = 'keras'
     forget_bias: float | None = None
     reset_after: bool = True
+    dtype: jax.typing.DTypeLike | None = None
 
     @nn.compact
     def __call__(
@@ -56,16 +58,17 @@ class SequenceModel(nn.Module):
         if self.vocabulary is not None:
             starts = {'keras': _uniform_embedding, 'torch': nn.initializers.normal(1.0)}
             start = starts.get(self.init_scheme, nn.linear.default_embed_init)
-            x = nn.Embed(self.vocabulary, self.embedding, embedding_init=start, name='embedding')(x)
+            x = nn.Embed(self.vocabulary, self.embedding, embedding_init=start, dtype=self.dtype, name='embedding')(x)
         for k, width in enumerate(self.features):
             last = k + 1 == len(self.features)
             x = Dropout(self.dropout)(self._layer(width, not last, f'{self.cell}_{k}')(x, mask), train)
         for k, width in enumerate(self.hidden):
-            x = nn.relu(Dense(width, init_scheme=self.init_scheme, name=f'dense_{k}')(x))
-        return Dense(self.outputs, init_scheme=self.init_scheme, name='head')(x).astype(jnp.float32)
+            x = nn.relu(Dense(width, init_scheme=self.init_scheme, dtype=self.dtype, name=f'dense_{k}')(x))
+        outputs = Dense(self.outputs, init_scheme=self.init_scheme, dtype=self.dtype, name='head')(x)
+        return outputs.astype(jnp.promote_types(outputs.dtype, jnp.float32))
 
     def _layer(self, width: int, sequence: bool, name: str) -> nn.Module:
-        arguments = {'features': width, 'sequence': sequence, 'init_scheme': self.init_scheme}
+        arguments = {'features': width, 'sequence': sequence, 'init_scheme': self.init_scheme, 'dtype': self.dtype}
         if self.cell == 'lstm':
             arguments['forget_bias'] = self.forget_bias
         if self.cell == 'gru':

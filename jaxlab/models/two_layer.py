@@ -31,7 +31,9 @@ class TwoLayer(nn.Module):
         b1 = self.param('b1', nn.initializers.zeros, (self.hidden,))
         w2 = self.param('w2', self._normal, (self.hidden, self.classes))
         b2 = self.param('b2', nn.initializers.zeros, (self.classes,))
-        return nn.sigmoid(x @ w1 + b1) @ w2 + b2
+        x, w1, b1, w2, b2 = nn.dtypes.promote_dtype(x, w1, b1, w2, b2, dtype=self.dtype)
+        logits = nn.sigmoid(x @ w1 + b1) @ w2 + b2
+        return logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
 
     def _normal(self, key: jax.Array, shape: tuple[int, int]) -> jax.Array:
         scale = 1e-5 if self.start == 'tiny' else shape[0] ** -0.5

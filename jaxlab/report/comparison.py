@@ -152,9 +152,12 @@ def _signed(each: statistics.Difference) -> str:
 
 
 def difference(runs: Runs, variant: str, reference: str, name: str) -> statistics.Difference:
-    """Paired where the seeds are the same, Welch's comparison where they are not."""
+    """Paired where the seeds (or the splits) are the same, Welch's comparison where they are not."""
     values, base = (wording.values_of(runs[each]['metrics'][name]) for each in (variant, reference))
     if paired(runs, variant, reference) and len(values) == len(base):
+        sizes = summary.resampled(runs[variant])
+        if len(values) > 1 and sizes:
+            return statistics.nadeau_bengio([a - b for a, b in zip(values, base, strict=True)], *sizes)
         if len(values) > 1:
             return statistics.paired(values, base)
         nothing = statistics.Test(math.nan, 1, math.nan, 'no test', 'one replica: no spread, no test')
@@ -224,7 +227,8 @@ def statements(runs: Runs) -> list[str]:
         one = next(iter(runs.values()))['splits']
         said.append(
             f'Same splits of the data in every variant (data.split_seed {", ".join(map(str, one["seeds"]))}): a value is the '
-            f'mean of {one["replicas"]} replicas on one split, n counts splits, and splits are pairs.'
+            f'mean of {one["replicas"]} replicas on one split, n counts splits, and splits are pairs. Splits of one data set '
+            'overlap: intervals and tests allow for it (Nadeau and Bengio 2003).'
         )
     elif same('seeds'):
         seeds = ', '.join(map(str, next(iter(runs.values()))['seeds']))

@@ -23,6 +23,7 @@ import numpy as np
 
 Values = Sequence[float] | np.ndarray
 
+RESAMPLED = 'Nadeau-Bengio t'  # Student's t with the variance of overlapping splits
 LARGEST_EXACT = 16  # 2 ** 16 sign patterns are enumerated; above, random ones are drawn
 
 
@@ -69,18 +70,24 @@ def std(values: Values) -> float:
     return float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
 
 
-def t_interval(values: Values, level: float = 0.95) -> Interval | None:
-    """Student's interval of the mean: `mean +- t(n - 1) * std / sqrt(n)`; None below 2 values (3 advised)."""
+def t_interval(values: Values, level: float = 0.95, shared: float = 0.0) -> Interval | None:
+    """Student's interval of the mean: `mean +- t(n - 1) * std * sqrt(1 / n + shared)`; None below 2 values (3 advised).
+
+    shared: test examples a training example, where the values come from several splits of one data set. Their training
+    sets overlap, and `1 / n` alone would be too small (Nadeau and Bengio 2003); 0 for independent values.
+    """
     n = len(values)
     if n < 2 or not np.all(np.isfinite(values)):
         return None
-    half = _t_quantile(level, n - 1) * std(values) / math.sqrt(n)
+    half = _t_quantile(level, n - 1) * std(values) * math.sqrt(1 / n + shared)
     centre = mean(values)
-    return Interval(centre - half, centre + half, n, level, "Student's t")
+    return Interval(centre - half, centre + half, n, level, RESAMPLED if shared else "Student's t")
 
 
-def bounded_interval(values: Values, level: float = 0.95, low: float = 0.0, high: float = 1.0) -> Interval | None:
-    """Student's interval on the logit scale, so that it never leaves (low, high).
+def bounded_interval(
+    values: Values, level: float = 0.95, low: float = 0.0, high: float = 1.0, shared: float = 0.0
+) -> Interval | None:
+    """`t_interval` on the logit scale, so that it never leaves (low, high).
 
     The logit of a bound is infinite: with a value at 0 or 1 this falls back to the plain interval, clipped.
     """
@@ -90,21 +97,21 @@ def bounded_interval(values: Values, level: float = 0.95, low: float = 0.0, high
     if np.any(scaled < 0) or np.any(scaled > 1):
         raise ValueError(f'values outside [{low}, {high}]')
     if np.any(scaled == 0) or np.any(scaled == 1):
-        plain = t_interval(values, level)
+        plain = t_interval(values, level, shared)
         assert plain is not None
-        return Interval(max(plain.low, low), min(plain.high, high), plain.n, level, "Student's t, clipped")
-    inside = t_interval(np.log(scaled / (1 - scaled)), level)
+        return Interval(max(plain.low, low), min(plain.high, high), plain.n, level, f'{plain.method}, clipped')
+    inside = t_interval(np.log(scaled / (1 - scaled)), level, shared)
     assert inside is not None
     back = [low + (high - low) * _sigmoid(end) for end in (inside.low, inside.high)]
-    return Interval(back[0], back[1], inside.n, level, "Student's t on the logit")
+    return Interval(back[0], back[1], inside.n, level, f'{inside.method} on the logit')
 
 
-def metric_interval(values: Values, bounded: bool, level: float = 0.95) -> Interval | None:
-    """The interval for one metric's replicas: on the logit where the metric lies in [0, 1], else plain."""
+def metric_interval(values: Values, bounded: bool, level: float = 0.95, shared: float = 0.0) -> Interval | None:
+    """The interval for one metric's replicas, or its values on several splits: on the logit where it lies in [0, 1]."""
     array = np.asarray(values, np.float64)
     if bounded and len(array) and np.all((array >= 0) & (array <= 1)):
-        return bounded_interval(array, level)
-    return t_interval(array, level)
+        return bounded_interval(array, level, shared=shared)
+    return t_interval(array, level, shared)
 
 
 def paired_interval(values: Values, reference: Values, level: float = 0.95) -> Interval | None:
@@ -176,19 +183,14 @@ def nadeau_bengio(differences: Values, train_size: int, test_size: int, level: f
     """
     from scipy import stats
 
-    values = np.asarray(differences, np.float64)
+    values, shared = np.asarray(differences, np.float64), test_size / train_size
     n, centre = len(values), mean(differences)
     if n < 2:
-        return Difference(centre, None, Test(math.nan, n, math.nan, 'Nadeau-Bengio t', 'needs two folds'))
-    error = math.sqrt((1 / n + test_size / train_size) * float(values.var(ddof=1)))
-    half = _t_quantile(level, n - 1) * error
+        return Difference(centre, None, Test(math.nan, n, math.nan, RESAMPLED, 'needs two folds'))
+    error = math.sqrt((1 / n + shared) * float(values.var(ddof=1)))
     statistic = centre / error if error else (math.nan if centre == 0 else math.copysign(math.inf, centre))
     p = 1.0 if math.isnan(statistic) else float(2 * stats.t.sf(abs(statistic), n - 1))
-    return Difference(
-        centre,
-        Interval(centre - half, centre + half, n, level, 'Nadeau-Bengio t'),
-        Test(p, n, statistic, 'Nadeau-Bengio t'),
-    )
+    return Difference(centre, t_interval(values, level, shared), Test(p, n, statistic, RESAMPLED))
 
 
 def mcnemar(correct: Sequence[bool] | np.ndarray, reference_correct: Sequence[bool] | np.ndarray) -> Test:

@@ -86,19 +86,25 @@ def single_values(results: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def interval_of(name: str, results: Mapping[str, Any]) -> statistics.Interval | None:
-    """Student's interval over replicas; for one replica's accuracy Wilson's over the examples of the split."""
+    """Student's interval over replicas, widened where the values are several splits of one data set; for one replica's
+    accuracy Wilson's over what it counts."""
     values = wording.values_of((results.get('metrics') or {}).get(name) or [])
     split, metric = wording.split_of(name)
-    total = ((results.get('data') or {}).get('examples') or {}).get(split)
-    if (
-        len(values) == 1
-        and metric == 'accuracy'
-        and isinstance(total, int)
-        and 0 <= values[0] <= 1
-        and split != 'train'
-    ):
+    # What an accuracy counts, its task says; a run of an older version counted examples.
+    examples = ((results.get('data') or {}).get('examples') or {}).get(split)
+    total = round(results['counts'].get(name, 0)) if results.get('counts') else examples
+    if len(values) == 1 and metric == 'accuracy' and total and 0 <= values[0] <= 1 and split != 'train':
         return statistics.wilson(values[0] * total, total)
-    return statistics.metric_interval(values, wording.is_bounded(name))
+    sizes = resampled(results)
+    return statistics.metric_interval(values, wording.is_bounded(name), shared=sizes[1] / sizes[0] if sizes else 0.0)
+
+
+def resampled(results: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Training and test examples where the values come from several splits of one data set, else None."""
+    examples = (results.get('data') or {}).get('examples') or {}
+    if not results.get('splits') or not examples.get('train') or not examples.get('test'):
+        return None
+    return examples['train'], examples['test']
 
 
 def interval_text(interval: statistics.Interval | None) -> str:
@@ -280,6 +286,8 @@ def facts(results: Mapping[str, Any]) -> list[tuple[str, str]]:
         f'{device["count"]} × {kind}' if device.get('count') else kind,
         f'platform {device["platform"]}' if device.get('platform') else None,
         f'{device["processors"]} processors' if device.get('processors') else None,
+        f'float32 products: {results["matmul_precision"]}' if results.get('matmul_precision', 'default') != 'default' else None,
+        'convolutions by oneDNN' if results.get('convolutions') == 'onednn' else None,
     ) if part)  # fmt: skip
     speed = results.get('steps_per_second')
     rows = [

@@ -42,7 +42,7 @@ class Judged:
     @property
     def rare(self) -> bool:
         """Whether one class is."""
-        return min(self.labels.mean(), 1 - self.labels.mean()) < RARE
+        return bool(min(self.labels.mean(), 1 - self.labels.mean()) < RARE)
 
     @property
     def words(self) -> str:

@@ -1,12 +1,14 @@
 """Two networks that play against each other: a generator from noise, a discriminator that scores real and made examples.
 
 As A08 trains them: one generator pass a step, the discriminator on real and made examples apart (own dropout masks), both
-gradients from these same passes, then both updates.
+gradients from these same passes, then both updates. Two options for few data: the images shown come from a moving average of
+the generator, and the discriminator sees made images through the same random transforms as the real ones (S. Zhao et al.,
+"Differentiable augmentation for data-efficient GAN training", arXiv 2006.10738).
 """
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -22,7 +24,7 @@ from jaxlab.layers import normal_per_example
 from jaxlab.metrics.losses import GAN_FORMS, discriminator_loss, generator_loss
 from jaxlab.metrics.sums import sums, weighted_mean
 from jaxlab.models import build_model
-from jaxlab.optimizers import TrainState, build_optimizer
+from jaxlab.optimizers import TrainState, build_optimizer, start_left
 from jaxlab.tasks import generated
 from jaxlab.tasks.protocol import Batch, Record, Report, Sums
 
@@ -31,7 +33,11 @@ State = dict[str, TrainState]
 
 @dataclasses.dataclass(frozen=True)
 class Gan:
-    """`form`: of the loss (`jaxlab.metrics.losses`); `latent`: numbers in a noise vector, drawn from N(0, 1)."""
+    """`form`: of the loss (`jaxlab.metrics.losses`); `latent`: numbers in a noise vector, drawn from N(0, 1).
+
+    `ema`: decay of the generator's moving average, from which everything is drawn that is shown or scored (0: none).
+    `transform_made`: whether made images go through `data.transforms` too, each by its own draw, before they are judged.
+    """
 
     generator: Any  # Flax modules
     discriminator: Any
@@ -40,13 +46,18 @@ class Gan:
     image_shape: tuple[int, ...]
     scale: tuple[float, float]
     examples_shown: int
+    augment: Callable[[Batch, jax.Array], Batch]
     form: str = 'non_saturating'
     latent: int = 100
+    ema: float = 0.0
+    transform_made: bool = False
 
     @classmethod
     def from_config(cls, config: Any, data: Dataset, steps_per_epoch: int, total_steps: int, **options: Any) -> 'Gan':
         if options.get('form', 'non_saturating') not in GAN_FORMS:
             raise UserError(f'config.task.form = {options["form"]!r}; valid: {", ".join(GAN_FORMS)}')
+        if not 0 <= options.get('ema', 0) < 1:
+            raise UserError(f'config.task.ema = {options["ema"]!r}; valid: a number from 0 up to, not including, 1')
         names = ('generator', 'discriminator')
         for field in ('model', 'optimizer'):
             for name in config[field]:
@@ -58,7 +69,19 @@ class Gan:
         ]
         shape = data.splits['train'].read([0])['image'].shape[1:]
         shape, scale = tuple(shape), tuple(config.data.scale)
-        return cls(models[0], models[1], rules[0], rules[1], shape, scale, config.report.examples, **options)
+        shown, augment = config.report.examples, data.augment
+        task = cls(models[0], models[1], rules[0], rules[1], shape, scale, shown, augment, **options)
+        if task.transform_made:
+            task.check_transforms()
+        return task
+
+    def check_transforms(self) -> None:
+        """Refuses transforms that need what made images lack, before anything is trained."""
+        made = jax.ShapeDtypeStruct((1, *self.image_shape), jnp.float32)
+        try:
+            jax.eval_shape(self._transformed, made, jax.eval_shape(lambda: jax.random.key(0)))
+        except UserError as error:
+            raise UserError(f'config.task.transform_made: made images have no labels; {error}') from error
 
     def init(self, key: jax.Array, example: Batch) -> State:
         """Both networks, each from its own key."""
@@ -67,9 +90,15 @@ class Gan:
         generator = self.generator.init({'params': keys[0]}, noise, train=False)
         discriminator = self.discriminator.init({'params': keys[1]}, example['image'][:1], train=False)
         return {
-            'generator': TrainState.from_variables(self.generator, generator, self.generator_optimizer),
+            'generator': TrainState.from_variables(self.generator, generator, self.generator_optimizer, self.ema),
             'discriminator': TrainState.from_variables(self.discriminator, discriminator, self.discriminator_optimizer),
         }
+
+    def _transformed(self, images: jax.Array, key: jax.Array) -> jax.Array:
+        """Made images as the discriminator sees them."""
+        if not self.transform_made:
+            return images
+        return self.augment({'image': images, 'weight': jnp.ones(len(images))}, key)['image']
 
     def _score(self, network: TrainState, params: Any, images: jax.Array, weight: jax.Array, key: jax.Array):
         """Logits [N] and the discriminator's updated statistics, in training mode."""
@@ -82,6 +111,7 @@ class Gan:
         where a short last batch holds fewer real images."""
         generator, discriminator, real_weight = state['generator'], state['discriminator'], batch['weight']
         noise_key, real_key, fake_key = jax.random.split(key, 3)
+        transform_key = jax.random.fold_in(key, 3)  # a fourth; the real images' comes from the engine
         count = real_weight.shape[0]
         noise = normal_per_example(noise_key, count, (self.latent,))
         fake_weight = jnp.ones_like(real_weight)
@@ -94,7 +124,9 @@ class Gan:
         # Derivatives of the three passes; the two losses pull different cotangents through the middle one.
         fakes, pull_generator, updates = jax.vjp(generate, generator.params, has_aux=True)
         fake_logits, pull_fake, _ = jax.vjp(
-            lambda params, images: self._score(discriminator, params, images, fake_weight, fake_key),
+            lambda params, images: self._score(
+                discriminator, params, self._transformed(images, transform_key), fake_weight, fake_key
+            ),
             discriminator.params, fakes, has_aux=True,
         )  # fmt: skip
         real_logits, pull_real, statistics = jax.vjp(
@@ -133,8 +165,11 @@ class Gan:
         return measured, {'logits': logits}
 
     def generate(self, state: State, noise: jax.Array) -> jax.Array:
-        """Images [N, H, W, C] in the training scale, in inference mode. noise: [N, latent]."""
-        return self.generator.apply(state['generator'].variables(), noise, train=False)
+        """Images [N, H, W, C] in the training scale, in inference mode, by the average if there is one.
+
+        noise: [N, latent].
+        """
+        return self.generator.apply(state['generator'].averaged(), noise, train=False)
 
     def sample(self, state: State, key: jax.Array, count: int) -> jax.Array:
         """`count` new images, in [0, 1]."""
@@ -159,14 +194,25 @@ class Gan:
         figures.append(self._interpolation(record))
         figures.append(generated.nearest(self._some(record.states[0], record.key, 8), data))
         metrics: dict[str, list[float]] = {}
-        remarks: list[str] = []
+        remarks = self._remarks(record)
         if 'scorer' in record.needs:
             samplers = [lambda count, key, s=state: self._some(s, key, count) for state in record.states]
             score = generated.score(samplers, record.needs['scorer'], data, record.key)
             figures += score.figures
             metrics = {name: list(values) for name, values in score.metrics.items()}
-            remarks = list(score.remarks)
+            remarks += score.remarks
         return Report(tuple(figures), metrics, tuple(remarks))
+
+    def _remarks(self, record: Record) -> list[str]:
+        """What the pictures are drawn from, where that is not the generator as its last update left it."""
+        if not self.ema:
+            return []
+        left = start_left(self.ema, int(record.states[0]['generator'].step))
+        share = f'{left:.2%}' if left >= 1e-4 else 'less than 0.01%'
+        return [
+            f'Images are drawn from a moving average of the generator (decay {self.ema:g}, ramped; about the last '
+            f'{1 / (1 - self.ema):,.0f} updates); {share} of it is still the initial, random weights.'
+        ]
 
     def _some(self, state: State, key: jax.Array, count: int) -> np.ndarray:
         return generated.in_blocks(lambda k: self._draw(state, k), key, count)

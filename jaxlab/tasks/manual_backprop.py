@@ -54,16 +54,17 @@ class ManualBackprop(Classification):
     def report(self, record: Record, data: Dataset) -> Report:
         """The classifier's report, what the hidden units look for, and the gradients beside `jax.grad`'s."""
         report = super().report(record, data)
-        check, worst = self._check(record, data)
-        figures = (check, self._weights(record, data), *report.figures)
-        return dataclasses.replace(report, figures=figures, metrics={'gradient_difference': [worst]})
+        checks = [self._check(state, data) for state in record.states]
+        figures = (checks[0][0], self._weights(record, data), *report.figures)
+        differences = {'gradient_difference': [worst for _, worst in checks]}
+        return dataclasses.replace(report, figures=figures, metrics={**report.metrics, **differences})
 
-    def _check(self, record: Record, data: Dataset) -> tuple[Table, float]:
-        """Hand-written and automatic gradients of one batch at the final weights, in float64."""
+    def _check(self, state: Any, data: Dataset) -> tuple[Table, float]:
+        """Hand-written and automatic gradients of one batch at the final weights, in float64; the largest difference."""
         with jax.enable_x64(True):
             batch: Batch = data.prepare(jax.tree.map(jnp.asarray, data.splits['train'].read(np.arange(50))))
             params = by_hand.Params(**{
-                name: jnp.asarray(value, jnp.float64) for name, value in record.states[0]['model'].params.items()
+                name: jnp.asarray(value, jnp.float64) for name, value in state['model'].params.items()
             })  # fmt: skip
             inputs, labels = flat(jnp.asarray(batch['image'], jnp.float64)), jnp.asarray(batch['label'])
             hand = by_hand.manual_pass(params, inputs, labels, 'corrected').gradients

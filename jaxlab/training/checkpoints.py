@@ -84,10 +84,14 @@ class Checkpoints:
         """Steps of all checkpoints, oldest first."""
         return sorted(self._manager.all_steps())
 
-    def save(self, step: int, state: Any, meta: Mapping[str, Any], score: float | None = None) -> None:
-        """Starts to save host arrays; a checkpoint of the same step is left as it is."""
+    def save(
+        self, step: int, state: Any, meta: Mapping[str, Any], score: float | None = None, replace: bool = False
+    ) -> None:
+        """Starts to save host arrays; a checkpoint of the same step is left as it is, or replaced."""
         if step in self.steps:
-            return
+            if not replace:
+                return
+            self._manager.delete(step)
         tree = jax.tree.map(np.asarray, serialization.to_state_dict(state))
         facts = json.loads(json.dumps({**meta, 'step': step, 'score': score}))
         facts['digest'] = _seal(tree, facts)
@@ -140,10 +144,13 @@ class Checkpoints:
             raise ValueError(_words(error)) from error
         if not sound:
             raise ValueError('its bytes do not match its digest')
-        misfit = _misfit(serialization.to_state_dict(template), tree)
+        expected = serialization.to_state_dict(template)
+        misfit = _misfit(expected, tree)
         if misfit:
             raise UserError(f'checkpoint of step {step} in {self.folder} is of another network: {misfit}; valid: the config '
                             'it was trained with, or another --workdir')  # fmt: skip
+        # The same leaves in the template's containers: an older checkpoint lacks fields that came later and are empty here.
+        tree = jax.tree.unflatten(jax.tree.structure(expected), jax.tree.leaves(tree))
         return Saved(step, serialization.from_state_dict(template, tree), meta)
 
     def latest(self, template: Any, say: Any = print) -> Saved | None:

@@ -4,6 +4,7 @@ from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxlab.errors import UserError, closest
@@ -52,7 +53,8 @@ def first_not_finite(logs: Logs, start: int, stop: int) -> tuple[str, int, int] 
 def not_finite(tree: Any) -> str:
     """Path of the first number in a tree that is NaN or infinite, or ''."""
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        if np.issubdtype(np.result_type(leaf), np.inexact) and not np.isfinite(leaf).all():
+        # Not np.issubdtype: to it bfloat16 is no kind of number.
+        if jnp.issubdtype(np.result_type(leaf), jnp.inexact) and not np.isfinite(leaf).all():
             return jax.tree_util.keystr(path, simple=True, separator='/')
     return ''
 
@@ -79,13 +81,23 @@ def check_metrics(config: Any, watched: Sequence[str]) -> None:
         raise UserError(
             f"config.training.{field} needs config.training.best_metric; valid: 'validation_loss', 'train_loss'"
         )
-    splits = ('train', *watched) if training.eval_every else ('train',)
+    splits = ('train', *(name for name in watched if name != 'test')) if training.eval_every else ('train',)
     for field, metric in decisive(config).items():
+        check_honest(field, metric)
         if metric.partition('_')[0] not in splits:
             raise UserError(
                 f'{field} = {metric!r} is not measured while training; valid: a metric of {" or ".join(splits)} (a validation '
                 'split: config.data.validation_fraction=0.1 with config.training.eval_every=1)'
             )
+
+
+def check_honest(field: str, metric: str) -> None:
+    """Refuses to choose by the test split: the number that is reported of it would be the best of several."""
+    if metric.startswith('test_'):
+        raise UserError(
+            f'{field} = {metric!r} would choose by the test split, which is there to judge the choice; valid: a metric of '
+            f"train or validation, such as 'validation_{metric.removeprefix('test_')}' with config.data.validation_fraction=0.1"
+        )
 
 
 def decisive(config: Any) -> dict[str, str]:
@@ -105,6 +117,16 @@ def check_measured(config: Any, row: Mapping[str, Any], evaluated: bool) -> None
         if metric not in row and (evaluated or metric.startswith('train_')):
             names = [name for name, value in row.items() if isinstance(value, list)]
             raise UserError(f'{field} = {metric!r} is not measured; {closest(metric, names)}')
+
+
+def is_new_best(training: Any, history: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the last row holds the best `best_metric` so far: its state is the one that `restore_best` takes."""
+    metric = training.best_metric
+    if not metric or metric not in history[-1]:
+        return False
+    sign = 1.0 if training.best_mode == 'min' else -1.0
+    values = [sign * float(np.mean(row[metric])) for row in history if metric in row]
+    return all(values[-1] < before for before in values[:-1])
 
 
 def reason_to_stop(training: Any, history: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:

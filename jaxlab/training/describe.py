@@ -36,7 +36,7 @@ def _cost(machine: Machine) -> dict[str, Any]:
     example = {name: jax.ShapeDtypeStruct(value.shape, value.dtype) for name, value in machine.example.items()}
     seeds = jax.ShapeDtypeStruct((len(machine.seeds),), np.uint32)
     states = jax.eval_shape(machine.programs.init, seeds, example)
-    if machine.form == 'vmap':
+    if machine.forms.replicas == 'vmap':
         state = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), states)
     else:
         state = states[0]

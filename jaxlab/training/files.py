@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+
 
 @contextlib.contextmanager
 def write_atomically(path: Path, mode: str = 'wb') -> Iterator[IO]:
@@ -20,6 +22,12 @@ def write_atomically(path: Path, mode: str = 'wb') -> Iterator[IO]:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def storable(array: Any) -> np.ndarray:
+    """The array as numpy can read it back: bfloat16 (which a file returns as raw bytes) becomes float32."""
+    array = np.asarray(array)
+    return array.astype(np.float32) if array.dtype.kind == 'V' else array
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -12,9 +12,13 @@ from jaxlab.errors import UserError
 FREE = (
     'inputs', 'weights', 'targets', 'show',  # worked computations: they keep no checkpoint
     'aim', 'spec', 'theory', 'limits', 'published', 'report', 'profile', 'parallel', 'variants', 'stand_in', 'tuning',
-    'split_seeds', 'replica_form', 'training.checkpoint_every', 'training.keep', 'training.steps_per_call', 'training.watch',
-    'training.measure_train',
+    'split_seeds', 'replica_form', 'training.checkpoint_every', 'training.checkpoint_minutes', 'training.keep',
+    'training.steps_per_call', 'training.watch', 'training.measure_train', 'training.convolutions',
 )  # fmt: skip
+
+
+# Fields that came later: at these values they say what runs of before did, so that those can be gone on with.
+NEUTRAL = {'training.matmul_precision': 'default'}
 
 
 def flat(config: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
@@ -31,7 +35,8 @@ def flat(config: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
 
 def identity(config: Any) -> dict[str, Any]:
     """The fields that the result depends on."""
-    return {path: value for path, value in flat(config.to_dict()).items() if not _is_free(path)}
+    fields = flat(config.to_dict()).items()
+    return {path: value for path, value in fields if not _is_free(path) and NEUTRAL.get(path) != value}
 
 
 def _is_free(path: str) -> bool:

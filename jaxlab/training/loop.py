@@ -1,6 +1,7 @@
 """The training loop: epochs of compiled calls, evaluations, checkpoints, and everything that may end it."""
 
 import dataclasses
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
@@ -86,14 +87,19 @@ class Loop:
     listener: Listener
     identity: Mapping[str, Any]
     workdir: Path
+    compiled: bool = False  # whether the first call was made
+    unfinished: int = -1  # the step of the checkpoint that was gone on from, where its epoch had no evaluation yet
+    saved_at: float = dataclasses.field(default_factory=time.monotonic)  # when the last checkpoint was begun
 
     def run(self, state: Any, progress: Progress) -> tuple[Any, Progress]:
         """Trains until the last step or a reason to stop; returns the device state and what happened."""
         machine, training = self.machine, self.machine.config.training
         per_epoch, total = machine.feed.steps_per_epoch, machine.total_steps
         self.listener.started(progress.step, total, per_epoch)
-        while progress.step < total and not progress.stopped:
-            epoch = progress.step // per_epoch + 1
+        self.unfinished = progress.step if progress.partial else -1
+        # An epoch whose updates are made and whose evaluation was interrupted still has its log: that comes first.
+        while (progress.step < total or progress.partial) and not progress.stopped:
+            epoch = (progress.step - bool(progress.partial)) // per_epoch + 1
             state = self._epoch(state, progress, epoch, min(total, epoch * per_epoch))
             row = self._row(state, progress, epoch)
             progress.history.append(row)
@@ -104,11 +110,19 @@ class Loop:
             if machine.config.training.snapshot_every and epoch % training.snapshot_every == 0:
                 self.kept.snapshots.take(epoch, machine.snapshot(state))
             every, signal = training.checkpoint_every, machine.agreed(self.listener.stop_requested())
-            if (every and epoch % every == 0) or progress.step >= total or progress.stopped or signal:
+            ends = progress.step >= total or progress.stopped or signal
+            if (every and epoch % every == 0) or ends or control.is_new_best(training, progress.history):
                 self._save(state, progress, row)
             if signal:
                 self._interrupt(signal, progress)
         return state, progress
+
+    def _heard(self, state: Any, progress: Progress) -> None:
+        """Between the calls of an evaluation: a signal ends it; the epoch's updates and their log are kept."""
+        signal = self.machine.agreed(self.listener.stop_requested())
+        if signal:
+            self._save(state, progress, None)
+            self._interrupt(signal, progress)
 
     def _interrupt(self, signal: int, progress: Progress) -> NoReturn:
         """Ends the run once its checkpoint is on disk."""
@@ -124,17 +138,34 @@ class Loop:
         for start, stop, examples, rows, offset in blocks:
             call = (start - offset, stop - offset, first + offset)
             state, logs, spent = machine.train(state, examples, rows, *call)
+            self._say_compiled()
             machine.pace(stop - start, spent)
             self._keep_logs(progress, indices.shape[1], start, stop, logs, offset)
             self._check_finite(progress, first, start, stop)
             progress.step, progress.seconds = first + stop, progress.seconds + spent
             self.listener.progress(progress.step, control.means(progress.partial, start, stop))
-            # At the end of an epoch its evaluation comes first: a checkpoint there holds the whole epoch.
-            signal = machine.agreed(self.listener.stop_requested()) if stop < end - first else 0
-            if signal:
+            if stop == end - first:  # its evaluation comes first: a checkpoint there holds the whole epoch
+                break
+            signal = machine.agreed(self.listener.stop_requested())
+            if signal or machine.agreed(self._checkpoint_is_due()):
                 self._save(state, progress, None)
+            if signal:
                 self._interrupt(signal, progress)
         return state
+
+    def _checkpoint_is_due(self) -> bool:
+        """Whether the last one is older than a kill may cost."""
+        minutes = self.machine.config.training.checkpoint_minutes
+        return minutes > 0 and time.monotonic() - self.saved_at >= 60 * minutes
+
+    def _say_compiled(self) -> None:
+        """Once, after the first call: what the start cost."""
+        if self.compiled:
+            return
+        self.compiled = True
+        by_onednn = self.machine.forms.convolutions == 'onednn'
+        why = ' (oneDNN does the convolutions: its programs are compiled at every start)' if by_onednn else ''
+        self.listener.say(f'compiled in {self.machine.compile_seconds:.1f} s{why}')
 
     def _blocks(self, indices: np.ndarray, start: int, end: int):
         """Calls of one epoch: (start, stop, examples, rows, offset). Streamed examples come a block at a time."""
@@ -185,7 +216,8 @@ class Loop:
         evaluated = bool(every) and (epoch % every == 0 or progress.step >= machine.total_steps)
         if evaluated:
             for split in machine.watched:
-                row |= {f'{split}_{name}': values for name, values in machine.evaluate(state, split).metrics.items()}
+                found = machine.evaluate(state, split, heard=lambda: self._heard(state, progress)).metrics
+                row |= {f'{split}_{name}': values for name, values in found.items()}
         control.check_measured(machine.config, row, evaluated)
         broken = control.not_finite(row)
         if broken:
@@ -210,11 +242,13 @@ class Loop:
     def _save(self, state: Any, progress: Progress, row: Mapping[str, Any] | None) -> None:
         metric = self.machine.config.training.best_metric
         score = float(np.mean(row[metric])) if metric and row is not None and metric in row else None
+        self.saved_at = time.monotonic()
         host = self.machine.host_state(state)
         broken = control.not_finite(host)
         if broken:  # the loss of the last update was measured before that update
             self._diverged(f'{broken} is not finite after step {progress.step}')
-        self.checkpoints.save(progress.step, host, {**self.identity, **progress.meta()}, score)
+        facts, replace = {**self.identity, **progress.meta()}, progress.step == self.unfinished
+        self.checkpoints.save(progress.step, host, facts, score, replace)
 
 
 def scaled(machine: Machine, state: Any, scale: float) -> Any:

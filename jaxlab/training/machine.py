@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -14,32 +14,42 @@ from jax.experimental import multihost_utils
 from jaxlab.data.dataset import Dataset
 from jaxlab.errors import UserError
 from jaxlab.tasks.protocol import Task
-from jaxlab.training import control
-from jaxlab.training.feeding import Feed, blocks, gather
+from jaxlab.training import control, forms
+from jaxlab.training.feeding import Feed, blocks, gather, prefetched
 from jaxlab.training.placement import Placement, placement
 from jaxlab.training.programs import SNAPSHOT, Programs, key_for
 
 CALL_SECONDS = 0.5  # what a call of several updates should take: progress is seen, Ctrl-C is heard
 STREAM_BYTES = 64 << 20  # of a block of streamed examples
+EVALUATED = 1024  # examples of an evaluation between two looks at signals (or one batch of them)
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """metrics: name -> one value a replica; outputs: one dict a replica, name -> [N, ...] in the split's order."""
+    """metrics: name -> one value a replica; outputs: one dict a replica, name -> [N, ...] in the split's order.
+
+    counts: name -> over how many it is the mean (examples, pixels, tokens: what its task counts), the first replica's.
+    """
 
     metrics: dict[str, list[float]]
     outputs: list[dict[str, np.ndarray]]
+    counts: dict[str, float]
 
 
 class Machine:
-    """Compiles on first use, counts compile time apart, adapts the length of a call."""
+    """Compiles on first use, counts compile time apart, adapts the length of a call.
 
-    def __init__(self, config: Any, task: Task, data: Dataset, begun_form: str | None = None):
+    begun: what the run's newest checkpoint says of it; it is gone on with in the same forms.
+    """
+
+    def __init__(self, config: Any, task: Task, data: Dataset, begun: Mapping[str, Any] | None = None):
         self.config, self.task, self.data = config, task, data
         train = data.splits['train']
         self.seeds = tuple(config.training.seed + replica for replica in range(config.replicas))
         check_sizes(config, data.draws)
-        self.placement: Placement = placement(config)
+        examples = config.training.steps * config.data.batch_size or config.training.epochs * data.draws
+        self.forms = forms.choose(config, task, examples, begun or {})
+        self.placement: Placement = placement(config, self.forms.convolutions == 'onednn')
         self.feed = Feed.of(config.data, data, self.seeds, self.placement.devices)
         if config.data.batch_size % self.placement.devices:
             raise UserError(
@@ -47,24 +57,31 @@ class Machine:
                 'devices; valid: a multiple of it, or --config.parallel.devices=N'
             )
         self.streamed = train.arrays is None
-        self.form = replica_form(config, begun_form)
-        self.programs = Programs(task, data.prepare, data.augment, config.replicas, self.form, self.streamed)
+        replicas = self.forms.replicas
+        self.programs = Programs(task, data.prepare, data.augment, config.replicas, replicas, self.streamed)
         self.watched = control.watched(config, data.splits)
         control.check_metrics(config, self.watched)
         self.compile_seconds = 0.0
         self.steps_per_call = config.training.steps_per_call or 1
         self._train: Any = None
         self._evaluate: dict[Any, Any] = {}
+        self._residents: dict[str, Any] = {}
 
     @property
     def total_steps(self) -> int:
         """Updates of the whole run."""
         return self.config.training.steps or self.config.training.epochs * self.feed.steps_per_epoch
 
-    @functools.cached_property
+    @property
     def resident(self) -> Any:
         """The training split on every device (in-memory data)."""
-        return self.placement.whole(dict(self.data.splits['train'].arrays or {}))
+        return self._resident('train')
+
+    def _resident(self, split: str) -> Any:
+        """A split on every device, once, however often it is asked for."""
+        if split not in self._residents:
+            self._residents[split] = self.placement.whole(dict(self.data.splits[split].arrays or {}))
+        return self._residents[split]
 
     @functools.cached_property
     def stream_block(self) -> int:
@@ -102,12 +119,18 @@ class Machine:
         arguments = (state, examples, rows, self._seeds, *(np.int32(number) for number in (start, stop, first_step)))
         if self._train is None:
             begun = time.perf_counter()
-            self._train = self.placement.compile(self.programs.train, arguments, donate=True)
+            self._train = self._compiled(self.programs.train, arguments, donate=True)
             self.compile_seconds += time.perf_counter() - begun
         begun = time.perf_counter()
         state, logs = self._train(*arguments)
         logs = self.placement.host(logs)
         return state, logs, time.perf_counter() - begun
+
+    def _compiled(self, function: Callable, arguments: Sequence[Any], donate: bool) -> Callable:
+        """With float32 products as exact as the config asks."""
+        precision = self.config.training.matmul_precision
+        with jax.default_matmul_precision(None if precision == 'default' else precision):
+            return self.placement.compile(function, arguments, donate)
 
     def pace(self, steps: int, seconds: float) -> None:
         """Adapts the number of updates a call to the time that the last one took."""
@@ -123,42 +146,45 @@ class Machine:
             return number
         return int(multihost_utils.process_allgather(np.int32(number)).max())
 
-    def evaluate(self, state: Any, split: str, keep: bool = False) -> Evaluation:
-        """Exact means over a split, and per-example outputs if `keep`."""
+    def evaluate(self, state: Any, split: str, keep: bool = False, heard: Callable[[], None] = lambda: None) -> Evaluation:
+        """Exact means over a split, and per-example outputs if `keep`.
+
+        heard: called before each of the calls that it takes; what it raises (a signal came) ends the evaluation.
+        """
         source = self.data.splits[split]
         devices = self.placement.devices
         size = min(self.config.data.eval_batch_size, source.size)
         size = -(-size // devices) * devices
         order = blocks(np.arange(source.size, dtype=np.int32), size)
-        step = len(order) if source.arrays is not None else 1
+        step = batches_a_call(len(order), size)
+        parts = [order[at : at + step] for at in range(0, len(order), step)]
+        read = prefetched(source, parts) if self.streamed else [None] * len(parts)
         logs, outputs = [], []
-        for at in range(0, len(order), step):
-            part = order[at : at + step]
-            log, output = self._evaluate_blocks(state, split, part, keep)
+        for number, (part, examples) in enumerate(zip(parts, read, strict=True)):
+            heard()
+            log, output = self._evaluate_blocks(state, split, part, examples, number * step, keep)
             logs.append(log)
             outputs.append(output)
         joined = {name: np.concatenate([log[name] for log in logs], axis=1) for name in logs[0]}
-        return Evaluation(control.epoch_means(joined), _unpadded(outputs, source.size, len(self.seeds)))
+        counts = {name: float(log[0, :, 1].sum(dtype=np.float64)) for name, log in joined.items()}
+        return Evaluation(control.epoch_means(joined), _unpadded(outputs, source.size, len(self.seeds)), counts)
 
-    def _evaluate_blocks(self, state: Any, split: str, part: np.ndarray, keep: bool) -> tuple[Any, Any]:
-        place, source = self.placement, self.data.splits[split]
-        if self.streamed:
-            examples = place.split({n: a[None] for n, a in gather(source, part).items()}, axis=2)
-        else:
-            examples = self._resident_split(split)
-        arguments = (state, examples, place.split(part, axis=1), self._seeds)
-        program = (split if not self.streamed else part.shape, keep)
+    def _evaluate_blocks(
+        self, state: Any, split: str, part: np.ndarray, read: Mapping[str, np.ndarray] | None, first: int, keep: bool
+    ) -> tuple[Any, Any]:
+        """Some batches of a split. read: their examples where the data are streamed; first: number of the first batch."""
+        place = self.placement
+        examples = self._resident(split) if read is None else place.split({n: a[None] for n, a in read.items()}, axis=2)
+        arguments = (state, examples, place.split(part, axis=1), self._seeds, np.int32(first))
+        shapes = tuple((name, array.shape, str(array.dtype)) for name, array in sorted(examples.items()))
+        program = (part.shape, shapes, keep)  # one for all splits of these shapes
         if program not in self._evaluate:
             begun = time.perf_counter()
             function = functools.partial(self.programs.evaluate, keep=keep)
-            self._evaluate[program] = place.compile(function, arguments, donate=False)
+            self._evaluate[program] = self._compiled(function, arguments, donate=False)
             self.compile_seconds += time.perf_counter() - begun
         log, output = self._evaluate[program](*arguments)
         return place.host(log), place.host_split(output, axis=2)
-
-    @functools.cache  # noqa: B019  (a machine lives as long as its run)
-    def _resident_split(self, split: str) -> Any:
-        return self.placement.whole(dict(self.data.splits[split].arrays or {}))
 
     def host_state(self, state: Any) -> Any:
         """The state as host arrays, independent of devices."""
@@ -190,16 +216,10 @@ def _unpadded(outputs: list[Mapping[str, np.ndarray]], size: int, replicas: int)
     return result
 
 
-def replica_form(config: Any, begun_form: str | None = None) -> str:
-    """'vmap' or 'unrolled'. On a CPU vmap turns convolutions into slow grouped ones; elsewhere it fills the device.
-
-    begun_form: that of the run that is gone on with; another form would give other bits.
-    """
-    if config.replica_form != 'auto':
-        return config.replica_form
-    if begun_form is not None:
-        return begun_form
-    return 'vmap' if config.replicas > 1 and jax.default_backend() != 'cpu' else 'unrolled'
+def batches_a_call(batches: int, size: int) -> int:
+    """How many of so many batches of that size go into a call of an evaluation: a divisor, so that one program serves all."""
+    fitting = [number for number in range(1, batches + 1) if batches % number == 0 and number * size <= EVALUATED]
+    return max(fitting, default=1)
 
 
 def check_sizes(config: Any, size: int) -> None:

@@ -8,9 +8,12 @@ import jax
 import numpy as np
 
 from jaxlab.layers import Conv, ConvTranspose, Dense
+from jaxlab.layers.attention import MultiHeadAttention
+from jaxlab.layers.recurrent import GRU, LSTM, SimpleRNN
 from jaxlab.tasks.protocol import Task
 
 FORWARD, BACKWARD = (Conv, Dense, nn.Conv, nn.Dense), (ConvTranspose, nn.ConvTranspose)
+RECURRENT = (LSTM, GRU, SimpleRNN)
 
 
 def networks(task: Task) -> dict[str, list[dict[str, Any]]]:
@@ -21,10 +24,12 @@ def networks(task: Task) -> dict[str, list[dict[str, Any]]]:
 def rows(module: nn.Module, example: jax.ShapeDtypeStruct) -> list[dict[str, Any]]:
     """One row a layer, in the order in which they are called; parameters include running statistics, as in Keras.
 
-    multiply_adds: of one example through convolutions and dense layers; everything else is left out, as is usual.
+    multiply_adds: of one example through convolutions, dense layers, recurrent cells and attention's products; everything
+    else is left out, as is usual.
     """
     outputs: dict[tuple[str, ...], tuple[str, Any]] = {}
     places: dict[tuple[str, ...], int] = {}  # how often a kernel is applied
+    extra: dict[tuple[str, ...], int] = {}  # multiply-adds between activations, which no kernel shows
 
     def note(call: Any, args: Any, kwargs: Any, context: Any) -> Any:
         result = call(*args, **kwargs)
@@ -36,22 +41,20 @@ def rows(module: nn.Module, example: jax.ShapeDtypeStruct) -> list[dict[str, Any
             outputs.setdefault(context.module.path, (type(context.module).__name__, shape))
             applied = _applied(context.module, args, shape)
             places[context.module.path] = places.get(context.module.path, 0) + applied
+            between = _between(context.module, args, kwargs)
+            extra[context.module.path] = extra.get(context.module.path, 0) + between
         return result
 
-    def initialise(batch: Any) -> Any:
-        keys = {'params': jax.random.key(0), 'dropout': jax.random.key(1)}
-        return module.init(keys, batch, train=False)
-
     with nn.intercept_methods(note):
-        variables = jax.eval_shape(initialise, example)
+        variables = _shapes(module, example)
     table: list[dict[str, Any]] = []
     for path, (kind, shape) in outputs.items():
         own = own_leaves(variables, path)
         holds_layers = any(len(other) > len(path) and other[: len(path)] == path for other in outputs)
-        if path and (own or not holds_layers):
+        if path and (own or not holds_layers or extra.get(path)):
             row: dict[str, Any] = {'path': '/'.join(path), 'type': kind, 'output_shape': list(shape)}
             statistics = sum(size for collection, size in own if collection != 'params')
-            work = places[path] * (_kernel_size(variables['params'], path) if places[path] else 0)
+            work = places[path] * (_kernel_size(variables['params'], path) if places[path] else 0) + extra.get(path, 0)
             row |= {'parameters': sum(size for _, size in own), 'statistics': statistics, 'multiply_adds': work}
             table.append(row)
     missing = total(variables) - sum(row['parameters'] for row in table)
@@ -62,17 +65,61 @@ def rows(module: nn.Module, example: jax.ShapeDtypeStruct) -> list[dict[str, Any
     return table
 
 
+def _shapes(module: nn.Module, example: jax.ShapeDtypeStruct) -> Any:
+    """Shapes of a module's variables, found without computing anything."""
+
+    def initialise(batch: Any) -> Any:
+        keys = {'params': jax.random.key(0), 'dropout': jax.random.key(1)}
+        return module.init(keys, batch, train=False)
+
+    return jax.eval_shape(initialise, example)
+
+
+def convolution_work(networks: Mapping[str, Any]) -> int:
+    """Multiply-adds of one example through all channels-last convolutions (those that oneDNN could do).
+
+    networks: as `Task.networks` gives them.
+    """
+    found = 0
+
+    def note(call: Any, args: Any, kwargs: Any, context: Any) -> Any:
+        nonlocal found
+        result, layer = call(*args, **kwargs), context.module
+        channels_last = isinstance(layer, Conv | ConvTranspose) and getattr(layer, 'layout', 'NHWC') == 'NHWC'
+        if channels_last and context.method_name == '__call__':
+            found += _applied(layer, args, result.shape) * _kernel_size(layer.variables['params'], ())
+        return result
+
+    with nn.intercept_methods(note):
+        for module, example in networks.values():
+            _shapes(module, example)
+    return found
+
+
 def _applied(module: Any, args: tuple, output: tuple[int, ...]) -> int:
     """Places at which a layer's kernel is applied to one example: where it gives something, or, transposed, takes it."""
     if isinstance(module, BACKWARD) and args:
         return int(np.prod(args[0].shape[:-1]))
+    if isinstance(module, RECURRENT) and args:
+        return int(args[0].shape[1])  # steps
     return int(np.prod(output[:-1])) if isinstance(module, FORWARD) else 0
 
 
+def _between(module: Any, args: tuple, kwargs: Mapping[str, Any]) -> int:
+    """Multiply-adds of one example between activations: attention's two products, [T, K] [K, S] and [T, S] [S, V]."""
+    if not isinstance(module, MultiHeadAttention) or not args:
+        return 0
+    queries = args[0].shape
+    memory = args[1] if len(args) > 1 else kwargs.get('memory')
+    keys = queries[1] if memory is None else memory.shape[1]
+    return 2 * queries[1] * keys * (module.features or queries[-1])
+
+
 def _kernel_size(params: Any, path: tuple[str, ...]) -> int:
+    """Numbers in a layer's kernels: one, or a recurrent cell's two."""
     for part in path:
         params = params[part]
-    return int(np.prod(params['kernel'].shape))
+    return sum(int(np.prod(params[name].shape)) for name in ('kernel', 'recurrent_kernel') if name in params)
 
 
 def own_leaves(variables: Mapping[str, Any], path: tuple[str, ...]) -> list[tuple[str, int]]:

@@ -15,6 +15,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxlab.errors import UserError
+from jaxlab.layers import onednn
 from jaxlab.layers.batch_axis import BATCH_AXIS
 
 MODEL_AXIS = 'model'
@@ -52,6 +53,7 @@ class MeshPlacement:
 
     mesh: Mesh
     rules: tuple[tuple[str, int], ...] = ()
+    by_onednn: bool = False  # whether compiled programs have oneDNN's convolutions
 
     @property
     def devices(self) -> int:
@@ -82,7 +84,8 @@ class MeshPlacement:
         out = None
         if donate:  # the state keeps its place; the compiler may choose for everything else
             out = (jax.tree.map(lambda leaf: leaf.sharding, arguments[0]), None)
-        return jax.jit(function, donate_argnums=(0,) if donate else (), out_shardings=out).lower(*arguments).compile()
+        program = jax.jit(function, donate_argnums=(0,) if donate else (), out_shardings=out)
+        return onednn.compiled(program, arguments, self.by_onednn)
 
     def host(self, tree: Any) -> Any:
         return jax.tree.map(_fetch, tree)
@@ -97,6 +100,7 @@ class PmapPlacement:
     """One copy of the program a device, over a bound axis. Kept because the field's examples use it."""
 
     local: tuple[Any, ...]
+    by_onednn: bool = False
 
     @property
     def devices(self) -> int:
@@ -128,7 +132,7 @@ class PmapPlacement:
         program = jax.pmap(
             function, BATCH_AXIS, in_axes=axes, devices=self.local, donate_argnums=(0,) if donate else ()
         )
-        return program.lower(*arguments).compile()
+        return onednn.compiled(program, arguments, self.by_onednn)
 
     def host(self, tree: Any) -> Any:
         return jax.tree.map(lambda leaf: np.asarray(leaf.addressable_data(0))[0], tree)
@@ -140,8 +144,8 @@ class PmapPlacement:
         return jax.tree.map(whole, tree)
 
 
-def placement(config: Any) -> Placement:
-    """The placement that `config.parallel` asks for."""
+def placement(config: Any, by_onednn: bool = False) -> Placement:
+    """The placement that `config.parallel` asks for. by_onednn: whether its programs have oneDNN's convolutions."""
     available = jax.devices()
     wanted = config.parallel.devices or len(available)
     if wanted > len(available):
@@ -152,14 +156,14 @@ def placement(config: Any) -> Placement:
     if config.parallel.mode == 'pmap':
         if jax.process_count() > 1:
             raise UserError("config.parallel.mode = 'pmap' runs in one process; with several use 'jit'")
-        return PmapPlacement(tuple(devices))
+        return PmapPlacement(tuple(devices), by_onednn)
     model = config.parallel.model_axis
     if wanted % model:
         raise UserError(f'config.parallel.model_axis = {model} does not divide the {wanted} devices')
     mesh = jax.make_mesh(
         (wanted // model, model), (BATCH_AXIS, MODEL_AXIS), axis_types=(AxisType.Auto, AxisType.Auto), devices=devices
     )
-    return MeshPlacement(mesh, tuple((str(p), int(a)) for p, a in config.parallel.shard))
+    return MeshPlacement(mesh, tuple((str(p), int(a)) for p, a in config.parallel.shard), by_onednn)
 
 
 def path_text(path: Any) -> str:

@@ -92,16 +92,18 @@ class Programs:
         logs = jax.tree.map(lambda leaf: jnp.zeros((self.replicas, steps, 2), leaf.dtype), shapes)
         return jax.lax.fori_loop(start, stop, body, (state, logs))
 
-    def evaluate(self, state: State, data: Batch, indices: jax.Array, seeds: jax.Array, keep: bool) -> tuple[Logs, Any]:
+    def evaluate(
+        self, state: State, data: Batch, indices: jax.Array, seeds: jax.Array, first: jax.Array, keep: bool
+    ) -> tuple[Logs, Any]:
         """A whole index block [steps, batch], the same for all replicas: logs, and per-example outputs
-        [replicas, steps, batch, ...] if `keep`."""
+        [replicas, steps, batch, ...] if `keep`. first: number of its first batch in the split."""
 
         def one_step(_: None, step_and_rows: tuple[jax.Array, jax.Array]) -> tuple[None, Any]:
             step, rows = step_and_rows
             batch = self.prepare(self._fetch(data, rows, 0, step))
 
             def one(replica_state: State, seed: jax.Array):
-                sums, outputs = self.task.eval_step(replica_state, batch, key_for(seed, EVALUATE, step))
+                sums, outputs = self.task.eval_step(replica_state, batch, key_for(seed, EVALUATE, first + step))
                 return _packed(sums), outputs if keep else {}
 
             if self.form == 'vmap':

@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from jaxlab.training import control, model_table
 from jaxlab.training.checkpoints import Checkpoints, Saved, digest
 from jaxlab.training.events import Events
 from jaxlab.training.identity import check_same, config_id, identity
-from jaxlab.training.loop import Listener, Loop, Progress
+from jaxlab.training.loop import Interrupted, Listener, Loop, Progress
 from jaxlab.training.machine import Machine
 from jaxlab.training.snapshots import Kept
 
@@ -33,9 +33,12 @@ class Outcome:
 
 def train(
     config: Any, task: Task, data: Dataset, workdir: Path, listener: Listener,
-    needs: Mapping[str, Needed] | None = None, allow_change: bool = False,
+    needs: Mapping[str, Needed] | None = None, allow_change: bool = False, trial: bool = False,
 ) -> Outcome:  # fmt: skip
-    """Trains (or goes on, or only evaluates what is finished) and reports."""
+    """Trains (or goes on, or only evaluates what is finished) and reports.
+
+    trial: a choice is to be made by what comes out: the test split is not looked at, and there is no report.
+    """
     begun = time.perf_counter()
     writer = jax.process_index() == 0
     events, kept = Events(workdir, writer), Kept.of(workdir, writer)
@@ -62,7 +65,7 @@ def train(
     finally:
         events.close()
     phases['train'] = progress.seconds
-    return _finish(machine, progress, device_state, final, kept, needs or {}, phases, mine)
+    return _finish(machine, progress, device_state, final, kept, needs or {}, phases, mine, listener, trial)
 
 
 def evaluate(config: Any, task: Task, data: Dataset, workdir: Path, listener: Listener,
@@ -72,7 +75,7 @@ def evaluate(config: Any, task: Task, data: Dataset, workdir: Path, listener: Li
     kept = Kept.of(workdir, writer=False)
     kept.resume(progress.history)
     state = machine.placement.state(final)
-    return _finish(machine, progress, state, final, kept, needs or {}, {'train': progress.seconds}, mine)
+    return _finish(machine, progress, state, final, kept, needs or {}, {'train': progress.seconds}, mine, listener)
 
 
 def restore(config: Any, task: Task, data: Dataset, workdir: Path, listener: Listener,
@@ -91,16 +94,15 @@ def restore(config: Any, task: Task, data: Dataset, workdir: Path, listener: Lis
 
 
 def _machine(config: Any, task: Task, data: Dataset, checkpoints: Checkpoints) -> Machine:
-    """With the form of replicas that the run began with, where the config leaves it open."""
-    meta = checkpoints.meta() or {}
-    return Machine(config, task, data, meta.get('replica_form'))
+    """In the forms that the run began with, where the config leaves them open."""
+    return Machine(config, task, data, checkpoints.meta())
 
 
 def _facts(machine: Machine) -> dict[str, Any]:
     """What every checkpoint says of where it comes from."""
     config, data = machine.config, machine.data
     mine = {**identity(config), 'data found': f'{data.source}, checksum {data.checksum}'}
-    return {'identity': mine, 'config_id': config_id(config), 'replica_form': machine.form}
+    return {'identity': mine, 'config_id': config_id(config), **machine.forms.as_json()}
 
 
 def _best(config: Any, checkpoints: Checkpoints, template: Any, listener: Listener) -> Saved | None:
@@ -132,9 +134,16 @@ def _resume(
 
 def _finish(
     machine: Machine, progress: Progress, state: Any, final: Any, kept: Kept,
-    needs: Mapping[str, Needed], phases: dict[str, float], mine: Mapping[str, Any],
+    needs: Mapping[str, Needed], phases: dict[str, float], mine: Mapping[str, Any], listener: Listener, trial: bool = False,
 ) -> Outcome:  # fmt: skip
     """The last evaluation, the task's own report, and the facts."""
+
+    def heard() -> None:
+        """Everything is saved: a signal ends the evaluation, and the same command makes it anew."""
+        signal = machine.agreed(listener.stop_requested())
+        if signal:
+            raise Interrupted(signal, progress.step)
+
     begun = time.perf_counter()
     config, task, data = machine.config, machine.task, machine.data
     replicas = range(len(machine.seeds))
@@ -142,14 +151,16 @@ def _finish(
     kept_row = reported_row(progress)
     metrics |= {name: values for name, values in kept_row.items() if name.startswith('train_')}
     if config.training.measure_train:
-        clean = machine.evaluate(state, 'train')
+        clean = machine.evaluate(state, 'train', heard=heard)
         metrics |= {f'train_clean_{name}': values for name, values in clean.metrics.items()}
-    outputs = {}
+    outputs: dict[str, list[dict[str, np.ndarray]]] = {}
+    counts: dict[str, float] = {}
     for split in data.splits:
-        if split == 'train':
+        if split == 'train' or (trial and split == 'test'):
             continue
-        evaluation = machine.evaluate(state, split, keep=True)
+        evaluation = machine.evaluate(state, split, keep=not trial, heard=heard)
         metrics |= {f'{split}_{name}': values for name, values in evaluation.metrics.items()}
+        counts |= {f'{split}_{name}': count for name, count in evaluation.counts.items()}
         broken = control.not_finite(metrics)
         if broken:
             raise control.Diverged(f'{broken} is not finite after step {progress.step}; {control.HINT}')
@@ -162,8 +173,9 @@ def _finish(
     record = Record(
         states, progress.history, outputs, seen, metrics, key, needs, steps, lambda: machine.replica(machine.init(), 0)
     )
-    report = task.report(record, data)
+    report = Report() if trial else task.report(record, data)
     metrics |= {name: list(values) for name, values in report.metrics.items()}
+    remarks = [*report.remarks, *not_finite_remarks(metrics, machine.seeds), *one_decision(config)]
     phases['report'] = time.perf_counter() - begun
     phases['compile'] = machine.compile_seconds
     networks = model_table.networks(task)
@@ -172,12 +184,14 @@ def _finish(
         'config_id': mine['config_id'],
         'profile': config.profile,
         'metrics': {name: summary(values) for name, values in metrics.items()},
+        'counts': counts,
         'parameters': sum(row['parameters'] for rows in networks.values() for row in rows),
         'networks': networks,
         'params_digest': digest(params_of(final)),
         'seeds': list(machine.seeds),
         'replicas': len(machine.seeds),
-        'replica_form': machine.form,
+        **machine.forms.as_json(),
+        'matmul_precision': config.training.matmul_precision,
         'epochs': len(progress.history),
         'steps': progress.step,
         'steps_per_epoch': machine.feed.steps_per_epoch,
@@ -187,7 +201,7 @@ def _finish(
         'phases': {name: round(value, 3) for name, value in phases.items()},
         'stopped': progress.stopped,
         'restored': None if progress.restored is None else {'epoch': kept_row['epoch'], 'step': progress.restored},
-        'remarks': list(report.remarks),
+        'remarks': remarks,
     }
     return Outcome(record, report, facts)
 
@@ -199,14 +213,44 @@ def reported_row(progress: Progress) -> Mapping[str, Any]:
     return next((row for row in progress.history if row['step'] == progress.restored), progress.history[-1])
 
 
-def summary(values: list[float]) -> dict[str, Any]:
-    """mean, sample standard deviation (None for one value) and the values themselves."""
+def summary(values: Sequence[float | None]) -> dict[str, Any]:
+    """mean, sample standard deviation (None for one value) and the values themselves; None for what is no finite number."""
     array = np.asarray(values, np.float64)
+    finite = bool(np.isfinite(array).all())
     return {
-        'mean': float(array.mean()),
-        'std': float(array.std(ddof=1)) if len(array) > 1 else None,
-        'values': [float(value) for value in array],
+        'mean': float(array.mean()) if finite else None,
+        'std': float(array.std(ddof=1)) if finite and len(array) > 1 else None,
+        'values': [float(value) if np.isfinite(value) else None for value in array],
     }
+
+
+def not_finite_remarks(metrics: Mapping[str, Sequence[float]], seeds: Sequence[int]) -> list[str]:
+    """One sentence a metric of the report that has no value for some seed, such as a precision of a class that is absent."""
+    remarks = []
+    for name, values in metrics.items():
+        missing = [str(seed) for seed, value in zip(seeds, values, strict=False) if not np.isfinite(value)]
+        if missing:
+            remarks.append(f'{name} has no finite value (seed {", ".join(missing)}): it is left out, and so is its mean.')
+    return remarks
+
+
+def one_decision(config: Any) -> list[str]:
+    """What must be said of replicas that followed one decision."""
+    training = config.training
+    plateau = (config.optimizer.get('plateau') or {}).get('metric')
+    found = {
+        'when to stop': training.best_metric if training.patience else '',
+        'which epoch is reported': training.best_metric if training.restore_best else '',
+        'when the rate falls': plateau,
+    }
+    made = [what for what, metric in found.items() if metric]
+    if config.replicas < 2 or not made:
+        return []
+    metric = training.best_metric or plateau
+    return [
+        f'{" and ".join(made).capitalize()} was decided once for all {config.replicas} replicas, by the mean of their '
+        f'{metric}: the spread is that of trainings of one length, a little smaller than if each had decided for itself.'
+    ]
 
 
 def params_of(state: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxlab.training.files import write_atomically
+from jaxlab.training.files import storable, write_atomically
 
 
 class Snapshots:
@@ -29,7 +29,7 @@ class Snapshots:
         """Stores one snapshot (a dict of arrays; None is left out)."""
         if arrays is None:
             return
-        self._kept[epoch] = jax.tree.map(np.asarray, arrays)
+        self._kept[epoch] = jax.tree.map(storable, arrays)
         if self.writer:
             self.folder.mkdir(parents=True, exist_ok=True)
             with write_atomically(self.folder / f'epoch_{epoch:04d}.npz') as file:

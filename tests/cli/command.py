@@ -40,6 +40,13 @@ def start(*words: str, env: Mapping[str, str] | None = None, under: tuple[str, .
     return subprocess.Popen(command, cwd=ROOT, env=dict(env or environment()), **pipes)
 
 
+def start_in(folder: Path, *words: str) -> subprocess.Popen:
+    """The same, from another folder (the project is found as an installed package is)."""
+    env = environment(PYTHONPATH=str(ROOT))
+    pipes = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE, 'text': True}
+    return subprocess.Popen([sys.executable, '-m', 'launch', *words], cwd=folder, env=env, **pipes)
+
+
 def finish(process: subprocess.Popen, seconds: float = 120) -> tuple[int, str, str]:
     """(exit code, stdout, stderr); ends it where it takes too long, which fails the test."""
     try:

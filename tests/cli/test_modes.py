@@ -202,6 +202,7 @@ def test_another_experiment_is_trained_where_one_is_needed(gan_run):
     for metric in ('frechet_distance', 'frechet_floor', 'train_generator_loss', 'train_discriminator_loss'):
         assert np.isfinite(found['metrics'][metric]['mean'])
     assert (workdir / 'needs' / 'scorer' / 'checkpoints').is_dir()
+    assert any('moving average of the generator (decay 0.998' in remark for remark in found['remarks'])
     assert [path.name for path in sorted((workdir / 'snapshots').iterdir())] == ['epoch_0000.npz', 'epoch_0001.npz']
     assert list((workdir / 'figures').glob('*.gif'))
 

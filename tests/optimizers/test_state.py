@@ -8,7 +8,8 @@ import pytest
 
 from jaxlab.layers.batch_axis import BATCH_AXIS
 from jaxlab.metrics import squared_error, sums, weighted_mean
-from jaxlab.optimizers import TrainState, build_optimizer
+from jaxlab.optimizers import TrainState, build_optimizer, start_left
+from jaxlab.optimizers.state import moved_average, ramped
 
 
 class Net(nn.Module):
@@ -22,11 +23,31 @@ class Net(nn.Module):
         return nn.BatchNorm(use_running_average=not train)(x) if self.norm else x
 
 
-def create(norm=False, **block):
+def create(norm=False, ema_decay=0.0, **block):
     module = Net(norm)
     variables = module.init(jax.random.key(0), jnp.ones((1, 3)))
     tx = build_optimizer({'name': 'adam', 'learning_rate': 0.1} | block, 10, 100)
-    return TrainState.from_variables(module, variables, tx)
+    return TrainState.from_variables(module, variables, tx, ema_decay)
+
+
+def trained(state, steps):
+    """The states after each of some updates of a network with BatchNorm."""
+    x = jax.random.normal(jax.random.key(1), (8, 3))
+
+    @jax.jit
+    def step(state):
+        def loss(params):
+            y, updates = state.apply_fn(state.variables(params), x, mutable=['batch_stats'])
+            return (y**2).sum(), updates
+
+        grads, updates = jax.grad(loss, has_aux=True)(state.params)
+        return state.apply_gradients(grads, updates)
+
+    found = []
+    for _ in range(steps):
+        state = step(state)
+        found.append(state)
+    return found
 
 
 def test_starts_with_arrays_and_compiles_once():
@@ -109,3 +130,62 @@ def test_replicas_by_vmap():
     after = jax.vmap(lambda s: s.apply_gradients(jax.tree.map(jnp.ones_like, s.params)))(states)
     assert after.params['Dense_0']['kernel'].shape == (3, 3, 2)
     assert after.step.tolist() == [1, 1, 1]
+
+
+def test_the_average_is_its_recursion_written_out():
+    """Twelve updates, of which the first eight are on the ramp to 0.5: 1/10, 2/11, ... 8/17, then 0.5."""
+    decay, start = 0.5, create(norm=True, ema_decay=0.5)
+    expected = {'params': start.params, 'batch_stats': start.batch_stats}
+    assert jax.tree.all(jax.tree.map(np.array_equal, start.ema, expected))
+    for number, state in enumerate(trained(start, 12)):
+        share = min(decay, (1 + number) / (10 + number))
+        now = {'params': state.params, 'batch_stats': state.batch_stats}
+        kept = jax.tree.map(lambda old, share=share: share * np.float64(old), expected)
+        expected = jax.tree.map(lambda old, new, share=share: old + (1 - share) * np.float64(new), kept, now)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7), state.ema, expected)
+    assert set(state.averaged()) == {'params', 'batch_stats'} and state.averaged()['params'] is state.ema['params']
+    assert not np.allclose(state.ema['batch_stats']['BatchNorm_0']['mean'], state.batch_stats['BatchNorm_0']['mean'])
+
+
+def test_without_an_average_nothing_is_kept():
+    plain, averaged = create(norm=True), create(norm=True, ema_decay=0.9)
+    assert plain.ema == {} and plain.averaged()['params'] is plain.params
+    assert set(create().averaged()) == set(create(ema_decay=0.9).averaged()) == {'params'}
+    extra = len(jax.tree.leaves((plain.params, plain.batch_stats)))
+    assert len(jax.tree.leaves(averaged)) == len(jax.tree.leaves(plain)) + extra
+    for one, other in zip(trained(plain, 3), trained(averaged, 3), strict=True):
+        leaves = jax.tree.leaves(one), jax.tree.leaves(other.replace(ema={}))
+        assert all(np.array_equal(a, b) for a, b in zip(*leaves, strict=True))
+
+
+def test_bfloat16_parameters_are_averaged_in_float32():
+    """1 -> 2 with decay 0.999 over 1,000 updates is 2 - 0.999**1000 = 1.632305; in bfloat16 the average never moves."""
+    start = {'params': {'w': jnp.ones(())}, 'batch_stats': {}}
+    now = {'params': {'w': jnp.asarray(2.0, jnp.bfloat16)}, 'batch_stats': {}}
+    found = jax.lax.fori_loop(0, 1000, lambda _, average: moved_average(average, now, 0.999), start)['params']['w']
+    assert found.dtype == jnp.float32 and float(found) == pytest.approx(1.632305, abs=1e-5)
+    module = Net()
+    half = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), module.init(jax.random.key(0), jnp.ones((1, 3))))
+    tx = build_optimizer({'name': 'sgd', 'learning_rate': 0.1}, 10, 100)
+    state = TrainState.from_variables(module, half, tx, ema_decay=0.9)
+    state = state.apply_gradients(jax.tree.map(jnp.ones_like, state.params))
+    assert {leaf.dtype for leaf in jax.tree.leaves(state.params)} == {jnp.dtype(jnp.bfloat16)}
+    assert {leaf.dtype for leaf in jax.tree.leaves(state.ema)} == {jnp.dtype(jnp.float32)}
+
+
+def test_vectors_of_a_power_iteration_are_not_averaged():
+    """The mean of two orthogonal unit vectors has norm 0.707."""
+    old, new = ({'params': {}, 'batch_stats': {'layer': {'u': jnp.array(u), 'mean': jnp.array(u)}}} for u in np.eye(2))
+    found = moved_average(old, new, 0.5)['batch_stats']['layer']
+    np.testing.assert_array_equal(found['u'], [0, 1])
+    np.testing.assert_array_equal(found['mean'], [0.5, 0.5])
+
+
+@pytest.mark.parametrize(('decay', 'updates'), [(0.5, 12), (0.998, 3), (0.9999, 860), (0.9, 0)])
+def test_how_much_of_the_start_is_left(decay, updates):
+    """What is 1 at the start and 0 ever after."""
+    left = 1.0
+    for number in range(updates):
+        left *= float(ramped(decay, jnp.int32(number)))
+    assert start_left(decay, updates) == pytest.approx(left, rel=1e-4, abs=1e-30)
+    assert start_left(0.998, 3) == pytest.approx(1 / 10 * 2 / 11 * 3 / 12)

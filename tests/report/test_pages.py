@@ -7,8 +7,10 @@ import re
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from jaxlab import figures as f
+from jaxlab.report import comparison, summary
 from jaxlab.report.comparison import write_comparison
 from jaxlab.report.curves import history_figures
 from jaxlab.report.index import write_index
@@ -189,6 +191,34 @@ def test_comparison(tmp_path):
     ):
         assert part in text, part
     assert made.figures[0].series['replicas'][1].shape == (3, 3) and made.figures[0].x_names == tuple(runs)
+
+
+def on_splits(values, seeds=(3, 4, 5, 6, 7)):
+    """The results of a run on several splits of 800 training and 200 test examples."""
+    return {
+        'metrics': {'test_accuracy': {'mean': float(np.mean(values)), 'values': list(values)}},
+        'seeds': list(seeds), 'replicas': len(seeds), 'splits': {'seeds': list(seeds), 'replicas': 2},
+        'data': {'source': 'files', 'checksum': 'x', 'examples': {'train': 800, 'test': 200}},
+    }  # fmt: skip
+
+
+def test_variants_on_several_splits_are_compared_with_their_overlap_in_mind():
+    """The difference's interval and p are Nadeau and Bengio's, by hand; each variant's own interval is widened, too."""
+    base, better = [0.80, 0.82, 0.79, 0.84, 0.81], [0.82, 0.83, 0.83, 0.85, 0.86]
+    runs = {'plain': on_splits(base), 'better': on_splits(better)}
+    found = comparison.difference(runs, 'better', 'plain', 'test_accuracy')
+    differences = np.subtract(better, base)
+    error = math.sqrt((1 / 5 + 200 / 800) * differences.var(ddof=1))
+    assert found.mean == pytest.approx(differences.mean()) and found.mean > 0
+    assert found.test.method == found.interval.method == 'Nadeau-Bengio t'
+    assert found.test.p == pytest.approx(2 * stats.t.sf(differences.mean() / error, 4))
+    half = stats.t.ppf(0.975, 4) * error
+    assert (found.interval.low, found.interval.high) == pytest.approx((differences.mean() - half, differences.mean() + half))
+    assert 'overlap' in ' '.join(comparison.statements(runs))
+    own = summary.interval_of('test_accuracy', runs['plain'])
+    replicas = {**runs['plain'], 'splits': None}
+    plain = summary.interval_of('test_accuracy', replicas)
+    assert own.method == 'Nadeau-Bengio t on the logit' and own.high - own.low > 1.4 * (plain.high - plain.low)
 
 
 def test_curves_of_variants_over_updates_examples_and_time():

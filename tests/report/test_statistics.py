@@ -117,6 +117,19 @@ def test_nadeau_bengio_known_value():
     assert s.nadeau_bengio([0.0, 0.0], 8, 2).test.p == 1.0
 
 
+def test_the_interval_of_overlapping_splits():
+    """Variance 1 / n + test / train: at 80 / 20 and five splits 1.5 times as wide as Student's, and never out of range."""
+    values = [0.80, 0.82, 0.79, 0.84, 0.81]
+    plain, wide = s.t_interval(values), s.t_interval(values, shared=20 / 80)
+    assert (wide.high - wide.low) / (plain.high - plain.low) == pytest.approx(math.sqrt((1 / 5 + 0.25) / (1 / 5)))
+    assert wide.method == 'Nadeau-Bengio t' and plain.method == "Student's t"
+    assert (wide.high + wide.low) / 2 == pytest.approx(np.mean(values))
+    bounded = s.metric_interval([0.97, 0.99, 0.98], True, shared=1.0)
+    assert 0 < bounded.low < 0.97 and 0.99 < bounded.high < 1 and bounded.method == 'Nadeau-Bengio t on the logit'
+    clipped = s.metric_interval([0.97, 0.99, 1.0], True, shared=1.0)
+    assert clipped.high == 1.0 and clipped.method == 'Nadeau-Bengio t, clipped'
+
+
 def test_mcnemar_known_value():
     first = [True] * 90 + [True] * 8 + [False] * 2
     second = [True] * 90 + [False] * 8 + [True] * 2

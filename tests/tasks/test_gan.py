@@ -1,5 +1,7 @@
 """The adversarial step against the two losses written out, and what a run of it keeps."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,9 +11,15 @@ import pytest
 from jaxlab.errors import UserError
 from jaxlab.layers import normal_per_example
 from jaxlab.metrics.losses import GAN_FORMS, discriminator_loss, generator_loss
+from jaxlab.optimizers import TrainState
+from jaxlab.tasks.gan import Gan
 from jaxlab.training.loop import Interrupted
+from jaxlab.training.programs import Programs
 from launch import experiment
 from tests.training import lab
+
+SHIFTED = {'data__transforms': (('shift', {'pixels': 2}),), 'task__transform_made': True}
+AVERAGED = {'task__ema': 0.9}
 
 
 @pytest.fixture(scope='module')
@@ -37,6 +45,8 @@ def written_out(task, state, batch, key):
             {'params': g, 'batch_stats': generator.batch_stats}, noise, train=True, mutable=['batch_stats']
         )
         real = task.discriminator.apply({'params': d}, batch['image'], train=True, rngs={'dropout': real_key})
+        if task.transform_made:
+            fakes = task.augment({'image': fakes}, jax.random.fold_in(key, 3))['image']
         fake = task.discriminator.apply({'params': d}, fakes, train=True, rngs={'dropout': fake_key})
         on_real, on_fake = discriminator_loss(real, fake, task.form)
         return (on_real * weight).sum() / weight.sum() + on_fake.mean(), generator_loss(fake, task.form).mean()
@@ -48,10 +58,11 @@ def written_out(task, state, batch, key):
     return loss_g, loss_d, slope_g, slope_d
 
 
-@pytest.mark.parametrize('form', ['non_saturating', 'wasserstein'])
-def test_one_update_is_that_of_the_two_losses(form, batch):
-    """Both gradients at the old parameters; ten real images against sixteen made ones."""
-    task = experiment.prepare(lab.gan(task__form=form)).task
+@pytest.mark.parametrize('changes', [{}, {'task__form': 'wasserstein'}, SHIFTED], ids=['plain', 'other form', 'shifted'])
+def test_one_update_is_that_of_the_two_losses(changes, batch):
+    """Both gradients at the old parameters, the generator's through the transforms of what it made; ten real images
+    against sixteen made ones."""
+    task = experiment.prepare(lab.gan(**changes)).task
     state = jax.jit(task.init)(jax.random.key(0), batch)
     key = jax.random.key(5)
     loss_g, loss_d, slope_g, slope_d = jax.jit(lambda s, b, k: written_out(task, s, b, k))(state, batch, key)
@@ -82,18 +93,98 @@ def test_every_form_makes_finite_updates(form, batch):
     assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(updated))
 
 
-def test_a_stopped_gan_goes_on_to_the_same_bits(tmp_path):
-    """Two networks, two optimisers, noise, and the pictures of every epoch."""
-    config = lab.gan(training__epochs=3, training__snapshot_every=1, training__steps_per_call=1)
+@pytest.mark.parametrize('changes', [{}, {**AVERAGED, **SHIFTED}], ids=['plain', 'averaged'])
+def test_a_stopped_gan_goes_on_to_the_same_bits(changes, tmp_path):
+    """Two networks, two optimisers, an average, noise, and the pictures of every epoch."""
+    config = lab.gan(training__epochs=3, training__snapshot_every=1, training__steps_per_call=1, **changes)
     whole = lab.train(config, tmp_path / 'whole')
     with pytest.raises(Interrupted):
         lab.train(config, tmp_path / 'cut', lab.Listener(stop_at=4))
     found = lab.train(config, tmp_path / 'cut')
     assert found.facts['params_digest'] == whole.facts['params_digest']
+    assert lab.equal(found.record.states, whole.record.states)
+    said = 'moving average of the generator (decay 0.9, ramped; about the last 10 updates); less than 0.01% of it'
+    assert [said in remark for remark in found.facts['remarks']] == [True] * bool(changes)
     assert [epoch for epoch, _ in found.record.snapshots] == [0, 1, 2, 3]
     lab.close([arrays for _, arrays in found.record.snapshots], [arrays for _, arrays in whole.record.snapshots], 1e-6)
     images = found.record.snapshots[-1][1]['image']
     assert images.min() >= 0 and images.max() <= 1 and images.shape[1:] == (28, 28, 1)
+
+
+def test_without_the_options_everything_is_as_it_was(monkeypatch, tmp_path):
+    """The update without an average, and images of the trained generator, written out: the same bits all through."""
+
+    def updated(self, grads, updates=None):
+        changes, opt_state = self.tx.update(grads, self.opt_state, self.params)
+        changes = jax.tree.map(lambda change: change * self.learning_rate_scale.astype(change.dtype), changes)
+        params = optax.apply_updates(self.params, changes)
+        batch_stats = (updates or {}).get('batch_stats', self.batch_stats)
+        return self.replace(step=self.step + 1, params=params, opt_state=opt_state, batch_stats=batch_stats)
+
+    def generate(self, state, noise):
+        return self.generator.apply(state['generator'].variables(), noise, train=False)
+
+    config = lab.gan(training__epochs=2, training__snapshot_every=1)
+    found = lab.train(config, tmp_path / 'now')
+    monkeypatch.setattr(TrainState, 'apply_gradients', updated)
+    monkeypatch.setattr(Gan, 'generate', generate)
+    monkeypatch.setattr(Gan, '_transformed', lambda self, images, key: images)
+    before = lab.train(config, tmp_path / 'before')
+    assert found.facts['params_digest'] == before.facts['params_digest']
+    assert lab.equal(found.record.states, before.record.states)
+    assert lab.equal(found.record.snapshots, before.record.snapshots)
+    assert found.facts['remarks'] == []
+
+
+def test_images_come_from_the_average(batch):
+    """Those of a generator that has the average's parameters and statistics, in every way to draw them."""
+    task = experiment.prepare(lab.gan(**AVERAGED)).task
+    state = jax.jit(task.init)(jax.random.key(0), batch)
+    assert state['discriminator'].ema == {}
+    state, _ = jax.jit(task.train_step)(state, batch, jax.random.key(1))
+    generator = state['generator']
+    alone = generator.replace(**generator.ema, ema={}, ema_decay=0.0)
+    other = generator.replace(ema={}, ema_decay=0.0)
+    key, noise = jax.random.key(2), jnp.ones((4, 8))
+    for draw in (
+        lambda s: task.generate(s, noise), lambda s: task.sample(s, key, 4), lambda s: task.snapshot(s, key)['image'],
+        lambda s: task._some(s, key, 4),
+    ):  # fmt: skip
+        shown = draw(state)
+        lab.close(shown, draw({**state, 'generator': alone}), 1e-6)
+        assert float(np.abs(shown - draw({**state, 'generator': other})).max()) > 1e-4
+
+
+def test_no_shift_is_no_transform(batch):
+    none = {'data__transforms': (('shift', {'pixels': 0}),)}
+    tasks = [experiment.prepare(lab.gan(**none, task__transform_made=made)).task for made in (False, True)]
+    state = jax.jit(tasks[0].init)(jax.random.key(0), batch)
+    one, other = (jax.jit(task.train_step)(state, batch, jax.random.key(1)) for task in tasks)
+    lab.close(one[0], other[0], 1e-6)
+    lab.close(one[1], other[1], 1e-6)
+
+
+def test_real_and_made_images_are_shifted_apart(ready, batch):
+    """Two draws an update, of which the second is for the made images, each by its own key."""
+    shifted = experiment.prepare(lab.gan(**SHIFTED))
+    keys = []
+
+    def noted(examples, key):
+        jax.debug.callback(lambda data: keys.append(np.asarray(data)), jax.random.key_data(key), ordered=True)
+        return shifted.data.augment(examples, key)
+
+    task = dataclasses.replace(shifted.task, augment=noted)
+    programs = Programs(task, lambda examples: examples, noted, 1, 'unrolled')
+    state = jax.jit(task.init)(jax.random.key(0), batch)
+    for step in range(3):
+        jax.block_until_ready(jax.jit(programs._update)(state, batch, jnp.uint32(0), jnp.int32(step)))
+    jax.effects_barrier()
+    assert len({key.tobytes() for key in keys}) == 6
+    places = jnp.arange(28.0)[:, None] + 100 * jnp.arange(28.0)
+    ramp = {'image': jnp.broadcast_to(places[:, :, None], (16, 28, 28, 1))}
+    draw = jax.jit(lambda key: shifted.data.augment(ramp, key)['image'][:, 14, 14, 0])
+    moved = [np.asarray(draw(jax.random.wrap_key_data(key))) for key in keys]
+    assert all((real != made).any() for real, made in zip(moved[::2], moved[1::2], strict=True))
 
 
 def test_what_a_gan_refuses():
@@ -103,3 +194,8 @@ def test_what_a_gan_refuses():
         experiment.prepare(lab.gan(optimizer__learning_rate=0.1))
     with pytest.raises(UserError, match='unknown field config.model.width of task gan'):
         experiment.prepare(lab.gan(model__width=8))
+    for decay in (1.0, -0.1, float('nan')):
+        with pytest.raises(UserError, match=f'^config.task.ema = {decay}; valid: a number from 0 up to, not including, 1$'):
+            experiment.prepare(lab.gan(task__ema=decay))
+    with pytest.raises(UserError, match="^config.task.transform_made: made images have no labels; transform 'mixup'"):
+        experiment.prepare(lab.gan(task__transform_made=True, data__transforms=('mixup',)))

@@ -234,6 +234,18 @@ def test_saving_a_step_again_after_falling_back_is_saved(tmp_path):
     assert json.loads((tmp_path / 'checkpoints' / '15' / 'meta' / 'metadata').read_text())['step'] == 15
 
 
+def test_a_field_that_came_later_and_is_empty_is_not_missed(tmp_path):
+    """A checkpoint of a time when the state had no moving average."""
+    state = lab.machine(lab.small()).init()
+    tree = lab.plain(state)
+    assert tree['0']['model'].pop('ema') == {}
+    with Checkpoints(tmp_path / 'checkpoints') as checkpoints:
+        checkpoints.save(5, tree, {})
+        checkpoints.wait()
+        found = checkpoints.latest(state, pytest.fail).state
+    assert type(found) is type(state) and lab.equal(found, state)
+
+
 def test_digest_depends_on_path_type_shape_and_bytes():
     base = {'a': np.zeros(4, np.float32), 'b': np.ones(2, np.float32)}
     others = [

@@ -1,14 +1,21 @@
 """What the loop decides between epochs: when to evaluate, to stop, to lower the rate; and what ends a run early."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
 from jaxlab.errors import UserError
+from jaxlab.tasks.classification import Classification
+from jaxlab.tasks.protocol import Report
 from jaxlab.training import control
+from jaxlab.training.checkpoints import Checkpoints
 from jaxlab.training.control import Diverged
 from jaxlab.training.files import write_atomically, write_json
+from jaxlab.training.loop import Interrupted
+from launch import experiment
+from launch.progress import Watcher
 from tests.training import lab
 
 HELD_OUT = {'data__validation_fraction': 0.1, 'data__eval_limit': 48}
@@ -86,7 +93,8 @@ def test_reduce_on_plateau(tmp_path):
     config = lab.small(training__epochs=6, optimizer__plateau=plateau)
     listener = lab.Listener()
     found = lab.train(config, tmp_path / 'whole', listener)
-    assert listener.said == ['epoch 3: learning rate scaled to 0.5', 'epoch 5: learning rate scaled to 0.25']
+    said = [line for line in listener.said if 'rate' in line]
+    assert said == ['epoch 3: learning rate scaled to 0.5', 'epoch 5: learning rate scaled to 0.25']
     assert float(found.record.states[0]['model'].learning_rate_scale) == 0.25
     with pytest.raises(Exception, match='stopped by signal'):
         lab.train(config, tmp_path / 'cut', lab.Listener(stop_at=22))
@@ -96,12 +104,115 @@ def test_reduce_on_plateau(tmp_path):
 def test_decisions_without_their_metric_are_refused(tmp_path):
     with pytest.raises(UserError, match='restore_best needs config.training.best_metric'):
         lab.machine(lab.small(training__restore_best=True))
-    with pytest.raises(UserError, match="best_metric = 'test_loss' is not measured while training"):
-        lab.machine(lab.small(**HELD_OUT, training__best_metric='test_loss'))
+    with pytest.raises(UserError, match="best_metric = 'validation_loss' is not measured while training"):
+        lab.machine(lab.small(training__best_metric='validation_loss'))
     with pytest.raises(UserError, match='stop_at.metric = .*validation_split|validation split'):
         lab.machine(lab.small(training__stop_at={'metric': 'validation_loss', 'value': 1}))
     with pytest.raises(UserError, match="plateau.metric = 'train_los' is not measured; did you mean 'train_loss'"):
         lab.train(lab.small(optimizer__plateau={'metric': 'train_los'}), tmp_path)
+
+
+@pytest.mark.parametrize('changes, field', [
+    ({'training__best_metric': 'test_loss'}, 'training.best_metric'),
+    ({'training__stop_at': {'metric': 'test_loss', 'value': 1.0}}, 'training.stop_at.metric'),
+    ({'optimizer__plateau': {'metric': 'test_loss'}}, 'optimizer.plateau.metric'),
+])  # fmt: skip
+def test_the_test_split_chooses_nothing(changes, field):
+    """Not even where its curve is watched."""
+    with pytest.raises(UserError, match=f"config.{field} = 'test_loss' would choose by the test split.*'validation_loss'"):
+        lab.machine(lab.small(**HELD_OUT, **changes, training__watch=('validation', 'test')))
+
+
+@pytest.mark.parametrize('every', [0, 5])
+def test_the_best_epoch_is_restored_whatever_the_checkpoints_are(every, tmp_path):
+    """The best of six epochs is the first or a middle one: by a loss that should grow, and by one that falls and grows."""
+    for mode in ('max', 'min'):
+        config = lab.small(
+            **HELD_OUT, training__epochs=6, training__best_metric='validation_loss', training__best_mode=mode,
+            training__restore_best=True, training__checkpoint_every=every, optimizer__learning_rate=1.0,
+        )  # fmt: skip
+        found = lab.train(config, tmp_path / mode)
+        losses = [row['validation_loss'][0] for row in found.record.history]
+        best = losses.index(min(losses) if mode == 'min' else max(losses))
+        assert best < 5, 'the last epoch is the best one: this shows nothing'
+        assert found.facts['restored'] == {'epoch': best + 1, 'step': 5 * (best + 1)}
+        assert found.facts['metrics']['validation_loss']['mean'] == losses[best]  # to the last bit
+
+
+def test_what_counts_as_a_new_best():
+    training = lab.small(training__best_metric='m').training
+    rows = [{'m': [2.0]}, {}, {'m': [1.0]}, {'m': [1.0]}, {'m': [0.5, 1.7]}]
+    found = [control.is_new_best(training, rows[: at + 1]) for at in range(5)]
+    assert found == [True, False, True, False, False]  # an equal one is no better; replicas count by their mean
+    training.best_mode = 'max'
+    assert [control.is_new_best(training, rows[: at + 1]) for at in range(5)] == [True, False, False, False, False]
+    training.best_metric = ''
+    assert not control.is_new_best(training, rows[:1])
+
+
+def test_replicas_that_followed_one_decision_are_called_so(tmp_path):
+    stopping = {'training__best_metric': 'validation_loss', 'training__patience': 1, 'training__epochs': 2}
+
+    def said(name: str, **changes) -> list[str]:
+        facts = lab.train(lab.small(**HELD_OUT, **changes), tmp_path / name).facts
+        return [line for line in facts['remarks'] if 'decided once' in line]
+
+    (line,) = said('two', replicas=2, **stopping)
+    assert line.startswith('When to stop was decided once for all 2 replicas, by the mean of their validation_loss')
+    assert said('one', **stopping) == said('free', replicas=2, training__epochs=2) == []
+
+
+@pytest.mark.parametrize('minutes, steps', [(1e-9, [1, 2, 3, 4, 5]), (10.0, [5]), (0, [5])])
+def test_checkpoints_by_minutes(minutes, steps, tmp_path, monkeypatch):
+    """Within an epoch of five calls, where the last one is older than that."""
+    saved = []
+    monkeypatch.setattr(Checkpoints, 'save', lambda self, step, *rest, **named: saved.append(step))
+    config = lab.small(
+        training__epochs=1, training__steps_per_call=1, training__checkpoint_every=0, training__checkpoint_minutes=minutes
+    )
+    lab.train(config, tmp_path)
+    assert saved == steps
+
+
+def test_a_signal_during_an_evaluation_loses_no_update(tmp_path):
+    """It comes once the epoch's last update is made: the epoch is kept, and evaluated when the run goes on."""
+    config = lab.small(**HELD_OUT, training__epochs=3, training__restore_best=True, training__best_metric='validation_loss')
+    whole = lab.train(config, tmp_path / 'whole')
+    for step in (5, 15):
+        workdir = tmp_path / f'cut{step}'
+        with pytest.raises(Interrupted, match=f'after step {step}'):
+            lab.train(config, workdir, lab.Listener(stop_at=step))
+        with Checkpoints(workdir / 'checkpoints') as checkpoints:
+            meta = checkpoints.meta()
+        assert meta['step'] == step and len(meta['history']) == step // 5 - 1 and meta['partial']
+        found = lab.train(config, workdir)
+        assert found.facts['params_digest'] == whole.facts['params_digest']
+        for ours, theirs in zip(found.record.history, whole.record.history, strict=True):
+            assert {**ours, 'seconds': 0} == {**theirs, 'seconds': 0}
+        assert found.facts['restored'] == whole.facts['restored']
+        with Checkpoints(workdir / 'checkpoints') as checkpoints:
+            assert not checkpoints.meta()['partial']  # what was written unfinished is not what stays
+
+
+class Undefined(Classification):
+    """Reports a precision of a class that is absent in one seed, and an infinite one."""
+
+    def report(self, record, data):
+        return Report(metrics={'odd': [float('nan'), 0.5], 'infinite': [float('inf')] * 2, 'plain': [1.0, 2.0]})
+
+
+def test_a_metric_of_the_report_that_is_not_finite(tmp_path):
+    """results.json and the page are written: null, and a sentence that says which seed."""
+    ready = experiment.prepare(lab.small(replicas=2, training__epochs=1))
+    odd = Undefined(**{field.name: getattr(ready.task, field.name) for field in dataclasses.fields(ready.task)})
+    experiment.train(dataclasses.replace(ready, task=odd), tmp_path, Watcher())
+    results = json.loads((tmp_path / 'results.json').read_text())
+    assert results['metrics']['odd'] == {'mean': None, 'std': None, 'values': [None, 0.5]}
+    assert results['metrics']['infinite']['values'] == [None, None]
+    assert results['metrics']['plain']['mean'] == 1.5
+    said = ' '.join(results['remarks'])
+    assert 'odd has no finite value (seed 0)' in said and 'infinite has no finite value (seed 0, 1)' in said
+    assert 'odd has no finite value' in (tmp_path / 'report.html').read_text()
 
 
 def test_weights_that_are_not_finite_are_not_saved(tmp_path):

@@ -12,6 +12,7 @@ from jaxlab.errors import UserError
 from tests.training import lab
 
 SHIFTED = {'data__transforms': (('shift', {'pixels': 2}), ('mixup', {}))}
+AVERAGED = {'task__ema': 0.9, 'task__transform_made': True, 'data__transforms': (('shift', {'pixels': 2}),)}
 FORMS = {'mesh': {'parallel__devices': 8}, 'pmap': {'parallel__devices': 8, 'parallel__mode': 'pmap'}}
 
 
@@ -39,10 +40,12 @@ def test_float32_agrees_over_10_steps(form):
     same(lab.steps(lab.small(**SHIFTED), 2), lab.steps(lab.small(**SHIFTED, **FORMS[form]), 2), 2e-5)
 
 
+@pytest.mark.parametrize('changes', [{}, AVERAGED], ids=['plain', 'averaged'])
 @pytest.mark.parametrize('form', FORMS)
-def test_noise_and_dropout_are_drawn_per_example(form, float64):
-    """Two networks, noise that is made inside the step: nothing depends on where an example lies."""
-    one, other = lab.steps(lab.gan(), 1, np.float64), lab.steps(lab.gan(**FORMS[form]), 1, np.float64)
+def test_noise_and_dropout_are_drawn_per_example(form, changes, float64):
+    """Two networks, noise and shifts that are made inside the step: nothing depends on where an example lies."""
+    one, other = (lab.steps(lab.gan(**changes, **more), 1, np.float64) for more in ({}, FORMS[form]))
+    assert bool(one.state[0]['generator'].ema) == bool(changes)
     assert one.logs['generator_loss'].shape == (1, 3, 2)
     same(one, other, 1e-6)  # the discriminator's logits are float32 whatever the weights are
 

@@ -7,6 +7,7 @@ Masks [N, H, W] or [N, H, W, 1] are moved without interpolation.
 """
 
 from collections.abc import Callable
+from functools import reduce
 
 import jax
 import jax.numpy as jnp
@@ -216,9 +217,10 @@ def warp(values: jax.Array, matrix: jax.Array, fill: str, black: jax.Array, near
         return sampled.reshape(values.shape)
     low = jnp.floor(place)
     (row_part, column_part), (top, left) = (jnp.moveaxis(part, 1, 0) for part in (place - low, low))
-    total = sum(weight[:, :, None] * tap(rows, columns).astype(jnp.float32) for rows, columns, weight in (
+    parts = [weight[:, :, None] * tap(rows, columns).astype(jnp.float32) for rows, columns, weight in (
         (top, left, (1 - row_part) * (1 - column_part)), (top, left + 1, (1 - row_part) * column_part),
-        (top + 1, left, row_part * (1 - column_part)), (top + 1, left + 1, row_part * column_part)))
+        (top + 1, left, row_part * (1 - column_part)), (top + 1, left + 1, row_part * column_part))]
+    total = reduce(jnp.add, parts)
     return like(values, total.reshape(values.shape))
 
 

@@ -1,0 +1,211 @@
+"""The parts that time whole training steps: the table of models, replicas, bfloat16. Rows are `benchmarks.worker`s."""
+
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.accelerator.budget import Budget
+from benchmarks.accelerator.context import Context
+from benchmarks.accelerator.tables import Table, short
+from benchmarks.problems import PROBLEMS, rounding
+from benchmarks.rounds import Plan, Row, measure, spread
+from benchmarks.train_step import OURS, summary
+
+COUNTS = (1, 5, 25)
+REPLICATED = ('mlp', 'lenet')
+HALVED = ('resnet18', 'transformer', 'dcgan')
+TINY = ('mlp',)  # models of every part in a rehearsal
+WEIGHTS = {'resnet18': 2.0, 'dcgan': 1.5}  # of the time: what takes longest to compile
+PEERS = ('torch_eager', 'torch_fused', 'torch_channels_last', 'torch_compile', 'torch_graphs')
+
+
+def peers(model: str) -> list[str]:
+    """PyTorch's rows of a model: another layout means something for images only, and CUDA graphs cannot hold a GAN's
+    step (one compiled part feeds another)."""
+    left_out = {'torch_channels_last': not PROBLEMS[model].image, 'torch_graphs': model == 'dcgan'}
+    return [row for row in PEERS if not left_out.get(row, False)]
+
+
+def timed(rows: Sequence[tuple[str, str]], context: Context, budget: Budget) -> list[Row]:
+    """Some rows at once: most of the budget may go to starting and compiling, the rest to rounds."""
+    rounds, seconds = (2, 0.02) if context.tiny else (7, 0.3)
+    handle, turn = tempfile.mkstemp()
+    os.close(handle)
+    plan = Plan(
+        rounds, seconds, context.verbose, end=budget.end, ready_by=time.monotonic() + 0.85 * budget.left, together=True,
+        environment=context.environment, words=(f'--turn={turn}',) if context.platform != 'cpu' else (),
+    )  # fmt: skip
+    try:
+        return measure(rows, plan, context.setting)
+    finally:
+        Path(turn).unlink()
+
+
+def failure(result: dict[str, Any]) -> str:
+    """Which of jaxlab's own rows have no number, or ''. A peer without one is a note."""
+    missing = []
+    for entry in result['entries']:
+        notes = {row: note for row, note in entry['notes'].items() if row in map(str, COUNTS) or row.startswith(OURS)}
+        missing += [f'{entry["model"]}, {row}: {note}' for row, note in notes.items()]
+    return '; '.join(missing)[:300]
+
+
+# ---- the table of models ----------------------------------------------------------------------------------------------
+def table(context: Context, budget: Budget) -> dict[str, Any]:
+    """Every model: jaxlab, stock Flax and PyTorch in one run."""
+    names = TINY if context.tiny else tuple(PROBLEMS)
+    why = context.machine['no_torch']
+    result: dict[str, Any] = {'products': products(context), 'no_torch': why, 'entries': []}
+    for name, share in budget.shares({name: WEIGHTS.get(name, 1.0) for name in names}):
+        asked = [OURS, 'flax', *([] if why else peers(name))]
+        workers = timed([(name, row) for row in asked], context, share)
+        entry = summary(name, workers)
+        del entry['aim']  # that of a CPU
+        entry |= {'batch': context.setting.problem(name).batch, 'rounds': len(workers[0].ms)}
+        entry['notes'] |= dict.fromkeys(peers(name), why) if why else {}
+        entry['rounding'] = {worker.name: rounding(worker.errors) for worker in workers if worker.errors}
+        entry['errors'] = {worker.name: worker.errors for worker in workers if worker.errors}
+        result['entries'].append(entry)
+        context.save(result)
+    return result
+
+
+def products(context: Context) -> str:
+    """How float32 products are rounded, on both sides."""
+    if context.platform == 'cpu':
+        return 'float32'
+    return 'TF32 allowed' if context.tf32 else 'float32 (TF32 off)'
+
+
+def wide_table(result: dict[str, Any]) -> Table:
+    """One row a model, for RESULTS.md."""
+    columns = ('model, ms a step', OURS, 'stock Flax', *(row.removeprefix('torch_').replace('_', ' ') for row in PEERS),
+               'jaxlab / best of PyTorch', 'jaxlab / Flax')  # fmt: skip
+    rows = []
+    for entry in result['entries']:
+        cells = [short(entry['rows'][row]) if row in entry['rows'] else '-' for row in (OURS, 'flax', *PEERS)]
+        ratios = ratio_words(entry), _number(entry.get('ratio_to_flax'))
+        rows.append([f'{entry["title"]}, batch {entry["batch"]}', *cells, *ratios])
+    return Table('Whole training steps', columns, rows, table_notes(result))
+
+
+def _number(value: float | None) -> str:
+    return '-' if value is None else f'{value:.2f}'
+
+
+def ratio_words(entry: dict[str, Any]) -> str:
+    """The ratio with its range over rounds, and to which row."""
+    if 'ratio_to_best_torch' not in entry:
+        return '-'
+    best = entry['best_torch'].removeprefix('torch_').replace('_', ' ')
+    return f'{entry["ratio_to_best_torch"]:.2f} [{entry["ratio_low"]:.2f}-{entry["ratio_high"]:.2f}] ({best})'
+
+
+def table_notes(result: dict[str, Any]) -> list[str]:
+    """What must be known of these numbers."""
+    found = sorted({kind for entry in result['entries'] for kind in entry['rounding'].values()})
+    notes = [
+        'Median of rounds in which all rows take turns; below 1, jaxlab is the faster. float32 products on both sides: '
+        f'{result["products"]}; a product and a convolution measured in every row were rounded as {", ".join(found)}.'
+    ]
+    for entry in result['entries']:
+        kinds = set(entry['rounding'].values())
+        if len(kinds) > 1:
+            words = ', '.join(f'{row} {kind}' for row, kind in entry['rounding'].items())
+            notes.append(f'{entry["model"]}: the rows do not round alike, so do not compare them: {words}.')
+        if not result['no_torch']:
+            notes += [f'{entry["model"]}, {row}: {note}' for row, note in entry['notes'].items()]
+    if result['no_torch']:
+        notes.append(f'No rows of PyTorch: {result["no_torch"]}.')
+    return notes
+
+
+def long_tables(result: dict[str, Any]) -> list[Table]:
+    """One table a model, for the terminal."""
+    found = []
+    for entry in result['entries']:
+        ours = entry['rows'].get(OURS)
+        rows = [
+            (row.replace('_', ' ') + (' *' if row == entry.get('best_torch') else ''), short(ms),
+             *map(short, entry['low_high'][row]), f'{ours / ms:.2f}' if ours else '-')
+            for row, ms in entry['rows'].items()
+        ]  # fmt: skip
+        columns = ('row', 'ms a step', 'low', 'high', 'jaxlab / row')
+        notes = [f'{row.replace("_", " ")}: {note}' for row, note in entry['notes'].items() if note != result['no_torch']]
+        found.append(Table(f'{entry["title"]}; batch {entry["batch"]}', columns, rows, notes))
+    return [*found, Table('', (), (), table_notes(result))]
+
+
+# ---- replicas -----------------------------------------------------------------------------------------------------------
+def replicas(context: Context, budget: Budget) -> dict[str, Any]:
+    """1, 5 and 25 trainings in one program, under `vmap`, which is the form for accelerators."""
+    names = TINY if context.tiny else REPLICATED
+    rows = {count: OURS if count == 1 else f'{OURS}_vmap{count}' for count in COUNTS}
+    result: dict[str, Any] = {'form': 'vmap', 'entries': []}
+    for name, share in budget.shares(dict.fromkeys(names, 1.0)):
+        workers = dict(zip(COUNTS, timed([(name, row) for row in rows.values()], context, share), strict=True))
+        entry = {'model': name, 'title': PROBLEMS[name].title, 'batch': context.setting.problem(name).batch}
+        entry['ms'] = {str(count): round(worker.median, 5) for count, worker in workers.items() if worker.ms}
+        entry['ratios'] = {
+            str(count): [round(value, 4) for value in spread(worker.ms, workers[1].ms)]
+            for count, worker in workers.items() if worker.ms and workers[1].ms
+        }  # fmt: skip
+        entry['notes'] = {str(count): worker.error for count, worker in workers.items() if worker.error}
+        result['entries'].append(entry)
+        context.save(result)
+    return result
+
+
+def replica_tables(result: dict[str, Any]) -> list[Table]:
+    """One table."""
+    rows, notes = [], []
+    for entry in result['entries']:
+        for count, ms in entry['ms'].items():
+            ratio, low, high = entry['ratios'].get(count, (None, None, None))
+            each = [short(ms), short(ms / int(count)), *(map(_number, (ratio, low, high)))]
+            rows.append((f'{entry["title"]}', count, *each))
+        notes += [f'{entry["model"]}, {count} replicas: {note}' for count, note in entry['notes'].items()]
+    columns = ('model', 'replicas', 'ms', 'ms each', 'steps of one', 'low', 'high')
+    title = f'Replicas in one program ({result["form"]}), a step of all of them'
+    return [Table(title, columns, rows, notes)]
+
+
+# ---- bfloat16 -----------------------------------------------------------------------------------------------------------
+def bfloat16(context: Context, budget: Budget) -> dict[str, Any]:
+    """Half precision against float32, and PyTorch's compiled autocast beside it."""
+    names = TINY if context.tiny else HALVED
+    result: dict[str, Any] = {'products': products(context), 'no_torch': context.machine['no_torch'], 'entries': []}
+    for name, share in budget.shares({name: WEIGHTS.get(name, 1.0) for name in names}):
+        rows = [OURS, f'{OURS}_bf16', *([] if result['no_torch'] else ['torch_compile_bf16'])]
+        workers = {worker.name: worker for worker in timed([(name, row) for row in rows], context, share)}
+        entry: dict[str, Any] = {'model': name, 'title': PROBLEMS[name].title, 'batch': context.setting.problem(name).batch}
+        entry['ms'] = {row: round(worker.median, 5) for row, worker in workers.items() if worker.ms}
+        low = workers[f'{OURS}_bf16']
+        for key, other in (('to_float32', OURS), ('to_torch', 'torch_compile_bf16')):
+            if other in workers and workers[other].ms and low.ms:
+                entry[key] = [round(value, 4) for value in spread(low.ms, workers[other].ms)]
+        entry['notes'] = {row: worker.error for row, worker in workers.items() if worker.error}
+        result['entries'].append(entry)
+        context.save(result)
+    return result
+
+
+def bfloat16_tables(result: dict[str, Any]) -> list[Table]:
+    """One table."""
+    rows, notes = [], []
+    for entry in result['entries']:
+        cells = [short(entry['ms'][row]) if row in entry['ms'] else '-' for row in (OURS, f'{OURS}_bf16', 'torch_compile_bf16')]
+        ratios = [_number(entry[key][0]) if key in entry else '-' for key in ('to_float32', 'to_torch')]
+        rows.append((f'{entry["model"]}, batch {entry["batch"]}', *cells, *ratios))
+        notes += [f'{entry["model"]}, {row}: {note}' for row, note in entry['notes'].items()]
+    notes.append(
+        f'float32 with products in {result["products"]}; parameters stay float32 on both sides. Ratios: time in bfloat16 / '
+        'time in float32, and jaxlab / PyTorch (compiled, autocast), both in bfloat16.'
+    )
+    if result['no_torch']:
+        notes.append(f'No row of PyTorch: {result["no_torch"]}.')
+    columns = ('ms a step', 'float32', 'bfloat16', 'torch bf16', 'bf16 / f32', 'jaxlab / torch')
+    return [Table('bfloat16 against float32', columns, rows, notes)]
