@@ -2,11 +2,13 @@
 
 import json
 import re
+from typing import Any, NamedTuple
 
 import pytest
 
 from jaxlab.tasks.trace import PAGES
 from launch.__main__ import main
+from tests.cli import command
 
 NAMES = ('threshold_gates', 'perceptron_or', 'delta_rule', 'mlp_xor', 'forward_passes', 'backward_passes', 'activations',
          'attention_by_hand', 'attention_vs_gru')  # fmt: skip
@@ -41,7 +43,7 @@ OR = ['--config.inputs=[[0,0],[0,1],[1,0],[1,1]]', '--config.targets=[0,1,1,1]']
 def launch(tmp_path, capsys, monkeypatch):
     """Runs a config in this process: (exit code, results, stdout, stderr)."""
     monkeypatch.setenv('COLUMNS', '80')
-    monkeypatch.setenv('JAXLAB_CACHE_DIR', str(tmp_path / 'cache'))
+    monkeypatch.setenv('JAXLAB_CACHE_DIR', str(command.ROOT / '.cache' / 'tests'))
 
     def run(name, *words):
         code = main([f'--config=configs/{name}.py', f'--workdir={tmp_path / "run"}', *words])
@@ -53,39 +55,66 @@ def launch(tmp_path, capsys, monkeypatch):
     return run
 
 
+class Plain(NamedTuple):
+    """What a config left and printed without any options, and what lay in its folder."""
+
+    code: int
+    results: Any
+    out: str
+    err: str
+    page: str
+    names: tuple[str, ...]
+
+
+KEPT: dict[str, Plain] = {}  # computed once for all tests of this file
+
+
+@pytest.fixture
+def plain(launch):
+    """A config as it is: `plain(name)`."""
+
+    def run(name):
+        if name not in KEPT:
+            said = launch(name)
+            page = launch.folder / 'report.html'
+            names = tuple(path.name for path in launch.folder.iterdir()) if launch.folder.is_dir() else ()
+            KEPT[name] = Plain(*said, page.read_text() if page.is_file() else '', names)
+        return KEPT[name]
+
+    return run
+
+
 def values(results):
     return {name: entry['mean'] for name, entry in results['metrics'].items()}
 
 
 @pytest.mark.parametrize('name', NAMES)
-def test_config(name, launch):
-    code, results, out, err = launch(name)
+def test_config(name, plain):
+    code, results, out, err, page, names = plain(name)
     assert code == 0, err
     found = values(results)
     for quantity, right in GOLDEN[name].items():
         assert found[quantity] == pytest.approx(right, abs=WITHIN.get(name, 1e-9), rel=1e-9), quantity
     assert set(results['published']) <= set(found), 'every published number stands beside one of ours'
-    page = (launch.folder / 'report.html').read_text()
     assert '<math' in page and 'could not be drawn' not in page
     assert results['answer'] in out.replace('\n', ' ') or results['answer'][:40] in out.replace('\n', ' ')
     assert max(map(len, out.splitlines()[:-1])) <= 80  # the last line is the report's path
-    assert not list(launch.folder.glob('checkpoints'))
+    assert 'results.json' in names and 'checkpoints' not in names
 
 
 def test_every_page_has_a_config():
     assert len(PAGES) == len(NAMES)
 
 
-def test_disagreements_are_marked(launch):
+def test_disagreements_are_marked(plain):
     """As published and corrected stand side by side: red marks in the worked pages, a register of all."""
-    launch('forward_passes')
-    page = (launch.folder / 'report.html').read_text()
+    page = plain('forward_passes').page
     assert page.count('class="mark slip"') == 4  # one each of C08 and C10, two of C15
     assert 'Register of disagreements' in page and '8.38906' in page and '0.119203' in page
 
 
-def test_gradients_equal_automatic_differentiation(launch):
-    _, results, out, _ = launch('backward_passes')
+def test_gradients_equal_automatic_differentiation(plain):
+    _, results, out, *_ = plain('backward_passes')
     assert values(results)['gradient_gap'] < 1e-12
     assert 'jax.grad' in out and 'central' in out
 
@@ -105,8 +134,8 @@ def test_perceptron_and_by_option(gate, coding, epochs, words, launch):
     assert ('not comparable with the published value' in page) == bool(asked)
 
 
-def test_show_all_prints_more_and_step_does_not_wait_without_a_terminal(launch):
-    short = launch('perceptron_or')[2]
+def test_show_all_prints_more_and_step_does_not_wait_without_a_terminal(plain, launch):
+    short = plain('perceptron_or').out
     whole = launch('perceptron_or', '--config.show=all')[2]
     steps = launch('perceptron_or', '--config.show=step')[2]
     assert len(whole) > 2 * len(short)
