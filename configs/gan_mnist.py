@@ -24,8 +24,8 @@ def get_config(profile: str = 'full') -> common.Config:
         },
         'train_discriminator_loss': {'value': 1.2997, 'where': 'A08, epoch 50', 'note': 'the last batch only'},
     }
-    # 1,437 training images instead of 60,000: many small updates, shifted copies of real and made images alike (the
-    # discriminator would learn so few by heart), and pictures from a moving average of the generator (45 batches an epoch).
+    # 1,437 training images instead of 60,000: many small updates (45 an epoch), shifted copies of real and made images
+    # alike, since the discriminator would learn so few by heart, and pictures from a moving average of the generator.
     few = {'data.transforms': (('shift', {'pixels': 2}),), 'task.transform_made': True, 'task.ema': 0.998}
     config.stand_in = {
         **few,

@@ -195,7 +195,7 @@ def test_what_a_gan_refuses():
     with pytest.raises(UserError, match='unknown field config.model.width of task gan'):
         experiment.prepare(lab.gan(model__width=8))
     for decay in (1.0, -0.1, float('nan')):
-        with pytest.raises(UserError, match=f'^config.task.ema = {decay}; valid: a number from 0 up to, not including, 1$'):
+        with pytest.raises(UserError, match=f'^config.task.ema = {decay}; valid: a number from 0 up to, not including, 1'):
             experiment.prepare(lab.gan(task__ema=decay))
     with pytest.raises(UserError, match="^config.task.transform_made: made images have no labels; transform 'mixup'"):
         experiment.prepare(lab.gan(task__transform_made=True, data__transforms=('mixup',)))
