@@ -2,7 +2,12 @@
 
 import json
 
+import pytest
+
+from launch import configfile, experiment
+from launch.tuning import Tuning
 from tests.cli import command
+from tests.training import lab
 
 SETTINGS = "'overrides': {'training.epochs': 2, 'data.validation_fraction': 0.2}"
 TUNED = command.TINY.replace(
@@ -58,6 +63,47 @@ def test_what_the_user_sets_is_not_tuned(launch, tmp_path):
     said = launch(config, f'--workdir={tmp_path / "other"}', '--config.optimizer.momentum=0.5')
     assert said.code == 2 and "config.optimizer.momentum is unknown to 'adam'" in said.error
     assert not list((tmp_path / 'other').rglob('checkpoints'))
+
+
+@pytest.mark.parametrize('who', [configfile.COMMAND_LINE, 'stand-in data'])
+def test_a_variant_does_not_undo_what_was_chosen(who, tmp_path):
+    """A field that the user set keeps its value in every variant, and its origin; the variant's other fields hold."""
+    config = lab.small(variants={'plain': {}, 'bold': {'optimizer.learning_rate': 0.5, 'training.epochs': 7}})
+    free = experiment.prepare(config)
+    bold, folder = experiment.variant(free, tmp_path, 'bold')
+    assert (bold.config.optimizer.learning_rate, bold.config.training.epochs) == (0.5, 7)
+    assert bold.chosen['optimizer.learning_rate'] == 'variant bold' and folder == tmp_path / 'variants' / 'bold'
+    mine = experiment.prepare(
+        configfile.apply(config, {'optimizer.learning_rate': 0.03}, who), chosen={'optimizer.learning_rate': who}
+    )
+    for name, epochs in (('plain', 2), ('bold', 7)):
+        one, _ = experiment.variant(mine, tmp_path, name)
+        assert (one.config.optimizer.learning_rate, one.config.training.epochs) == (0.03, epochs)
+        assert one.chosen['optimizer.learning_rate'] == who and one.variant == name
+
+
+TRIALS = [(0.1, 0.7), (0.2, 0.3), (0.3, None), (0.4, 0.9), (0.5, 0.3), (0.6, 0.9)]
+
+
+@pytest.mark.parametrize(('mode', 'best'), [('min', 0.2), ('max', 0.4), (None, 0.4)])
+def test_the_mode_says_which_value_is_best(mode, best):
+    """The smallest or the largest, the first of equal ones, never one that diverged; largest where nothing is said."""
+    block = {'field': 'optimizer.learning_rate', 'metric': 'validation_loss'} | ({'mode': mode} if mode else {})
+    found = Tuning.of(block, TRIALS)
+    assert found.value == best
+    assert {row[0]: row[2] for row in found.table().rows if row[2]} == {f'{best:g}': 'chosen'}
+    assert [row[1] for row in found.table().rows] == [0.7, 0.3, 'diverged', 0.9, 0.3, 0.9]
+
+
+def test_the_least_loss_is_chosen(launch, tmp_path):
+    """Through the command line: by a loss, the mode is 'min'."""
+    text = TUNED.replace("'metric': 'validation_accuracy'", "'metric': 'validation_loss', 'mode': 'min'")
+    workdir = tmp_path / 'run'
+    said = launch(command.tiny_config(tmp_path, text), f'--workdir={workdir}', '--variants=tuned')
+    assert said.code == 0, said.err
+    reached = dict(json.loads((workdir / 'variants' / 'tuned' / 'tuning.json').read_text())['trials'])
+    assert reached[0.05] < reached[1e-5]
+    assert command.results(workdir / 'variants' / 'tuned')['tuning']['value'] == 0.05
 
 
 def test_named_variants_stay_on_stand_in_data(launch, tmp_path):

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from jaxlab.data import load
+from jaxlab.data.images import Decoding, resized
 from jaxlab.errors import UserError
 
 
@@ -51,6 +52,30 @@ def test_pixels_are_those_of_the_file(tmp_path):
     data = folder(tmp_path, test_fraction=0.5)
     images = np.concatenate([part.arrays['image'] for part in data.splits.values()])
     assert any(np.array_equal(image, pixels) for image in images)
+
+
+@pytest.mark.parametrize('size', [(20, 16), (16, 20), (21, 16), (17, 9), (9, 9), (40, 10)])
+@pytest.mark.parametrize('cut', [4, 5, 8, 9])
+def test_the_centre_is_cut_out(size, cut):
+    """A picture that is its own mirror image stays so where the margins are even; else they differ by one pixel."""
+    width, height = size
+    row, column = np.mgrid[:height, :width]
+    ramp = np.stack([column, row, 0 * row], axis=-1).astype(np.uint8)  # red: the column, green: the row
+    pixels = resized(Image.fromarray(ramp), Decoding((cut, cut), 'nearest', min(size))).astype(int)
+    for kept, length in ((pixels[0, :, 0], width), (pixels[:, 0, 1], height)):
+        before, after = kept[0], length - 1 - kept[-1]
+        np.testing.assert_array_equal(kept, np.arange(kept[0], kept[0] + cut))
+        assert abs(before - after) == (length - cut) % 2
+
+
+def test_a_centred_mark_stays_in_the_centre():
+    """After scaling too: a white cross through the middle of 42 x 30 pixels, its shorter side brought to 15, 11 cut out."""
+    picture = np.zeros((30, 42), np.uint8)
+    picture[14:16], picture[:, 20:22] = 255, 255
+    small = resized(Image.fromarray(picture), Decoding((11, 11), 'bilinear', 15, grey=True))[..., 0].astype(int)
+    np.testing.assert_array_equal(small, small[:, ::-1])
+    np.testing.assert_array_equal(small, small[::-1])
+    assert small[5, 5] == small.max() > 200 and small[0, 0] < 20
 
 
 @pytest.mark.parametrize('held_out', ['val', 'test'])

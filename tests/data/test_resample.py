@@ -147,6 +147,7 @@ def test_weighted_draws():
     assert not np.array_equal(rows, drawn_order(3, 1, chances, 20_000))
     assert not np.array_equal(rows, drawn_order(4, 0, chances, 20_000))
     assert np.bincount(rows[label[rows] == 1] - 970, minlength=30).min() > 200  # every fraud is drawn
+    assert not np.array_equal(drawn_order(0, 1, chances, 500), drawn_order(1, 0, chances, 500))  # a pair, not its sum
 
 
 def test_an_epoch_keeps_its_length():

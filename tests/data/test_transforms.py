@@ -125,6 +125,117 @@ def test_flip_chooses_half_and_mirrors():
     np.testing.assert_array_equal(always, batch['image'][:, ::-1])
 
 
+def drawn(name, image, measure, count=3000, **arguments):
+    """What `measure` finds in each of many copies of one image [H, W, C] after a transform, [count]."""
+    batch = {'image': jnp.tile(jnp.asarray(image, jnp.float32)[None], (count, 1, 1, 1))}
+    out = np.asarray(augment(batch, (name, arguments))['image'])
+    return np.asarray(measure(out[..., 0]))
+
+
+def both_sides(values, reach, slack=0.0):
+    """Uniform from -reach to reach: nothing outside, both ends come up, the middle at 0, a draw of its own an example."""
+    assert np.abs(values).max() <= reach * (1 + slack) + 1e-4
+    assert values.max() > 0.9 * reach and values.min() < -0.9 * reach
+    deviation = reach / (3 * len(values)) ** 0.5
+    assert abs(values.mean()) < 4 * deviation + slack * reach
+    assert 0.45 < (values > 0).mean() < 0.55
+    assert len(np.unique(np.round(values, 6))) > 0.5 * len(values)
+
+
+ROW, COLUMN = np.mgrid[-8:9, -8:9].astype(np.float64)  # about the centre of 17 x 17 pixels
+CENTRE = (slice(None), slice(6, 11), slice(6, 11))
+
+
+def slope(out, axis):
+    """How fast the values in the middle of an image change along an axis, [count]."""
+    return np.diff(out[CENTRE], axis=axis).mean((1, 2))
+
+
+def ramp(along):
+    """Values of -8 to 8 brought to 0..1, 1 / 20 a pixel."""
+    return (0.5 + along / 20)[:, :, None]
+
+
+TURNS = {'rotation': {'degrees': 30.0}, 'affine': {'rotation': 30.0}}
+
+
+@pytest.mark.parametrize('name', TURNS)
+def test_turns_go_both_ways(name):
+    """The slope of a ramp over the columns turns with the image: its angle is the image's."""
+    angles = drawn(name, ramp(COLUMN), lambda out: np.degrees(np.arctan2(slope(out, 1), slope(out, 2))), **TURNS[name])
+    both_sides(angles, 30.0, 0.01)
+
+
+@pytest.mark.parametrize('name', ['shift', 'affine'])
+@pytest.mark.parametrize('axis', ['rows', 'columns'])
+def test_shifts_go_both_ways(name, axis):
+    """The value in the centre of a ramp says how far it was moved; rows and columns by draws of their own."""
+    arguments = {'fraction': 0.25} if name == 'shift' else {'shift': 0.25}
+    moved = drawn(name, ramp(ROW if axis == 'rows' else COLUMN), lambda out: 20 * (out[:, 8, 8] - 0.5), **arguments)
+    both_sides(moved, 0.25 * 17, 0.01)
+
+
+@pytest.mark.parametrize('along', [ROW, COLUMN], ids=['rows', 'columns'])
+def test_shifts_by_whole_pixels_are_equally_often_any_number(along):
+    moved = drawn('shift', ramp(along), lambda out: np.round(20 * (out[:, 8, 8] - 0.5)).astype(int), pixels=2)
+    counts = np.bincount(moved + 2, minlength=5)
+    assert len(counts) == 5 and abs(counts - 600).max() < 4 * (3000 * 0.2 * 0.8) ** 0.5
+
+
+def test_rows_and_columns_are_shifted_independently():
+    image = np.concatenate([ramp(ROW), ramp(COLUMN)], axis=2)
+    batch = {'image': jnp.tile(jnp.asarray(image, jnp.float32)[None], (2000, 1, 1, 1))}
+    out = np.asarray(augment(batch, ('shift', {'pixels': 3}))['image'])[:, 8, 8]
+    assert abs(np.corrcoef(out.T)[0, 1]) < 0.1
+
+
+ZOOMS = [('zoom', {'amount': 0.3}), ('zoom', {'amount': 0.3, 'keep_aspect': False}), ('affine', {'zoom': 0.3})]
+
+
+@pytest.mark.parametrize('name, arguments', ZOOMS)
+@pytest.mark.parametrize('axis', [1, 2])
+def test_zooms_go_both_ways(name, arguments, axis):
+    """The slope of a ramp is stretched by the factor."""
+    factors = drawn(name, ramp(ROW if axis == 1 else COLUMN), lambda out: 20 * slope(out, axis) - 1, **arguments)
+    both_sides(factors, 0.3, 0.01)
+
+
+def test_shears_go_both_ways():
+    """A vertical ramp leans: the slope along the columns is -sin of the angle."""
+    angles = drawn('affine', ramp(ROW), lambda out: np.degrees(np.arcsin(-20 * slope(out, 2))), shear=20.0)
+    both_sides(angles, 20.0, 0.01)
+
+
+FLIPS = [
+    ('flip', {}, {2}), ('flip', {'horizontal': False, 'vertical': True}, {1}), ('flip', {'vertical': True}, {1, 2}),
+    ('affine', {'horizontal_flip': True}, {2}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize('name, arguments, axes', FLIPS)
+@pytest.mark.parametrize('axis', [1, 2])
+def test_half_of_the_images_are_mirrored(name, arguments, axes, axis):
+    """Up to four standard deviations of a fair coin; never along the other axis."""
+    mirrored = drawn(name, ramp(ROW if axis == 1 else COLUMN), lambda out: slope(out, axis) < 0, **arguments)
+    assert abs(mirrored.mean() - 0.5) < 4 * 0.5 / 3000**0.5 if axis in axes else not mirrored.any()
+
+
+@pytest.mark.parametrize('name', ['brightness', 'contrast'])
+def test_light_goes_up_and_down(name):
+    """Half grey (a step of half grey for the contrast): the factor is read from the brightest pixel."""
+    image = np.full((4, 4, 1), 0.5) if name == 'brightness' else np.repeat([[0.25], [0.75]], 8).reshape(4, 4, 1)
+    factors = drawn(name, image, lambda out: 2 * out[:, 3, 3] - 1 if name == 'brightness' else 4 * out[:, 3, 3] - 3,
+                    amount=0.3)  # fmt: skip
+    both_sides(factors, 0.3, 0.01)
+
+
+def test_cut_out_rectangles_lie_anywhere():
+    """The centre is any pixel, with the same chance."""
+    centres = drawn('cutout', np.ones((9, 9, 1)), lambda out: (out == 0).reshape(-1, 81).argmax(1), size=1, value=0.0)
+    counts = np.bincount(centres, minlength=81)
+    assert counts.min() > 10 and counts.max() < 70 and abs(centres // 9 - 4).mean() == pytest.approx(20 / 9, abs=0.15)
+
+
 def test_crop_covers_all_places_with_a_black_border():
     count, size, padding = 2000, 6, 2
     image = jnp.tile(1 + jnp.arange(size * size, dtype=jnp.float32).reshape(1, size, size, 1), (count, 1, 1, 1))

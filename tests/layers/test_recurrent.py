@@ -55,6 +55,47 @@ def test_toy_gru_of_a06(reset_after):
     np.testing.assert_allclose(h[0, :, 0], [0.1744680206, -0.2070137560, 0.0589577265], atol=1e-6)
 
 
+def gru_before_by_steps(projected, recurrent, hidden, mask, reverse):
+    """NumPy, step by step, gates by name: r and z from their own columns, the candidate from r times the state."""
+    sigmoid = lambda value: 1 / (1 + np.exp(-value))
+    units = hidden.shape[1]
+    columns = {name: slice(at * units, (at + 1) * units) for at, name in enumerate('rzn')}
+    outputs = np.zeros((len(projected), *hidden.shape))
+    for t in reversed(range(len(projected))) if reverse else range(len(projected)):
+        inputs = {name: projected[t][:, where] for name, where in columns.items()}
+        r = sigmoid(inputs['r'] + hidden @ recurrent[:, columns['r']])
+        z = sigmoid(inputs['z'] + hidden @ recurrent[:, columns['z']])
+        n = np.tanh(inputs['n'] + (r * hidden) @ recurrent[:, columns['n']])
+        hidden = np.where(mask[t][:, None] > 0, z * hidden + (1 - z) * n, hidden)
+        outputs[t] = hidden
+    return outputs
+
+
+@pytest.mark.parametrize('reverse', [False, True])
+def test_reset_before_step_by_step(reverse, float64):
+    """Gates with weights of their own, so that none can stand in another's place: outputs, last state and gradients."""
+    rng = np.random.default_rng(4)
+    projected, recurrent, hidden = (rng.normal(size=shape) for shape in ((4, 3, 6), (2, 6), (3, 2)))
+    mask = np.array([[1, 1, 1], [1, 0, 1], [1, 0, 1], [1, 0, 0.0]])
+    cotangent = rng.normal(size=(4, 3, 2))
+    arguments = tuple(map(jnp.asarray, (projected, recurrent, hidden)))
+    apply = lambda *given: recurrence.gru_reset_before(*given, jnp.asarray(mask), reverse)
+    (outputs, last), expected = apply(*arguments), gru_before_by_steps(projected, recurrent, hidden, mask, reverse)
+    np.testing.assert_allclose(outputs, expected, rtol=1e-12)
+    np.testing.assert_allclose(last, expected[0 if reverse else -1], rtol=1e-12)
+    slopes = jax.grad(lambda *given: (apply(*given)[0] * cotangent).sum(), (0, 1, 2))(*arguments)
+    for number, (slope, values) in enumerate(zip(slopes, (projected, recurrent, hidden), strict=True)):
+        by_differences = np.zeros_like(values)
+        for at in np.ndindex(values.shape):
+            ends = []
+            for step in (1e-6, -1e-6):
+                moved = [np.array(each) for each in (projected, recurrent, hidden)]
+                moved[number][at] += step
+                ends.append((gru_before_by_steps(*moved, mask, reverse) * cotangent).sum())
+            by_differences[at] = (ends[0] - ends[1]) / 2e-6
+        np.testing.assert_allclose(slope, by_differences, atol=1e-8)
+
+
 def test_toy_rnn_of_a06():
     params = {'kernel': jnp.array([[0.5, 0.2], [-0.3, 0.8]]), 'recurrent_kernel': jnp.array([[0.1, -0.2], [0.4, 0.3]])}
     params['bias'] = jnp.array([0.05, -0.1])

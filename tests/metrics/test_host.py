@@ -59,6 +59,46 @@ def test_average_scores(three, average):
     )
 
 
+# Class 0: six examples, five called 0. Class 1: three, one called 1. Class 2: one, called 2.
+UNEQUAL = np.array([0] * 6 + [1] * 3 + [2]), np.array([0] * 5 + [1] + [1, 0, 0] + [2])
+
+
+def test_macro_averages_count_classes_and_not_examples():
+    """Recalls 5/6, 1/3, 1 and precisions 5/7, 1/2, 1 by hand; their plain mean is far from the one by support."""
+    labels, predictions = UNEQUAL
+    recall, precision = np.array([5 / 6, 1 / 3, 1.0]), np.array([5 / 7, 1 / 2, 1.0])
+    f1 = 2 * precision * recall / (precision + recall)
+    expected = {
+        'macro': {name: each.mean() for name, each in (('precision', precision), ('recall', recall), ('f1', f1))},
+        'weighted': {
+            name: each @ [0.6, 0.3, 0.1] for name, each in (('precision', precision), ('recall', recall), ('f1', f1))
+        },
+        'micro': dict.fromkeys(('precision', 'recall', 'f1'), 0.7),
+    }
+    for average, values in expected.items():
+        assert classification.average_scores(labels, predictions, average) == pytest.approx(values)
+        for name in values:
+            score = getattr(reference, f'{name}_score')
+            assert values[name] == pytest.approx(score(labels, predictions, average=average))
+    assert classification.average_scores(labels, predictions) == pytest.approx(expected['macro'])
+    assert classification.balanced_accuracy(labels, predictions) == pytest.approx(recall.mean())
+    found = classification.classification_metrics(labels, np.eye(3)[predictions])
+    assert {name: found[f'macro_{name}'] for name in expected['macro']} == pytest.approx(expected['macro'])
+    assert found['accuracy'] == pytest.approx(0.7)
+
+
+def test_areas_over_several_classes_count_classes_alike():
+    labels, predictions = UNEQUAL
+    shares = 0.8 * np.eye(3)[predictions] + 0.2 / 3
+    shares[:, 0] += np.linspace(0, 0.1, 10)
+    for ours, theirs in (
+        (classification.roc_auc, reference.roc_auc_score), (classification.pr_auc, reference.average_precision_score)
+    ):  # fmt: skip
+        each = [theirs(labels == number, shares[:, number]) for number in range(3)]
+        assert ours(labels, shares) == pytest.approx(np.mean(each))
+        assert abs(np.mean(each) - np.average(each, weights=[6, 3, 1])) > 0.01
+
+
 def test_areas(three):
     labels, probabilities = three
     kept = probabilities[:, :3] / probabilities[:, :3].sum(1, keepdims=True)

@@ -216,3 +216,32 @@ def test_proximal_l1_is_soft_thresholding(params):
     updates, _ = rule.update(jax.tree.map(jnp.zeros_like, small), rule.init(small), small)
     reached = optax.apply_updates(small, updates)['w_kernel']
     assert reached[0] == reached[1] == 0 and float(reached[2]) == pytest.approx(0.9)
+
+
+def test_the_proximal_step_follows_the_schedule():
+    """Rate 1, strength 0.8, a straight line to 0 over 4 updates: thresholds 0.8, 0.6, 0.4, 0.2 (no gradient)."""
+    block = {'name': 'sgd', 'learning_rate': 1.0, 'l1': 0.8, 'l1_mode': 'proximal', 'schedule': 'linear'}
+    rule = build_optimizer(block, 4, 4)
+    weights = {'kernel': jnp.array([5.0, -5.0])}
+    state, sizes = rule.init(weights), []
+    for _ in range(4):
+        updates, state = rule.update(jax.tree.map(jnp.zeros_like, weights), state, weights)
+        sizes.append(np.abs(updates['kernel']))
+        weights = optax.apply_updates(weights, updates)
+    np.testing.assert_allclose(sizes, np.outer([0.8, 0.6, 0.4, 0.2], [1, 1]), rtol=1e-5)
+    np.testing.assert_allclose(weights['kernel'], [3.0, -3.0], rtol=1e-5)
+
+
+@pytest.mark.parametrize('change_of', ['weight_decay', 'l1', 'proximal'])
+def test_embeddings_are_decayed_as_kernels_are(change_of):
+    """What multiplies activations: kernels and embeddings; biases and scales of norms are left alone."""
+    kinds = {'embedding': True, 'kernel': True, 'recurrent_kernel': True, 'bias': False, 'scale': False}
+    tree = {'Embed_0': {name: jnp.array([2.0, -2.0]) for name in kinds}}
+    block = {
+        'weight_decay': {'weight_decay': 0.25, 'weight_decay_mask': 'kernels'},
+        'l1': {'l1': 0.5, 'l1_mask': 'kernels'},
+        'proximal': {'l1': 0.5, 'l1_mask': 'kernels', 'l1_mode': 'proximal'},
+    }[change_of]
+    found = change(block, tree, jax.tree.map(jnp.zeros_like, tree))['Embed_0']
+    for name, decayed in kinds.items():
+        np.testing.assert_allclose(found[name], [-0.5, 0.5] if decayed else [0.0, 0.0], err_msg=name)

@@ -109,7 +109,7 @@ def results() -> dict[str, Any]:
 def variants() -> dict[str, dict[str, Any]]:
     """Three variants of the run, compared to the first."""
     runs = {}
-    for name, shift, pixels in (('plain', 0.0, 0), ('shifted', 0.004, 2), ('shifted further', -0.006, 6)):
+    for name, shift, pixels in (('plain', 0.0, 0), ('shifted', 0.004, 2), ('shifted further', -0.013, 6)):
         run = copy.deepcopy(results())
         values = [value + shift + 0.001 * i * (pixels > 0) for i, value in enumerate((0.98889, 0.98611, 0.98889))]
         run['metrics']['test_accuracy'] = {

@@ -182,6 +182,8 @@ def test_comparison(tmp_path):
     assert [row[0] for row in fields.rows] == ['data.transforms'], 'only what differs'
     assert [row[1] for row in metrics.rows] == [*runs, 'all', 'all'] and len(costs.rows) == 3, 'equal ones take one row'
     assert [row[1] for row in differences.rows] == ['shifted', 'shifted further']
+    assert [row[2] for row in differences.rows] == ['+0.0050', '−0.0120'], 'variant minus reference'
+    assert 'above plain' in made.answers[0] and 'below plain' in made.answers[1]
     assert differences.rows[0][4:] == ('0.25', '0.5'), 'sign-flip p and Holm'
     for part in (
         'cannot reach 0.05 with n = 3',

@@ -74,7 +74,7 @@ def test_model_table_of_two_networks():
 
 def test_comparison(tmp_path):
     text = printed(terminal.print_comparison, write_comparison(tmp_path, example.variants(), 'plain'))
-    assert 'Differences to plain' in text and '+0.0050' in text and 'cannot reach 0.05' in text
+    assert 'Differences to plain' in text and '+0.0050' in text and '−0.0120' in text and 'cannot reach 0.05' in text
 
 
 def test_nothing_heavy_is_imported():

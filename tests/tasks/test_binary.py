@@ -164,6 +164,42 @@ def test_the_threshold_is_the_validation_splits(hand_made):
     assert plain['test_f1_tuned_threshold'][0] == pytest.approx(expected)
 
 
+def test_the_precise_threshold_is_the_validation_splits(hand_made):
+    """The lowest threshold with a precision of 0.9 there, found by trying all; test labels have no part in it."""
+    record, data = hand_made
+    flipped = {**data.splits}
+    flipped['test'] = in_memory({**data.splits['test'].arrays, 'label': 1 - data.splits['test'].arrays['label']})
+    rules = []
+    for each in (data, dataclasses.replace(data, splits=flipped)):
+        judged = binary.judge(record, each, 'test')
+        rules.append(binary.decisions(judged, binary.judge(record, each, 'validation'), None)['precise'])
+    truth = data.splits['validation'].labels
+    for replica in (0, 1):
+        p = 1 / (1 + np.exp(-record.outputs['validation'][replica]['logits'][:, 1]))
+        lowest = min(t for t in p if truth[p >= t].mean() >= 0.9)
+        on_test = 1 / (1 + np.exp(-record.outputs['test'][replica]['logits'][:, 1]))
+        labels = data.splits['test'].labels
+        assert [rule.thresholds[replica] for rule in rules] == pytest.approx([lowest, lowest])
+        assert min(t for t in on_test if labels[on_test >= t].mean() >= 0.9) != pytest.approx(lowest)
+        np.testing.assert_allclose(rules[0].probabilities[replica], on_test)
+        called = on_test >= lowest
+        counts = rules[0].counts(labels)[replica]
+        assert (counts.tp, counts.fp) == (called[labels == 1].sum(), called[labels == 0].sum())
+    row = figure(binary.report(record, data), 'decisions').rows
+    (shown,) = [cells for cells in row if cells[0] == 'precision at least 0.9 on the validation split']
+    assert float(shown[1]) == pytest.approx(rules[0].thresholds.mean(), rel=1e-3)
+
+
+def test_recall_at_a_precision_by_trying_all_thresholds(hand_made):
+    """It asks what some threshold could reach, so it is the test split's own, as the areas are."""
+    record, data = hand_made
+    found, labels = binary.report(record, data).metrics, data.splits['test'].labels
+    for replica in (0, 1):
+        score = record.outputs['test'][replica]['logits'][:, 1]
+        reached = [(score[labels == 1] >= t).mean() for t in score if labels[score >= t].mean() >= 0.9]
+        assert found['test_recall_at_90_precision'][replica] == pytest.approx(max(reached))
+
+
 def test_odds_that_training_saw(hand_made):
     """Resampling and class weights both count; undone they are the odds of the training rows as they came."""
     _, data = hand_made

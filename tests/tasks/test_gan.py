@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +14,7 @@ from jaxlab.layers import normal_per_example
 from jaxlab.metrics.losses import GAN_FORMS, discriminator_loss, generator_loss
 from jaxlab.optimizers import TrainState
 from jaxlab.tasks.gan import Gan
+from jaxlab.tasks.protocol import Record
 from jaxlab.training.loop import Interrupted
 from jaxlab.training.programs import Programs
 from launch import experiment
@@ -60,8 +62,10 @@ def written_out(task, state, batch, key):
 
 @pytest.mark.parametrize('changes', [{}, {'task__form': 'wasserstein'}, SHIFTED], ids=['plain', 'other form', 'shifted'])
 def test_one_update_is_that_of_the_two_losses(changes, batch):
-    """Both gradients at the old parameters, the generator's through the transforms of what it made; ten real images
-    against sixteen made ones."""
+    """Both gradients at the old parameters, each by its own rate, the generator's through the transforms of what it made;
+    ten real images against sixteen made ones."""
+    rates = {'generator': 0.05, 'discriminator': 0.02}
+    changes = {**changes, **{f'optimizer__{name}__learning_rate': rate for name, rate in rates.items()}}
     task = experiment.prepare(lab.gan(**changes)).task
     state = jax.jit(task.init)(jax.random.key(0), batch)
     key = jax.random.key(5)
@@ -70,7 +74,7 @@ def test_one_update_is_that_of_the_two_losses(changes, batch):
     assert float(sums['generator_loss'][0] / sums['generator_loss'][1]) == pytest.approx(float(loss_g), rel=1e-5)
     assert float(sums['discriminator_loss'][0] / sums['discriminator_loss'][1]) == pytest.approx(float(loss_d), rel=1e-5)
     for name, slope in (('generator', slope_g), ('discriminator', slope_d)):
-        expected = optax.apply_updates(state[name].params, jax.tree.map(lambda leaf: -0.05 * leaf, slope))
+        expected = optax.apply_updates(state[name].params, jax.tree.map(lambda leaf, rate=rates[name]: -rate * leaf, slope))
         lab.close(expected, updated[name].params, 1e-5)
         assert int(updated[name].step) == 1
 
@@ -84,6 +88,48 @@ def test_padding_changes_nothing(ready, batch):
     one, other = (step(state, examples, jax.random.key(1)) for examples in (batch, rubbish))
     lab.close(one[0], other[0], 1e-6)
     lab.close(one[1], other[1], 1e-6)
+
+
+@pytest.mark.parametrize(('bias', 'real', 'fake'), [(50.0, 1.0, 0.0), (-50.0, 0.0, 1.0)])
+def test_right_is_to_call_real_real_and_made_made(ready, batch, bias, real, fake):
+    """A discriminator that calls everything real is right about real images alone; and the other way round."""
+    state = jax.jit(ready.task.init)(jax.random.key(0), batch)
+    judge = state['discriminator']
+    params = {**judge.params, 'Dense_0': {**judge.params['Dense_0'], 'bias': jnp.array([bias])}}
+    state = {**state, 'discriminator': judge.replace(params=params)}
+    _, measured = jax.jit(ready.task.train_step)(state, batch, jax.random.key(1))
+    found = {name: float(total / weight) for name, (total, weight) in measured.items()}
+    assert (found['real_accuracy'], found['fake_accuracy']) == (real, fake)
+    assert found['real_probability'] == found['fake_probability'] == pytest.approx(real, abs=1e-6)
+    evaluated, _ = jax.jit(ready.task.eval_step)(state, batch, jax.random.key(1))
+    assert float(evaluated['real_accuracy'][0]) == 10 * real and float(evaluated['real_accuracy'][1]) == 10
+
+
+class Grey(nn.Module):
+    """A generator that makes images of one value."""
+
+    value: float
+
+    @nn.compact
+    def __call__(self, noise, train=False, weight=None):
+        start = self.param('start', nn.initializers.constant(self.value), ())
+        return jnp.broadcast_to(start, (len(noise), 28, 28, 1))
+
+
+@pytest.mark.parametrize(('scale', 'made', 'shown'), [
+    ((-1.0, 1.0), -1.0, 0.0), ((-1.0, 1.0), -0.5, 0.25), ((-1.0, 1.0), 0.5, 0.75), ((-1.0, 1.0), 1.0, 1.0),
+    ((-1.0, 1.0), 1.5, 1.0), ((0.0, 1.0), 0.25, 0.25), ((0.0, 2.0), 0.5, 0.25),
+])  # fmt: skip
+def test_samples_are_brought_back_to_unit_range(ready, batch, scale, made, shown):
+    """From the scale that was trained in, in everything that is drawn."""
+    task = dataclasses.replace(ready.task, generator=Grey(made), scale=scale)
+    state = task.init(jax.random.key(0), batch)
+    np.testing.assert_allclose(task.sample(state, jax.random.key(1), 3), np.full((3, 28, 28, 1), shown), atol=1e-6)
+    np.testing.assert_allclose(task.snapshot(state, jax.random.key(1))['image'], shown, atol=1e-6)
+    record = Record([state], [], {}, [], {}, jax.random.key(0))
+    figures = {figure.name: figure for figure in task.report(record, ready.data).figures}
+    np.testing.assert_allclose(figures['latent_interpolation'].images, shown, atol=1e-6)
+    np.testing.assert_allclose(figures['nearest_training_images'].images[:8], shown, atol=1e-6)
 
 
 @pytest.mark.parametrize('form', GAN_FORMS)

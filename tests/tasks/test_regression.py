@@ -11,6 +11,7 @@ import sklearn.linear_model
 from scipy.optimize import linprog
 
 from configs import common
+from jaxlab.data.dataset import in_memory
 from jaxlab.errors import UserError
 from jaxlab.figures import Histogram, Lines, Points, Table
 from jaxlab.tasks import baselines, sparsity
@@ -153,6 +154,27 @@ def test_the_report():
     expected = np.mean((exact.predict(data.splits['test'].arrays['features']) - truth) ** 2)
     assert report.metrics['test_mse_least_squares'] == [pytest.approx(expected, rel=1e-4)]
     assert 'test_r2_mean' not in report.metrics and len(figures['baselines'].rows) == 3
+
+
+def test_errors_are_predicted_minus_actual():
+    """A network that always says 2 of targets 0, 1, 2, 3, 3: errors 2, 1, 0, -1, -1; actual values lie along x."""
+    prepared = experiment.prepare(config())
+    data, size = prepared.data, prepared.data.splits['test'].size
+    truth = np.resize([0.0, 1.0, 2.0, 3.0, 3.0], size - size % 5)
+    made = in_memory({'features': np.zeros((len(truth), 8), np.float32), 'target': truth})
+    data = dataclasses.replace(data, splits={**data.splits, 'test': made})
+    outputs = {'test': [{'prediction': np.full(len(truth), 2.0)}]}
+    state = prepared.task.init(jax.random.key(0), batch_of(prepared))
+    report = prepared.task.report(Record([state], [], outputs, [], {}, jax.random.key(0)), data)
+    figures = {figure.name: figure for figure in report.figures}
+    errors = figures['residuals']
+    np.testing.assert_array_equal(errors.samples['errors'][:5], [2, 1, 0, -1, -1])
+    assert errors.x_label.startswith('predicted minus actual') and 'mean 0.2, median 0' in errors.note
+    scatter = figures['predicted_actual']
+    np.testing.assert_array_equal(scatter.groups['one example'][:5], [[0, 2], [1, 2], [2, 2], [3, 2], [3, 2]])
+    assert scatter.x_label.startswith('actual') and scatter.y_label.startswith('predicted')
+    assert report.metrics['test_rmse'] == [pytest.approx((7 / 5) ** 0.5)]
+    assert report.metrics['test_r2'] == [pytest.approx(1 - 7 / 6.8)]
 
 
 def test_sizes_of_parameters():
