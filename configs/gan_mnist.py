@@ -30,9 +30,9 @@ def get_config(profile: str = 'full') -> common.Config:
     config.stand_in = {
         **few,
         'data.batch_size': 32,
-        'training.epochs': 120,
-        'training.snapshot_every': 20,
-        'training.checkpoint_every': 20,
+        'training.epochs': 55,
+        'training.snapshot_every': 11,
+        'training.checkpoint_every': 11,
         'optimizer.generator.learning_rate': 2e-4,
         'optimizer.generator.b1': 0.5,
         'optimizer.discriminator.learning_rate': 2e-4,
