@@ -52,3 +52,6 @@ def test_memory_switch(monkeypatch) -> None:
     monkeypatch.setenv('JAXLAB_KEEP_MEMORY', '1')
     monkeypatch.setenv('JAX_PLATFORMS', 'cuda')
     assert allocator.keep_memory() is None
+    monkeypatch.delenv('JAX_PLATFORMS')
+    monkeypatch.setattr(allocator.importlib.metadata, 'entry_points', lambda group: [group])
+    assert allocator.accelerator_is_installed() and allocator.keep_memory() is None

@@ -236,6 +236,9 @@ def test_real_and_made_images_are_shifted_apart(ready, batch):
 def test_what_a_gan_refuses():
     with pytest.raises(UserError, match=r"config.task.form = 'hinged'; valid: .*hinge"):
         experiment.prepare(lab.gan(task__form='hinged'))
+    plateau = {'metric': 'train_generator_loss', 'patience': 1}
+    with pytest.raises(UserError, match='config.optimizer.generator.plateau: only a task with one network follows'):
+        experiment.prepare(lab.gan(optimizer__generator__plateau=plateau))
     with pytest.raises(UserError, match='unknown field config.optimizer.learning_rate of task gan; .*generator'):
         experiment.prepare(lab.gan(optimizer__learning_rate=0.1))
     with pytest.raises(UserError, match='unknown field config.model.width of task gan'):

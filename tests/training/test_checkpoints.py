@@ -5,13 +5,16 @@ import json
 import shutil
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
 from jaxlab.errors import UserError
 from jaxlab.training import run as engine
 from jaxlab.training.checkpoints import Checkpoints, digest
+from jaxlab.training.identity import check_same, identity
 from jaxlab.training.loop import Interrupted
+from jaxlab.training.placement import MeshPlacement
 from launch import experiment
 from tests.training import lab
 
@@ -217,6 +220,28 @@ def test_the_form_of_replicas_is_kept(tmp_path):
     with pytest.raises(Interrupted):
         lab.train(lab.small(replicas=2, replica_form='vmap'), tmp_path, lab.Listener(stop_at=4))
     assert lab.train(lab.small(replicas=2), tmp_path).facts['replica_form'] == 'vmap'
+
+
+def test_a_field_that_came_later_refuses_no_older_run():
+    """At its neutral value a run of before is gone on with; at another one it is not."""
+    before = identity(lab.small())
+    assert 'training.matmul_precision' not in before
+    check_same(identity(lab.small(training__matmul_precision='default')), before, Path('run'))
+    with pytest.raises(UserError, match=r"training.matmul_precision \('not set' there, 'highest' here\)"):
+        check_same(identity(lab.small(training__matmul_precision='highest')), before, Path('run'))
+
+
+@pytest.mark.parametrize('asked, inside', [('default', None), ('high', 'high'), ('highest', 'highest')])
+def test_the_precision_of_products_holds_where_programs_are_traced(asked, inside, tmp_path, monkeypatch):
+    """Of the update and of evaluations; not outside; and the facts name it."""
+    seen = []
+    compile_it = MeshPlacement.compile
+    monkeypatch.setattr(
+        MeshPlacement, 'compile', lambda *a, **k: (seen.append(jax.config.jax_default_matmul_precision), compile_it(*a, **k))[1]
+    )
+    facts = lab.train(lab.small(training__matmul_precision=asked, training__epochs=1), tmp_path).facts
+    assert len(seen) == 2 and set(seen) == {inside}
+    assert facts['matmul_precision'] == asked and jax.config.jax_default_matmul_precision is None
 
 
 def test_saving_a_step_again_after_falling_back_is_saved(tmp_path):

@@ -1,11 +1,13 @@
 """Who computes a run's convolutions on a CPU: when oneDNN is chosen, that it is kept, and that bits stay equal."""
 
 import jax
+import numpy as np
 import pytest
 
 from configs import common
 from jaxlab.errors import UserError
 from jaxlab.layers import onednn
+from jaxlab.models.lenet import LeNet
 from jaxlab.training import forms, model_table
 from jaxlab.training.loop import Interrupted
 from launch import experiment
@@ -104,3 +106,15 @@ def test_the_work_of_convolutions():
     of_table = sum(row['multiply_adds'] for row in rows if row['type'] in ('Conv', 'ConvTranspose'))
     assert model_table.convolution_work(task.networks()) == of_table
     assert jax.default_backend() == 'cpu'
+
+
+def test_batch_last_is_for_processors_only(monkeypatch) -> None:
+    """On an accelerator LeNet's convolutions are channels-last; parameters and results are the same."""
+    x = jax.random.normal(jax.random.key(0), (3, 28, 28, 1))
+    model = LeNet()
+    variables = model.init(jax.random.key(1), x)
+    on_cpu, rows = model.apply(variables, x), model_table.convolution_work({'model': (model, x[:1])})
+    assert rows == 0
+    monkeypatch.setattr(jax, 'default_backend', lambda: 'gpu')
+    assert model_table.convolution_work({'model': (model, x[:1])}) == 28 * 28 * 25 * 6 + 10 * 10 * 25 * 6 * 16
+    np.testing.assert_allclose(LeNet().apply(variables, x), on_cpu, atol=1e-5)
