@@ -37,7 +37,7 @@ BROKEN := $(shell $(PY) -c '$(SUPPORTED)' 2>/dev/null || echo broken)
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup run named list test parity smoke lint bench bench-accelerator notebooks clean distclean always
+.PHONY: help setup run named list test parity smoke lint mutants bench bench-accelerator notebooks clean distclean always
 
 help:
 	@echo 'make run CONFIG=configs/gan_mnist.py [ARGS="--config.replicas=5 --data_dir=DIR"]   one experiment'
@@ -46,10 +46,11 @@ help:
 	@echo 'make parity                   the tests against PyTorch'
 	@echo 'make smoke [ARGS=NAME ...]    the smoke profile of every config, through the command line'
 	@echo 'make lint                     ruff, import-linter, mypy'
+	@echo 'make mutants ARGS=jaxlab/metrics   small faults planted in a part: how many do its tests notice?'
 	@echo 'make bench [ARGS=--json=FILE] whole training steps against Flax and PyTorch'
 	@echo 'make bench-accelerator [ARGS=--data_dir=DIR]  what an accelerator can do, in eight minutes'
 	@echo 'make notebooks                executes the notebooks'
-	@echo 'make setup [EXTRAS="test cuda"]  only the set-up; extras: test lint parity notebooks tfds-prepare cuda tpu'
+	@echo 'make setup [EXTRAS="test cuda"]  only the set-up; extras: test lint parity mutants notebooks tfds-prepare cuda tpu'
 	@echo 'make clean | distclean        removes caches | and .venv; runs/ stays'
 
 # ---- set-up ----------------------------------------------------------------------------------------------------------
@@ -95,6 +96,9 @@ lint: $(VENV)/.ready-lint
 	echo 'import-linter'; $(IMPORTS) || failed="$$failed import-linter"; \
 	echo 'mypy'; $(PY) -m mypy || failed="$$failed mypy"; \
 	test -z "$$failed" || { echo "lint failed:$$failed" >&2; exit 1; }
+
+mutants: $(VENV)/.ready-test $(VENV)/.ready-mutants
+	@$(PY) -m tests.mutants $(ARGS)
 
 bench: $(VENV)/.ready-parity
 	@$(PY) -m benchmarks.train_step $(ARGS)

@@ -39,13 +39,13 @@ hypothesis.settings.load_profile('jaxlab')
 jax.config.update('jax_compilation_cache_dir', str(ROOT / '.cache' / 'jax-tests'))
 jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
 jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)
-jax.devices()
-
-for _name, _value in _before.items():
-    if _value is None:
-        os.environ.pop(_name, None)
-    else:
-        os.environ[_name] = _value
+if os.environ.get('JAXLAB_MUTANTS') != '1':  # `tests/mutants.py` forks after this: no device before
+    jax.devices()
+    for _name, _value in _before.items():
+        if _value is None:
+            os.environ.pop(_name, None)
+        else:
+            os.environ[_name] = _value
 
 
 @pytest.fixture(scope='session')

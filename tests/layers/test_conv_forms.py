@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from jaxlab import layers
@@ -16,6 +16,7 @@ from jaxlab.layers.convolve import convolve
 
 KEY = jax.random.key(0)
 ONES = (1, 1)
+UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)  # each try compiles six programs: minutes to shrink
 
 
 def stock(geometry: Geometry, x, kernel):
@@ -47,7 +48,7 @@ def equals_stock(form, geometry: Geometry, images: int, channels: int, features:
 edges = st.tuples(st.integers(-1, 3), st.integers(-1, 3))
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, phases=UNSHRUNK)
 @given(space=st.tuples(st.integers(2, 9), st.integers(2, 9)), padding=st.tuples(edges, edges))
 def test_winograd_for_any_size_and_padding(space, padding) -> None:
     geometry = Geometry(space, (3, 3), ONES, padding, ONES)
@@ -56,7 +57,7 @@ def test_winograd_for_any_size_and_padding(space, padding) -> None:
         equals_stock(conv_winograd, geometry, 2, 3, 4, jnp.float64, 1e-13)
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, phases=UNSHRUNK)
 @given(
     space=st.lists(st.integers(1, 4), min_size=1, max_size=2), size=st.integers(1, 4), stride=st.integers(1, 2),
     dilation=st.integers(1, 2), edge=edges,

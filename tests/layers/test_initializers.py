@@ -31,9 +31,16 @@ def test_torch_bounds(module, shape, fan_in) -> None:
 @pytest.mark.parity
 def test_torch_agrees_on_the_bounds() -> None:
     torch = pytest.importorskip('torch')
-    theirs = torch.nn.ConvTranspose2d(16, 64, 5)
-    bound = float(theirs.weight.detach().abs().max())
-    assert abs(bound - (5 * 5 * 64) ** -0.5) < 0.01 * bound
+    pairs = (
+        (torch.nn.ConvTranspose2d(16, 64, 5), layers.ConvTranspose(64, 5, init_scheme='torch'), (2, 8, 8, 16)),
+        (torch.nn.Conv2d(16, 64, 5), layers.Conv(64, 5, init_scheme='torch'), (2, 8, 8, 16)),
+        (torch.nn.Linear(300, 400), layers.Dense(400, init_scheme='torch'), (2, 300)),
+    )
+    for theirs, ours, shape in pairs:
+        leaves = params(ours, shape)
+        for name, leaf, slack in (('weight', leaves['kernel'], 0.01), ('bias', leaves['bias'], 0.2)):
+            bound = float(getattr(theirs, name).detach().abs().max())
+            assert abs(float(jnp.abs(leaf).max()) - bound) < slack * bound
 
 
 def test_keras_and_lecun() -> None:

@@ -342,12 +342,6 @@ def test_one_sigmoid_unit_is_a_softmax_over_zero_and_itself():
     np.testing.assert_allclose(slope, jax.nn.sigmoid(z) - labels, atol=1e-6)
 
 
-def test_two_softmax_units_are_a_sigmoid_of_their_difference():
-    """C35."""
-    pairs = jax.random.normal(jax.random.key(0), (100, 2)) * 5
-    np.testing.assert_allclose(jax.nn.softmax(pairs)[:, 1], jax.nn.sigmoid(pairs[:, 1] - pairs[:, 0]), atol=1e-6)
-
-
 def test_binary_cross_entropy_of_d1():
     """p = (0.9, 0.2, 0.5, 0.01), y = (1, 0, 1, 0): 0.2579254; a constant predictor: ln 2."""
     p = jnp.array([0.9, 0.2, 0.5, 0.01])

@@ -75,6 +75,15 @@ def test_the_report_is_of_the_test_split(tmp_path):
     assert np.trace(matrix.values) / 50 == pytest.approx(accuracy)
     mistakes = figures['surest_mistakes']
     assert isinstance(mistakes, Images) and len(mistakes.images) == 16
+    logits = np.asarray(found.record.outputs['test'][0]['logits'], np.float64)
+    shares = np.exp(logits - logits.max(1, keepdims=True))
+    shares /= shares.sum(1, keepdims=True)
+    labels = experiment.prepare(lab.small()).data.splits['test'].labels
+    wrong = sorted(np.flatnonzero(shares.argmax(1) != labels), key=lambda row: -shares[row].max())[:16]
+    names = [str(digit) for digit in range(10)]
+    expected = [f'{names[shares[row].argmax()]} ({shares[row].max():.0%})\ntrue: {names[labels[row]]}' for row in wrong]
+    assert list(mistakes.captions)[: len(wrong)] == expected, 'the surest first'
+    assert list(mistakes.marked) == [True] * len(wrong) + [False] * (16 - len(wrong))
     assert f'wrong on {50 - round(50 * accuracy)} of the 50' in found.report.remarks[0]
 
 

@@ -100,7 +100,7 @@ def test_right_is_to_call_real_real_and_made_made(ready, batch, bias, real, fake
     _, measured = jax.jit(ready.task.train_step)(state, batch, jax.random.key(1))
     found = {name: float(total / weight) for name, (total, weight) in measured.items()}
     assert (found['real_accuracy'], found['fake_accuracy']) == (real, fake)
-    assert found['real_probability'] == found['fake_probability'] == pytest.approx(real, abs=1e-6)
+    assert [found[f'{kind}_probability'] for kind in ('real', 'fake')] == pytest.approx([real, real], abs=1e-6)
     evaluated, _ = jax.jit(ready.task.eval_step)(state, batch, jax.random.key(1))
     assert float(evaluated['real_accuracy'][0]) == 10 * real and float(evaluated['real_accuracy'][1]) == 10
 
