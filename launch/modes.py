@@ -1,5 +1,6 @@
 """What else can be done with a run: describe it, draw from it, predict with it."""
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -82,12 +83,14 @@ def predict(
         files = _images(path)
         how = data.decoding or Decoding(example['image'].shape[1:3], grey=example['image'].shape[3] == 1)
         who: list[dict[str, Any]] = [{'file': str(file)} for file in files]
-        blocks = ({'image': np.stack([_read(f, how) for f in files[at : at + BLOCK]])} for at in range(0, len(files), BLOCK))
+        blocks: Iterator[Any] = ({'image': np.stack([_read(f, how) for f in files[at : at + BLOCK]])} for at in range(0, len(files), BLOCK))
     else:
         features = preprocessed.input_features(data, workdir, path)
         who = [{'row': number} for number in range(1, len(features) + 1)]
         blocks = ({'features': features[at : at + BLOCK]} for at in range(0, len(features), BLOCK))
+    first = next(blocks)  # what cannot be read is said before a run is looked for
     state, step = _state(prepared, workdir, watcher, allow_change)
+    blocks = itertools.chain([first], blocks)
     found = (row for block in _predicted(prepared, state, blocks) for row in preprocessed.answers(data, block))
     rows = [{**one, **said} for one, said in zip(who, found, strict=True)]
     return {'name': prepared.config.name, 'step': step, 'predictions': rows}
