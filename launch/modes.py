@@ -83,7 +83,8 @@ def predict(
         files = _images(path)
         how = data.decoding or Decoding(example['image'].shape[1:3], grey=example['image'].shape[3] == 1)
         who: list[dict[str, Any]] = [{'file': str(file)} for file in files]
-        blocks: Iterator[Any] = ({'image': np.stack([_read(f, how) for f in files[at : at + BLOCK]])} for at in range(0, len(files), BLOCK))
+        parts = [files[at : at + BLOCK] for at in range(0, len(files), BLOCK)]
+        blocks: Iterator[Any] = ({'image': np.stack([_read(file, how) for file in part])} for part in parts)
     else:
         features = preprocessed.input_features(data, workdir, path)
         who = [{'row': number} for number in range(1, len(features) + 1)]
