@@ -122,6 +122,8 @@ def test_wilson():
     assert np.round(binary.wilson(83, 98), 3).tolist() == [0.763, 0.905]
     assert np.round(binary.wilson(83, 200), 3).tolist() == [0.349, 0.484]
     assert np.isnan(binary.wilson(0, 0)).all()
+    z = 1.2815515655446004  # of a level of 0.8
+    assert binary.wilson(0, 4, 0.8) == pytest.approx((0, z * z / (4 + z * z)))
 
 
 def test_bootstrap_of_a_mean():

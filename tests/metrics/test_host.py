@@ -26,6 +26,8 @@ def test_accuracy_and_top_k(three):
         expected = reference.top_k_accuracy_score(labels, probabilities, k=k, labels=range(4))
         assert classification.top_k_accuracy(labels, probabilities, k) == pytest.approx(expected)
     assert classification.top_k_accuracy(np.array([0, 1]), np.zeros((2, 3)), 1) == 0  # all tied: no credit
+    ranked = np.tile(np.arange(8.0), (8, 1))  # class 7 scores highest: class c is among the highest 8 - c
+    assert classification.top_k_accuracy(np.arange(8), ranked) == 5 / 8
 
 
 def test_confusion_and_histogram(three):

@@ -20,6 +20,7 @@ from jaxlab.metrics import (
     sums,
     weighted_mean,
 )
+from jaxlab.metrics.losses import clipped_probability_cross_entropy
 
 pytestmark = pytest.mark.usefixtures('float64')
 
@@ -189,3 +190,15 @@ def test_weighted_mean_and_sums():
 def test_gradient_of_the_weighted_mean():
     weight = jnp.array([1.0, 0.0, 1.0, 1.0])
     check_grads(jax.jit(lambda v: weighted_mean(v**2, weight)), (jnp.array([1.0, 2.0, -3.0, 0.5]),), order=1)
+
+
+def test_cross_entropy_of_clipped_and_divided_numbers():
+    """By hand: outputs into [clip, 1 - clip], divided by their sum, minus the logarithm of the true class's share."""
+    outputs, labels = jnp.array([[2.0, 0.5, 0.25], [-1.0, 0.5, 0.25], [0.2, 0.3, 0.5]]), jnp.array([0, 0, 2])
+    for clip in (0.1, 1e-7):
+        shares = np.clip(outputs, clip, 1 - clip)
+        expected = -np.log(shares[np.arange(3), np.asarray(labels)] / shares.sum(1))
+        found = clipped_probability_cross_entropy(outputs, labels, clip)
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+    np.testing.assert_allclose(clipped_probability_cross_entropy(outputs, labels), expected, rtol=1e-12)
+    assert float(found[2]) == pytest.approx(float(np.log(2)))  # shares that sum to 1: the plain cross-entropy

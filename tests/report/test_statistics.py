@@ -199,6 +199,9 @@ def test_all_of_a_bounded_interval():
         plain = s.t_interval([at, 14, 16], 0.8)
         ends = max(plain.low, 10), min(plain.high, 20)
         interval(clipped, *ends, 3, 0.8, "Student's t, clipped")
+        wide = s.t_interval([at, 14, 16], 0.8, 0.5)
+        ends = max(wide.low, 10), min(wide.high, 20)
+        interval(s.bounded_interval([at, 14, 16], 0.8, 10, 20, 0.5), *ends, 3, 0.8, 'Nadeau-Bengio t, clipped')
     for outside in ([9, 14], [14, 21]):
         with pytest.raises(ValueError, match='outside'):
             s.bounded_interval(outside, 0.8, 10, 20)
