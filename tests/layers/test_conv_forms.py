@@ -48,7 +48,7 @@ def equals_stock(form, geometry: Geometry, images: int, channels: int, features:
 edges = st.tuples(st.integers(-1, 3), st.integers(-1, 3))
 
 
-@settings(max_examples=25, phases=UNSHRUNK)
+@settings(max_examples=10, phases=UNSHRUNK)
 @given(space=st.tuples(st.integers(2, 9), st.integers(2, 9)), padding=st.tuples(edges, edges))
 def test_winograd_for_any_size_and_padding(space, padding) -> None:
     geometry = Geometry(space, (3, 3), ONES, padding, ONES)
@@ -57,7 +57,7 @@ def test_winograd_for_any_size_and_padding(space, padding) -> None:
         equals_stock(conv_winograd, geometry, 2, 3, 4, jnp.float64, 1e-13)
 
 
-@settings(max_examples=25, phases=UNSHRUNK)
+@settings(max_examples=10, phases=UNSHRUNK)
 @given(
     space=st.lists(st.integers(1, 4), min_size=1, max_size=2), size=st.integers(1, 4), stride=st.integers(1, 2),
     dilation=st.integers(1, 2), edge=edges,
