@@ -98,11 +98,15 @@ def test_dropout_only_in_training():
     np.testing.assert_array_equal(plain, MLP((64,), 3).apply(variables, x, train=True))
 
 
-def test_bfloat16_computation_keeps_float32_parameters():
+def test_bfloat16_computation_keeps_float32_parameters_and_logits():
+    """What is computed in between is rounded to eight bits, so it is not the same as in float32."""
     model = MLP((8,), 3, batch_norm=True, dtype=jnp.bfloat16)
     variables = start(model)
     assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {jnp.dtype('float32')}
-    assert model.apply(variables, IMAGES, train=False).dtype == jnp.bfloat16
+    logits = model.apply(variables, IMAGES, train=False)
+    whole = MLP((8,), 3, batch_norm=True).apply(variables, IMAGES, train=False)
+    assert logits.dtype == whole.dtype == jnp.float32
+    assert 0 < float(jnp.abs(logits - whole).max()) < 0.05 * float(jnp.abs(whole).max())
 
 
 def test_wrong_names_are_one_clear_line():

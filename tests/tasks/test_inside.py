@@ -347,7 +347,7 @@ def test_a_zero_run_and_first_layer_look_the_same(tmp_path):
     ('figures', 'words'),
     [
         (('filter',), "unknown name in config.report.options.figures 'filter'; did you mean 'filters'"),
-        ('filters', "figures = 'filters'; valid: a tuple of names"),
+        ('filters', r"figures = 'filters' \(.*valid: a tuple \(looks into the network"),
         ((3,), "figures: 3 is no look; valid: 'name' or"),
         ((('filters', {'layr': 'conv_1'}),), "filters has no argument 'layr'; did you mean 'layer'"),
         ((('filters', {'layer': 'conv_9'}),), "filters: unknown layer 'conv_9'; did you mean 'conv_[12]'"),
