@@ -21,6 +21,7 @@ B = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]], np.flo
 G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]], np.float32)
 A = np.array([[1, 1, 1, 0], [0, 1, -1, -1]], np.float32)
 CHANNELS, TILES = 32, 512  # with fewer of them the transforms cost more than the products they save
+WORK = 5e8  # multiply-adds of the plain sum below which no run gains back what this form costs to compile (a second a map)
 
 Grid = list[list[Array]]  # 4 by 4 arrays, one for each position in a transformed tile
 
@@ -35,6 +36,7 @@ def suits(geometry: Geometry, images: int, kernel: tuple[int, ...], dtype: jnp.d
     if not possible(geometry):
         return False
     many = min(kernel[-2:]) >= CHANNELS and images * math.prod(_tiles(geometry)) >= TILES
+    many &= images * math.prod(geometry.out) * 9 * math.prod(kernel[-2:]) >= WORK
     return many and jnp.finfo(dtype).bits >= 32
 
 
