@@ -50,8 +50,8 @@ def get_config(profile: str = 'full') -> common.Config:
         'The source reads batches of 4 (12,500 of them) for the first image of one; training here takes 64 at a time.',
         'There is no validation part; ten epochs were chosen beforehand.',
     )
-    return common.with_profile(
-        config,
-        profile,
-        smoke={'training.epochs': 1, 'data.limit': 256, 'data.eval_limit': 128, 'stand_in': {}},
-    )
+    few = ('untrained', 'filters', ('feature_maps', {'layers': ('conv_1_active', 'pool_2')}), 'dead_units', 'saliency')
+    smoke = {
+        'training.epochs': 1, 'data.limit': 256, 'data.eval_limit': 128, 'stand_in': {}, 'report.options.figures': few,
+    }  # fmt: skip
+    return common.with_profile(config, profile, smoke=smoke)

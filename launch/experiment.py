@@ -157,7 +157,7 @@ def _needs(prepared: Prepared, workdir: Path, watcher: Watcher) -> dict[str, Nee
         folder.mkdir(parents=True, exist_ok=True)
         watcher.say(f'{role}: {config.name}, in {folder}')
         helper = watcher.helper(role)
-        outcome = engine.train(needed.config, needed.task, needed.data, folder, helper, {}, allow_change=False)
+        outcome = engine.train(needed.config, needed.task, needed.data, folder, helper, reported=False)
         helper.close()
         found[role] = Needed(needed.task, outcome.record.states[0], outcome.record.metrics)
     return found

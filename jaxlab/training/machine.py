@@ -110,7 +110,9 @@ class Machine:
 
     @functools.cached_property
     def _init(self) -> Any:
-        return jax.jit(self.programs.init)
+        # It runs once: compiled with less care it gives the same bits (random draws), three times as soon on a CPU.
+        options = {'xla_backend_optimization_level': 1} if jax.default_backend() == 'cpu' else None
+        return jax.jit(self.programs.init, compiler_options=options)
 
     def train(
         self, state: Any, examples: Any, rows: Any, start: int, stop: int, first_step: int

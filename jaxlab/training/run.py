@@ -34,10 +34,12 @@ class Outcome:
 def train(
     config: Any, task: Task, data: Dataset, workdir: Path, listener: Listener,
     needs: Mapping[str, Needed] | None = None, allow_change: bool = False, trial: bool = False,
+    reported: bool = True,
 ) -> Outcome:  # fmt: skip
     """Trains (or goes on, or only evaluates what is finished) and reports.
 
     trial: a choice is to be made by what comes out: the test split is not looked at, and there is no report.
+    reported: False where nobody reads the report (a scorer's).
     """
     begun = time.perf_counter()
     writer = jax.process_index() == 0
@@ -65,7 +67,8 @@ def train(
     finally:
         events.close()
     phases['train'] = progress.seconds
-    return _finish(machine, progress, device_state, final, kept, needs or {}, phases, mine, listener, trial)
+    reported = reported and not trial
+    return _finish(machine, progress, device_state, final, kept, needs or {}, phases, mine, listener, trial, reported)
 
 
 def evaluate(config: Any, task: Task, data: Dataset, workdir: Path, listener: Listener,
@@ -135,6 +138,7 @@ def _resume(
 def _finish(
     machine: Machine, progress: Progress, state: Any, final: Any, kept: Kept,
     needs: Mapping[str, Needed], phases: dict[str, float], mine: Mapping[str, Any], listener: Listener, trial: bool = False,
+    reported: bool = True,
 ) -> Outcome:  # fmt: skip
     """The last evaluation, the task's own report, and the facts."""
 
@@ -158,7 +162,7 @@ def _finish(
     for split in data.splits:
         if split == 'train' or (trial and split == 'test'):
             continue
-        evaluation = machine.evaluate(state, split, keep=not trial, heard=heard)
+        evaluation = machine.evaluate(state, split, keep=reported, heard=heard)
         metrics |= {f'{split}_{name}': values for name, values in evaluation.metrics.items()}
         counts |= {f'{split}_{name}': count for name, count in evaluation.counts.items()}
         broken = control.not_finite(metrics)
@@ -173,7 +177,7 @@ def _finish(
     record = Record(
         states, progress.history, outputs, seen, metrics, key, needs, steps, lambda: machine.replica(machine.init(), 0)
     )
-    report = Report() if trial else task.report(record, data)
+    report = task.report(record, data) if reported else Report()
     metrics |= {name: list(values) for name, values in report.metrics.items()}
     remarks = [*report.remarks, *not_finite_remarks(metrics, machine.seeds), *one_decision(config)]
     phases['report'] = time.perf_counter() - begun

@@ -114,7 +114,8 @@ def test_what_winograd_is_for() -> None:
     assert suits(plain)
     for change in ({'size': (5, 5)}, {'strides': (2, 2)}, {'dilation': (2, 2)}):
         assert not suits(plain._replace(**change))
-    for change in ({'images': 2}, {'images': 50}, {'kernel': (3, 3, 3, 64)}, {'kernel': (3, 3, 64, 16)}, {'dtype': jnp.dtype('bfloat16')}):
+    few = ({'images': 2}, {'images': 50}, {'kernel': (3, 3, 3, 64)}, {'kernel': (3, 3, 64, 16)})
+    for change in (*few, {'dtype': jnp.dtype('bfloat16')}):
         assert not suits(plain, **change)
 
 

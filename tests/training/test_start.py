@@ -1,0 +1,18 @@
+"""The start of a run: made by a program that is compiled quickly, with the bits of one that is compiled well."""
+
+import jax
+import numpy as np
+import pytest
+
+from tests.training import lab
+
+SCHEMES = ('torch', 'keras', 'lecun', 'xavier', 'sklearn')
+MODELS = [*({'name': 'mlp', 'features': (16,), 'init_scheme': scheme} for scheme in SCHEMES), {'name': 'lenet'}]
+
+
+@pytest.mark.parametrize('model', MODELS, ids=[*SCHEMES, 'lenet'])
+def test_quick_compilation_changes_no_bit(model):
+    machine = lab.machine(lab.small(model=model))
+    quick = machine.init()
+    well = jax.jit(machine.programs.init)(np.asarray(machine.seeds, np.uint32), machine.example)
+    assert lab.equal(quick, well)
