@@ -53,8 +53,9 @@ def first_not_finite(logs: Logs, start: int, stop: int) -> tuple[str, int, int] 
 def not_finite(tree: Any) -> str:
     """Path of the first number in a tree that is NaN or infinite, or ''."""
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        array = np.asarray(leaf)
         # Not np.issubdtype: to it bfloat16 is no kind of number.
-        if jnp.issubdtype(np.result_type(leaf), jnp.inexact) and not np.isfinite(leaf).all():
+        if jnp.issubdtype(array.dtype, jnp.inexact) and not np.isfinite(array).all():
             return jax.tree_util.keystr(path, simple=True, separator='/')
     return ''
 
