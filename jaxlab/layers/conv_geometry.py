@@ -84,5 +84,5 @@ def patches(x: Array, geometry: Geometry) -> Float[Array, 'N *out TC']:
 
 
 def images_a_block(n: int, elements: int, limit: int) -> int:
-    """The largest divisor of n images whose intermediates (`elements` each) fit into `limit`; at least one."""
+    """The largest divisor of n images (or batches) whose intermediates (`elements` each) fit into `limit`; at least one."""
     return max(i for i in range(1, n + 1) if n % i == 0 and (i == 1 or i * elements <= limit))

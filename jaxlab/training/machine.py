@@ -13,6 +13,7 @@ from jax.experimental import multihost_utils
 
 from jaxlab.data.dataset import Dataset
 from jaxlab.errors import UserError
+from jaxlab.layers.conv_geometry import images_a_block
 from jaxlab.tasks.protocol import Task
 from jaxlab.training import control, forms
 from jaxlab.training.feeding import Feed, blocks, gather, prefetched
@@ -47,7 +48,7 @@ class Machine:
         train = data.splits['train']
         self.seeds = tuple(config.training.seed + replica for replica in range(config.replicas))
         check_sizes(config, data.draws)
-        examples = config.training.steps * config.data.batch_size or config.training.epochs * data.draws
+        examples = config.training.steps * (config.data.batch_size or data.draws) or config.training.epochs * data.draws
         self.forms = forms.choose(config, task, examples, begun or {})
         self.placement: Placement = placement(config, self.forms.convolutions == 'onednn')
         self.feed = Feed.of(config.data, data, self.seeds, self.placement.devices)
@@ -220,8 +221,7 @@ def _unpadded(outputs: list[Mapping[str, np.ndarray]], size: int, replicas: int)
 
 def batches_a_call(batches: int, size: int) -> int:
     """How many of so many batches of that size go into a call of an evaluation: a divisor, so that one program serves all."""
-    fitting = [number for number in range(1, batches + 1) if batches % number == 0 and number * size <= EVALUATED]
-    return max(fitting, default=1)
+    return images_a_block(batches, size, EVALUATED)
 
 
 def check_sizes(config: Any, size: int) -> None:
