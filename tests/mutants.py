@@ -1,12 +1,17 @@
 """`make mutants ARGS=jaxlab/metrics`: plants small faults in a part of the project and counts those that its tests notice.
 
+`ARGS="jaxlab/metrics --sample=100"` tries a hundred of them, drawn at random (seed 0), where all would take hours.
+
 mutmut does the work, in a copy of the project under `.cache/mutants`: it forks one process a fault from a server that has
 collected the tests, so that nothing is imported again. JAX's threads do not survive a fork: `tests/conftest.py` therefore
-leaves the devices alone there (JAXLAB_MUTANTS=1), and test modules that compute when they are imported would hang.
+leaves the devices alone there (JAXLAB_MUTANTS=1), and `COMPUTES` names the parts whose test modules compute when they are
+imported: there only packages are loaded before the fork.
 """
 
+import argparse
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -16,6 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTICED = 1  # pytest's exit code where a test fails; 0: nothing noticed
+COMPUTES = ('jaxlab/layers', 'jaxlab/optimizers')
 OTHER_TESTS = {  # where the mirror of a part is another file, or only some of it is quick
     'jaxlab/report/statistics.py': ('tests/report/test_statistics.py', 'tests/report/test_comparison.py'),
     'jaxlab/training/control.py': ('tests/training/test_control.py',),
@@ -50,9 +56,11 @@ def copied(part: str, tests: Sequence[str]) -> Path:
         'pytest_add_cli_args_test_selection': list(tests),
         'pytest_add_cli_args': ['-x', '-m', 'not parity and not slow'],
         'process_isolation': 'forkserver',
-        'forkserver_warmup': 'collect',
+        'forkserver_warmup': 'import' if part.startswith(COMPUTES) else 'collect',
+        'preload_modules_file': 'preloaded.txt',
     }
     lines = [f'{name} = {json.dumps(value)}' for name, value in settings.items()]
+    (place / 'preloaded.txt').write_text('pytest\nhypothesis\njax\nflax.linen\noptax\nscipy.stats\nsklearn.metrics\n')
     with (place / 'pyproject.toml').open('a') as file:
         file.write('\n[tool.mutmut]\n' + '\n'.join(lines) + '\n')
     return place
@@ -66,19 +74,30 @@ def codes(place: Path) -> dict[str, int | None]:
     return found
 
 
-def main(arguments: Sequence[str]) -> None:
-    """PART [TESTS ...]: the part, and the tests where they are not its mirror."""
-    if not arguments:
-        raise SystemExit('which part? make mutants ARGS=jaxlab/metrics')
-    part, *tests = arguments
-    part = part.rstrip('/')
-    place = copied(part, tests or tests_of(part))
+def run(place: Path, names: Sequence[str] = (), quiet: bool = False) -> None:
     env = {**os.environ, 'JAXLAB_MUTANTS': '1', 'JAXLAB_TYPECHECK': '0', 'PYTHONDONTWRITEBYTECODE': '1'}
-    subprocess.run([sys.executable, '-m', 'mutmut', 'run', '--max-children', str(os.cpu_count() or 1)], cwd=place, env=env)
+    command = [sys.executable, '-m', 'mutmut', 'run', '--max-children', str(os.cpu_count() or 1), *names]
+    subprocess.run(command, cwd=place, env=env, stderr=subprocess.DEVNULL if quiet else None)
+
+
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser('make mutants ARGS=', description=__doc__)
+    parser.add_argument('part', help='a folder or a file, e.g. jaxlab/metrics')
+    parser.add_argument('tests', nargs='*', help='the tests that shall notice, where they are not the mirror of the part')
+    parser.add_argument('--sample', type=int, default=0, help='so many of the faults (0: all)')
+    options = parser.parse_args(arguments)
+    part = options.part.rstrip('/')
+    place = copied(part, options.tests or tests_of(part))
+    if options.sample:
+        run(place, ('none of them',), quiet=True)  # plants them and learns which test reaches which function
+        names = sorted(codes(place))
+        run(place, random.Random(0).sample(names, min(options.sample, len(names))))
+    else:
+        run(place)
     found = codes(place)
     said = Counter(found.values())
     for name, code in found.items():
-        if code != NOTICED:
+        if code not in (NOTICED, None):
             print(f'{"survived" if code == 0 else f"exit code {code}"}: {name}')
     tried = len(found) - said[None]
     print(f'{part}: {len(found)} faults, {tried} tried, {tried - said[0]} noticed ({(tried - said[0]) / max(tried, 1):.1%})')
