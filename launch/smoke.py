@@ -94,6 +94,7 @@ def main() -> int:
     parser.add_argument('names', nargs='*', help='experiments; all when left out')
     parser.add_argument('--jobs', type=int, default=2, help='runs side by side (2)')
     parser.add_argument('--limit', type=float, default=30.0, help='seconds that one may take')
+    parser.add_argument('--keep', type=pathlib.Path, help='a folder in which the runs stay (nowhere)')
     options = parser.parse_args()
     wanted = options.names or names()
     unknown = sorted(set(wanted) - set(names()))
@@ -102,7 +103,7 @@ def main() -> int:
         return 2
     failed, start = [], time.perf_counter()
     with tempfile.TemporaryDirectory(prefix='jaxlab-smoke-') as folder:
-        workdirs = {name: pathlib.Path(folder) / name for name in wanted}
+        workdirs = {name: (options.keep or pathlib.Path(folder)).absolute() / name for name in wanted}
         with concurrent.futures.ThreadPoolExecutor(max(options.jobs, 1)) as pool:
             runs = {name: pool.submit(run, name, workdir, options.limit) for name, workdir in workdirs.items()}
             for name, future in runs.items():
