@@ -92,7 +92,8 @@ smoke: $(VENV)/.ready-base
 IMPORTS = $(PY) -c 'from importlinter.cli import lint_imports_command as main; main()' --cache-dir .cache/import-linter
 lint: $(VENV)/.ready-lint
 	@failed=; \
-	echo 'ruff'; $(PY) -m ruff check --quiet --output-format concise . || failed="$$failed ruff"; \
+	echo 'ruff'; $(PY) -m ruff check --quiet --output-format concise . && $(PY) -m ruff format --check . \
+		|| failed="$$failed ruff"; \
 	echo 'import-linter'; $(IMPORTS) || failed="$$failed import-linter"; \
 	echo 'mypy'; $(PY) -m mypy || failed="$$failed mypy"; \
 	test -z "$$failed" || { echo "lint failed:$$failed" >&2; exit 1; }

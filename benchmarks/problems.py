@@ -41,9 +41,7 @@ PROBLEMS = {
         'LSTM 64 -> 128, 100 steps, Adam', 64, (100, 64), 'adam', 1e-3, 100_618, flax_difference=-512, aim=1.3
     ),
     # 2 layers, width 128, 4 heads, feed-forward 512, no dropout (random numbers are not what is compared).
-    'transformer': Problem(
-        'Transformer, 64 tokens, Adam', 32, (64,), 'adam', 1e-3, 534_026, tokens=1000, aim=0.55
-    ),
+    'transformer': Problem('Transformer, 64 tokens, Adam', 32, (64,), 'adam', 1e-3, 534_026, tokens=1000, aim=0.55),
 }
 CLASSES = 10
 REPLICAS = {'mlp': 3.5, 'lenet': 4.2}  # aims: five at once, in steps of one
@@ -100,7 +98,10 @@ class Check:
         windows = np.lib.stride_tricks.sliding_window_view(self.images.astype(float), (3, 3), (1, 2))
         right = {
             'product': (product, self.left.astype(float) @ self.right.astype(float)),
-            'convolution': (convolved, np.einsum('nhwcij,ijcd->nhwd', windows, self.kernel.astype(float), optimize=True)),
+            'convolution': (
+                convolved,
+                np.einsum('nhwcij,ijcd->nhwd', windows, self.kernel.astype(float), optimize=True),
+            ),
         }
         return {name: float(np.linalg.norm(got - true) / np.linalg.norm(true)) for name, (got, true) in right.items()}
 

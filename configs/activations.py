@@ -12,7 +12,11 @@ def get_config(profile: str = 'full') -> common.Config:
     config.published = {
         'sigmoid_at_3': {'value': 0.95257413, 'where': 'C06, C09'},
         'sigmoid_slope_at_3': {'value': 0.04517666, 'where': 'C06, C09'},
-        'bipolar_slope_at_1': {'value': 0.6067761335, 'where': 'C33', 'note': '(1 + f^2) / 2 was written for (1 - f^2) / 2'},
+        'bipolar_slope_at_1': {
+            'value': 0.6067761335,
+            'where': 'C33',
+            'note': '(1 + f^2) / 2 was written for (1 - f^2) / 2',
+        },
     }
     config.theory = (
         "Unipolar sigmoid $\\sigma(x) = 1/(1 + e^{-x})$ with $\\sigma' = \\sigma\\,(1 - \\sigma)$, at most 0.25.",

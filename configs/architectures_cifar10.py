@@ -22,9 +22,11 @@ def get_config(profile: str = 'full') -> common.Config:
     config.training.epochs = 10
     config.training.measure_train = True
     search = {
-        'field': 'optimizer.learning_rate', 'values': (0.01, 0.03, 0.1), 'metric': 'validation_accuracy',
+        'field': 'optimizer.learning_rate',
+        'values': (0.01, 0.03, 0.1),
+        'metric': 'validation_accuracy',
         'overrides': {'training.epochs': 2, 'data.validation_fraction': 0.1, 'training.measure_train': False},
-    }  # fmt: skip
+    }
     tuned = {'optimizer.schedule': 'cosine', 'optimizer.weight_decay': 5e-4, 'tuning': search}
     cifar = {'name': 'resnet', 'depth': 18, 'stem': 'cifar'}
     own = {**tuned, 'published': {}}  # of which the source has no number
@@ -61,10 +63,14 @@ def get_config(profile: str = 'full') -> common.Config:
         config,
         profile,
         smoke={
-            'training.epochs': 1, 'data.limit': 64, 'data.batch_size': 32, 'data.eval_limit': 64, 'stand_in': {},
+            'training.epochs': 1,
+            'data.limit': 64,
+            'data.batch_size': 32,
+            'data.eval_limit': 64,
+            'stand_in': {},
             'variants': {},
         },
-    )  # fmt: skip
+    )
 
 
 def printed(part: str, accuracy: float, loss: float) -> dict[str, dict[str, object]]:

@@ -18,5 +18,7 @@ def get_config(profile: str = 'full') -> common.Config:
         'Attention $\\mathrm{softmax}(Q K^T / \\sqrt{d_k})\\,V$: every query takes a weighted mean of the values.',
         'The scores of unit normal queries and keys have variance $d_k$; divided by $\\sqrt{d_k}$ it is 1 at every depth.',
     )
-    config.limits = ("D3.1's inputs are lost: its weights and outputs cannot be recomputed, only checked for consistency.",)
+    config.limits = (
+        "D3.1's inputs are lost: its weights and outputs cannot be recomputed, only checked for consistency.",
+    )
     return common.with_profile(config, profile)

@@ -11,8 +11,16 @@ def get_config(profile: str = 'full') -> common.Config:
     config.training.epochs = 0
     config.published = {
         'attention_parameters': {'value': 384, 'where': 'B24', 'note': 'counted in the specification'},
-        'gru_parameters': {'value': 600, 'where': 'B24', 'note': "counted in the specification; Flax's own cell has 584"},
-        'weight_ml_pad': {'value': 0.12705554, 'where': 'B24', 'note': 'its wiring, padding not masked; the source prints none'},
+        'gru_parameters': {
+            'value': 600,
+            'where': 'B24',
+            'note': "counted in the specification; Flax's own cell has 584",
+        },
+        'weight_ml_pad': {
+            'value': 0.12705554,
+            'where': 'B24',
+            'note': 'its wiring, padding not masked; the source prints none',
+        },
     }
     config.theory = (
         'Attention: $A = \\mathrm{softmax}(Q K^T / \\sqrt{8})$, output $A V$; queries from the target, keys and values from '

@@ -78,8 +78,13 @@ def get_config(profile: str = 'full') -> common.Config:
         config,
         profile,
         smoke={
-            'training.epochs': 2, 'data.epoch_examples': 64, 'data.limit': 96, 'data.eval_limit': 64, 'stand_in': {},
-            'data.options.image_size': 48, 'model.hidden': (32,),
+            'training.epochs': 2,
+            'data.epoch_examples': 64,
+            'data.limit': 96,
+            'data.eval_limit': 64,
+            'stand_in': {},
+            'data.options.image_size': 48,
+            'model.hidden': (32,),
             'variants': {},
         },
-    )  # fmt: skip
+    )

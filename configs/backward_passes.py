@@ -27,5 +27,7 @@ def get_config(profile: str = 'full') -> common.Config:
         'Gradient $\\Delta W^{[l-1]} = \\delta_l A^{[l-1]T}$, update $W \\leftarrow W - \\eta\\,\\Delta W$; every delta is '
         'taken with the weights before the update.',
     )
-    config.limits = ('C11 has three samples and two targets: its loop dropped the third in silence. Here that is an error.',)
+    config.limits = (
+        'C11 has three samples and two targets: its loop dropped the third in silence. Here that is an error.',
+    )
     return common.with_profile(config, profile)

@@ -44,10 +44,15 @@ def get_config(profile: str = 'full') -> common.Config:
         config,
         profile,
         smoke={
-            'training.epochs': 1, 'data.limit': 256, 'data.eval_limit': 128, 'stand_in': {}, 'variants': {},
-            **norm, **augmented,
+            'training.epochs': 1,
+            'data.limit': 256,
+            'data.eval_limit': 128,
+            'stand_in': {},
+            'variants': {},
+            **norm,
+            **augmented,
         },
-    )  # fmt: skip
+    )
 
 
 def printed(part: str, accuracy: float, train_accuracy: float) -> dict[str, dict[str, object]]:

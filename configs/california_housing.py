@@ -24,22 +24,31 @@ def get_config(profile: str = 'full') -> common.Config:
     config.training.checkpoint_every = 0
     config.training.measure_train = True
     config.report.options = {
-        'main_metric': 'test_mse', 'compared': ('test_mse', 'test_mae', 'test_r2', 'validation_mse'),
+        'main_metric': 'test_mse',
+        'compared': ('test_mse', 'test_mae', 'test_r2', 'validation_mse'),
         'baselines': ('mean', 'median', 'least_squares', 'least_absolute'),
-    }  # fmt: skip
+    }
     config.variants = {
         'mse': {},
         'mae': {'task.loss': 'absolute'},
         'as_published': {
-            'task.stages': (('squared', 100), ('absolute', 100)), 'training.epochs': 200, 'training.eval_every': 1,
+            'task.stages': (('squared', 100), ('absolute', 100)),
+            'training.epochs': 200,
+            'training.eval_every': 1,
             'published': printed('100 epochs of squares, then 100 of sizes'),
         },
         'mlp': {
-            'model.features': (128, 64), 'model.dropout': 0.1, 'optimizer.learning_rate': 1e-3,
-            'data.batch_size': 64, 'data.shuffle': True, 'training.epochs': 120, 'training.eval_every': 1,
-            'training.best_metric': 'validation_mse', 'training.restore_best': True,
+            'model.features': (128, 64),
+            'model.dropout': 0.1,
+            'optimizer.learning_rate': 1e-3,
+            'data.batch_size': 64,
+            'data.shuffle': True,
+            'training.epochs': 120,
+            'training.eval_every': 1,
+            'training.best_metric': 'validation_mse',
+            'training.restore_best': True,
         },
-    }  # fmt: skip
+    }
     config.published = printed(
         'of one model far from convergence: judged in the variant as_published', comparable=False
     )
@@ -57,9 +66,12 @@ def get_config(profile: str = 'full') -> common.Config:
         'Rows are blocks of one map: neighbours lie on both sides of a random split.',
     )
     smoke = {
-        'training.epochs': 60, 'data.limit': 1024, 'data.eval_limit': 256,
-        'report.options.baselines': ('mean', 'least_squares'), 'variants': {},
-    }  # fmt: skip
+        'training.epochs': 60,
+        'data.limit': 1024,
+        'data.eval_limit': 256,
+        'report.options.baselines': ('mean', 'least_squares'),
+        'variants': {},
+    }
     return common.with_profile(config, profile, smoke=smoke)
 
 

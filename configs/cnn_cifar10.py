@@ -24,7 +24,12 @@ def get_config(profile: str = 'full') -> common.Config:
     config.training.best_mode = 'max'
     config.training.restore_best = True
     config.training.measure_train = True
-    faulty = {'model.output_activation': 'relu', 'task.loss': 'clipped_probabilities', 'training.epochs': 3, 'published': {}}
+    faulty = {
+        'model.output_activation': 'relu',
+        'task.loss': 'clipped_probabilities',
+        'training.epochs': 3,
+        'published': {},
+    }
     keras = {'name': 'mlp', 'init_scheme': 'keras'}
     config.variants = {
         'two_pools': {},
@@ -59,6 +64,10 @@ def get_config(profile: str = 'full') -> common.Config:
         config,
         profile,
         smoke={
-            'training.epochs': 1, 'data.limit': 320, 'data.eval_limit': 128, 'stand_in': {}, 'variants': {},
+            'training.epochs': 1,
+            'data.limit': 320,
+            'data.eval_limit': 128,
+            'stand_in': {},
+            'variants': {},
         },
-    )  # fmt: skip
+    )

@@ -183,7 +183,9 @@ FIELDS: Mapping[str, Field] = {
         1, COUNT, 'epochs between checkpoints (0: only at the end); a new best by `best_metric` is always saved'
     ),
     'training.checkpoint_minutes': _field(
-        10.0, _number(0), 'minutes after which one is written inside an epoch, too: what a kill may cost (0: none there)'
+        10.0,
+        _number(0),
+        'minutes after which one is written inside an epoch, too: what a kill may cost (0: none there)',
     ),
     'training.keep': _field(2, POSITIVE, 'latest checkpoints kept (the best is kept besides)'),
     'training.best_metric': _field('', TEXT, "metric of the best checkpoint, such as 'validation_loss' ('': none)"),
@@ -201,12 +203,16 @@ FIELDS: Mapping[str, Field] = {
         'float32', _choice('float32', 'bfloat16'), 'of the computation; parameters stay float32'
     ),
     'training.matmul_precision': _field(
-        'default', _choice('default', 'high', 'highest'), "of float32 products: 'highest' is float32 throughout; default: the "
-        "accelerator's own (TF32 on NVIDIA, bfloat16 on a TPU; a CPU has float32 only)"
+        'default',
+        _choice('default', 'high', 'highest'),
+        "of float32 products: 'highest' is float32 throughout; default: the "
+        "accelerator's own (TF32 on NVIDIA, bfloat16 on a TPU; a CPU has float32 only)",
     ),
     'training.convolutions': _field(
-        'auto', _choice('auto', 'onednn', 'own'), "who computes them on a CPU: oneDNN (compiled anew at each start), or jaxlab's "
-        'own forms; auto: oneDNN where the run is long enough to gain by it'
+        'auto',
+        _choice('auto', 'onednn', 'own'),
+        "who computes them on a CPU: oneDNN (compiled anew at each start), or jaxlab's "
+        'own forms; auto: oneDNN where the run is long enough to gain by it',
     ),
     'training.seed': _field(0, SEED, 'seed of the first replica; the others count up from it'),
     'parallel.mode': _field('jit', _choice('jit', 'pmap'), 'how several devices share a batch'),
@@ -216,25 +222,33 @@ FIELDS: Mapping[str, Field] = {
     'replicas': _field(1, POSITIVE, 'trainings with other seeds, side by side in one program'),
     'replica_form': _field('auto', _choice('auto', 'vmap', 'unrolled'), 'how; auto: unrolled on a CPU, else vmap'),
     'split_seeds': _field(
-        (), SEEDS, 'the training on each of these splits of the data, a metric being one value a split (empty: on '
-        'data.split_seed only)'
+        (),
+        SEEDS,
+        'the training on each of these splits of the data, a metric being one value a split (empty: on '
+        'data.split_seed only)',
     ),
     'variants': _field({}, VARIANTS, 'named overrides {path: value}, compared from the same start and data order'),
     'tuning': _field(
-        {}, TUNING, 'a field chosen by trial trainings on the validation split before training: {field, values, metric, mode, '
-        'overrides: {path: value}}'
+        {},
+        TUNING,
+        'a field chosen by trial trainings on the validation split before training: {field, values, metric, mode, '
+        'overrides: {path: value}}',
     ),
     'stand_in': _field({}, BLOCK, 'overrides {path: value} where embedded data stands in for the real set'),
     'needs': _field({}, NEEDS, 'other experiments whose trained network this one uses: {role: {config, overrides}}'),
     'published': _field(
-        {}, BLOCK, 'what the source printed: {metric: value or {value, where, note, comparable}}; comparable False: the gap '
-        'is not judged'
+        {},
+        BLOCK,
+        'what the source printed: {metric: value or {value, where, note, comparable}}; comparable False: the gap '
+        'is not judged',
     ),
     'report.examples': _field(16, COUNT, 'examples shown in figures'),
     'report.x_axes': _field(
         ('epoch',), AXES, "what the variants' curves are drawn over: a tuple of epoch, updates, examples, seconds"
     ),
-    'report.lines': _field({}, LINES, 'horizontal lines in curves, such as what theory predicts: {metric: {label: height}}'),
+    'report.lines': _field(
+        {}, LINES, 'horizontal lines in curves, such as what theory predicts: {metric: {label: height}}'
+    ),
     'report.options': _field({}, BLOCK, 'wishes for the report: those of `REPORT_OPTIONS`'),
 }
 

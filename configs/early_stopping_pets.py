@@ -60,7 +60,11 @@ def get_config(profile: str = 'full') -> common.Config:
         config,
         profile,
         smoke={
-            'training.epochs': 4, 'training.patience': 1, 'data.limit': 96, 'data.eval_limit': 64, 'stand_in': {},
+            'training.epochs': 4,
+            'training.patience': 1,
+            'data.limit': 96,
+            'data.eval_limit': 64,
+            'stand_in': {},
             'data.options.image_size': 48,
         },
-    )  # fmt: skip
+    )

@@ -52,6 +52,10 @@ def get_config(profile: str = 'full') -> common.Config:
     )
     few = ('untrained', 'filters', ('feature_maps', {'layers': ('conv_1_active', 'pool_2')}), 'dead_units', 'saliency')
     smoke = {
-        'training.epochs': 1, 'data.limit': 256, 'data.eval_limit': 128, 'stand_in': {}, 'report.options.figures': few,
-    }  # fmt: skip
+        'training.epochs': 1,
+        'data.limit': 256,
+        'data.eval_limit': 128,
+        'stand_in': {},
+        'report.options.figures': few,
+    }
     return common.with_profile(config, profile, smoke=smoke)

@@ -15,7 +15,11 @@ def get_config(profile: str = 'full') -> common.Config:
     config.published = {
         'c08_first_output': {'value': 2, 'where': 'C08', 'note': wrong},
         'c10_first_output': {'value': 8.3891, 'where': 'C10', 'note': wrong},
-        'c15_last_net_of_row_1': {'value': -1, 'where': 'C15', 'note': 'the second layer was fed with X and an old matrix'},
+        'c15_last_net_of_row_1': {
+            'value': -1,
+            'where': 'C15',
+            'note': 'the second layer was fed with X and an old matrix',
+        },
         'c07_last_output_of_row_2': {'value': 2, 'where': 'C07'},
         'c13_last_output': {'value': 2, 'where': 'C13'},
         'c16_first_output': {'value': 0.1192, 'where': 'C16'},
@@ -26,5 +30,7 @@ def get_config(profile: str = 'full') -> common.Config:
         'A bias is a row of ones on top of $A^{[l-1]}$: column 0 of W. A matrix with as many columns as its input has '
         'rows has no bias.',
     )
-    config.limits = ('The rule that guesses the bias from the shapes drops it silently where the sizes happen to match.',)
+    config.limits = (
+        'The rule that guesses the bias from the shapes drops it silently where the sizes happen to match.',
+    )
     return common.with_profile(config, profile)

@@ -52,10 +52,20 @@ def get_config(profile: str = 'full') -> common.Config:
         'compare it only with its own floor.',
     )
     smoke = {
-        'model.generator.width': 8, 'model.discriminator.width': 8, 'data.limit': 256, 'data.batch_size': 64,
-        'training.epochs': 2, 'training.snapshot_every': 1, 'stand_in': {'task.ema': 0.998}, 'report.examples': 16,
+        'model.generator.width': 8,
+        'model.discriminator.width': 8,
+        'data.limit': 256,
+        'data.batch_size': 64,
+        'training.epochs': 2,
+        'training.snapshot_every': 1,
+        'stand_in': {'task.ema': 0.998},
+        'report.examples': 16,
         'needs.scorer.overrides': {
-            'training.epochs': 2, 'data.limit': 512, 'data.eval_limit': 256, 'stand_in': {}, 'variants': {},
+            'training.epochs': 2,
+            'data.limit': 512,
+            'data.eval_limit': 256,
+            'stand_in': {},
+            'variants': {},
         },
-    }  # fmt: skip
+    }
     return common.with_profile(config, profile, smoke=smoke)

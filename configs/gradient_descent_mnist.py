@@ -54,13 +54,16 @@ def get_config(profile: str = 'full') -> common.Config:
         'The test curve is drawn for comparison; nothing is chosen by it.',
     )
     return common.with_profile(
-        config, profile,
+        config,
+        profile,
         smoke={
-            'training.epochs': 2, 'data.limit': 256, 'data.eval_limit': 128,
+            'training.epochs': 2,
+            'data.limit': 256,
+            'data.eval_limit': 128,
             'report.options.figures': ('dead_units',),
             'variants': {name: config.variants[name].to_dict() for name in ('mini_batch', 'single_sample')},
         },
-    )  # fmt: skip
+    )
 
 
 def printed(part: str, loss: float, accuracy: float) -> dict[str, dict[str, object]]:

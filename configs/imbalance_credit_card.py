@@ -41,11 +41,21 @@ def get_config(profile: str = 'full') -> common.Config:
     config.report.options = {
         'main_metric': 'test_average_precision',
         'compared': (
-            'test_average_precision', 'test_recall_at_90_precision', 'test_f1_tuned_threshold', 'test_f1', 'test_precision',
-            'test_recall', 'test_f1_corrected', 'test_ece', 'test_ece_corrected', 'test_roc_auc', 'test_accuracy',
-            'test_bayes_average_precision', 'test_bayes_f1_tuned_threshold',
+            'test_average_precision',
+            'test_recall_at_90_precision',
+            'test_f1_tuned_threshold',
+            'test_f1',
+            'test_precision',
+            'test_recall',
+            'test_f1_corrected',
+            'test_ece',
+            'test_ece_corrected',
+            'test_roc_auc',
+            'test_accuracy',
+            'test_bayes_average_precision',
+            'test_bayes_f1_tuned_threshold',
         ),
-    }  # fmt: skip
+    }
     config.theory = (
         'Class weights: $L = \\sum_i w_{y_i} \\ell_i / \\sum_i w_{y_i}$ with $w_c = n / (2 n_c)$. The weighted sampler draws '
         'class $c$ with probability 1/2: the same loss in expectation.',
@@ -72,7 +82,10 @@ def get_config(profile: str = 'full') -> common.Config:
         config,
         profile,
         smoke={
-            'training.epochs': 2, 'data.limit': 1500, 'data.eval_limit': 1500, 'stand_in': {},
+            'training.epochs': 2,
+            'data.limit': 1500,
+            'data.eval_limit': 1500,
+            'stand_in': {},
             'variants': {name: dict(config.variants[name]) for name in ('none', 'smote')},
         },
-    )  # fmt: skip
+    )

@@ -18,11 +18,18 @@ def get_config(profile: str = 'full') -> common.Config:
         'cosine': {},
         'as_published': {'optimizer.schedule': 'constant'},
         'validated': {
-            'optimizer.schedule': 'constant', 'data.validation_fraction': 1 / 12, 'data.stratify': True,
-            'training.best_metric': 'validation_accuracy', 'training.best_mode': 'max', 'training.restore_best': True,
+            'optimizer.schedule': 'constant',
+            'data.validation_fraction': 1 / 12,
+            'data.stratify': True,
+            'training.best_metric': 'validation_accuracy',
+            'training.best_mode': 'max',
+            'training.restore_best': True,
         },
-        'mlp': {'model': {'name': 'mlp', 'features': (78,)}, 'published': {}},  # 62,020 parameters without a convolution
-    }  # fmt: skip
+        'mlp': {
+            'model': {'name': 'mlp', 'features': (78,)},
+            'published': {},
+        },  # 62,020 parameters without a convolution
+    }
     config.training.epochs = 10
     config.published = {
         'test_accuracy': {

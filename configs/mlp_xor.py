@@ -20,5 +20,7 @@ def get_config(profile: str = 'full') -> common.Config:
         'weights before the update.',
         'After every sample $W \\leftarrow W - \\eta\\,\\delta\\,x^T$; an answer counts as right when it rounds to its target.',
     )
-    config.limits = ('The answers that stop the training are taken online, each with the weights before its own update.',)
+    config.limits = (
+        'The answers that stop the training are taken online, each with the weights before its own update.',
+    )
     return common.with_profile(config, profile)

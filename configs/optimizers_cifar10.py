@@ -24,9 +24,11 @@ def get_config(profile: str = 'full') -> common.Config:
     config.training.epochs = 5
     config.training.watch = ('test',)
     config.tuning = {
-        'field': 'optimizer.learning_rate', 'values': (0.001, 0.003, 0.01, 0.03), 'metric': 'validation_accuracy',
+        'field': 'optimizer.learning_rate',
+        'values': (0.001, 0.003, 0.01, 0.03),
+        'metric': 'validation_accuracy',
         'overrides': {'data.validation_fraction': 0.2},
-    }  # fmt: skip
+    }
     momentum, adam = common.sgd(RATE, momentum=0.9), common.adam(RATE)
     rmsprop = common.Config(
         {'name': 'rmsprop', 'learning_rate': RATE, 'decay': 0.99, 'eps': 1e-8, 'eps_mode': 'outside'}
@@ -66,13 +68,20 @@ def get_config(profile: str = 'full') -> common.Config:
         'The test curve is drawn for comparison with the source; nothing is chosen by it.',
     )
     return common.with_profile(
-        config, profile,
+        config,
+        profile,
         smoke={
-            'training.epochs': 1, 'data.limit': 64, 'data.eval_limit': 64, 'model.filters': (8, 8), 'stand_in': {},
-            'tuning.values': (0.003,), 'tuning.overrides': {'data.validation_fraction': 0.25}, 'variants': {},
+            'training.epochs': 1,
+            'data.limit': 64,
+            'data.eval_limit': 64,
+            'model.filters': (8, 8),
+            'stand_in': {},
+            'tuning.values': (0.003,),
+            'tuning.overrides': {'data.validation_fraction': 0.25},
+            'variants': {},
             'report.options.figures': (),
         },
-    )  # fmt: skip
+    )
 
 
 def rule(block: common.Config, rates: tuple[float, ...]) -> dict[str, object]:

@@ -28,11 +28,18 @@ def get_config(profile: str = 'full') -> common.Config:
     config.training.measure_train = True
     config.replicas = 8
     config.report.options = {
-        'main_metric': 'test_accuracy', 'baselines': ('majority', 'one_question', 'logistic'), 'sparsity': True,
+        'main_metric': 'test_accuracy',
+        'baselines': ('majority', 'one_question', 'logistic'),
+        'sparsity': True,
         'compared': (
-            'test_accuracy', 'test_loss', 'validation_loss', 'weights_sum_abs', 'weights_near_zero', 'weights_zero',
+            'test_accuracy',
+            'test_loss',
+            'validation_loss',
+            'weights_sum_abs',
+            'weights_near_zero',
+            'weights_zero',
         ),
-    }  # fmt: skip
+    }
     config.published = printed('a, after epoch 20 (the rest of its log is cut)', 0.7865, 0.4993)
     config.variants = {
         'none': {},
@@ -69,9 +76,13 @@ def get_config(profile: str = 'full') -> common.Config:
         'Printed numbers are of 178 rows of the 887-row edition, which also chose nothing but were looked at each epoch.',
     )
     smoke = {
-        'training.epochs': 2, 'data.limit': 128, 'data.eval_limit': 64, 'replicas': 2, 'variants': {},
+        'training.epochs': 2,
+        'data.limit': 128,
+        'data.eval_limit': 64,
+        'replicas': 2,
+        'variants': {},
         'report.options.baselines': ('majority', 'logistic'),
-    }  # fmt: skip
+    }
     return common.with_profile(config, profile, smoke=smoke)
 
 

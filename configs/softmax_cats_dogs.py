@@ -52,7 +52,12 @@ def get_config(profile: str = 'full') -> common.Config:
         config,
         profile,
         smoke={
-            'training.epochs': 2, 'data.limit': 64, 'data.eval_limit': 32, 'data.options.image_size': 32, 'stand_in': {},
-            'model.filters': (4, 8, 8), 'variants': {},
+            'training.epochs': 2,
+            'data.limit': 64,
+            'data.eval_limit': 32,
+            'data.options.image_size': 32,
+            'stand_in': {},
+            'model.filters': (4, 8, 8),
+            'variants': {},
         },
-    )  # fmt: skip
+    )

@@ -33,8 +33,11 @@ def main(words: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT, errno.EPERM, errno.EFBIG):
             raise
-        print(f'error: {error.strerror}: {error.filename or "the disk"}; free some room or choose another --workdir; '
-              'the last whole checkpoint is kept', file=sys.stderr)  # fmt: skip
+        print(
+            f'error: {error.strerror}: {error.filename or "the disk"}; free some room or choose another --workdir; '
+            'the last whole checkpoint is kept',
+            file=sys.stderr,
+        )
         return USER
 
 

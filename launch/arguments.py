@@ -31,11 +31,14 @@ class Arguments:
 def parser() -> argparse.ArgumentParser:
     """All options but the overrides."""
     result = _Parser(
-        prog='python -m launch', usage=USAGE, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter,
+        prog='python -m launch',
+        usage=USAGE,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         description='Runs an experiment: trains (or goes on), evaluates, writes a report.',
         epilog='Any field of the config may be overridden: --config.training.epochs=3 --config.replicas=5.\n'
         'A finished or interrupted run in the same --workdir is resumed.',
-    )  # fmt: skip
+    )
     result.add_argument('--config', metavar='FILE[:smoke]', help='experiment: a file or a name of --list')
     result.add_argument('--list', action='store_true', help='every experiment with its question, data, published value')
     result.add_argument('--mode', default='train', help=f'one of {", ".join(MODES)} (default train)')

@@ -15,14 +15,16 @@ def experiments(folder: Path | None = None) -> list[dict[str, Any]]:
         if path.stem in ('common', '__init__'):
             continue
         config = configfile.load(path, 'full')
-        rows.append({
-            'name': config.name,
-            'aim': config.aim,
-            'data': config.data.name,
-            'spec': list(config.spec),
-            'published': {metric: _value(entry) for metric, entry in config.published.items()},
-            'config': str(path),
-        })  # fmt: skip
+        rows.append(
+            {
+                'name': config.name,
+                'aim': config.aim,
+                'data': config.data.name,
+                'spec': list(config.spec),
+                'published': {metric: _value(entry) for metric, entry in config.published.items()},
+                'config': str(path),
+            }
+        )
     return rows
 
 

@@ -13,8 +13,20 @@ from configs import common
 from jaxlab.errors import UserError, closest
 from jaxlab.training.identity import flat
 
-OPEN = ('task', 'model', 'optimizer', 'data.options', 'variants', 'stand_in', 'tuning', 'needs', 'published',
-        'report.lines', 'report.options', 'training.stop_at')  # fmt: skip
+OPEN = (
+    'task',
+    'model',
+    'optimizer',
+    'data.options',
+    'variants',
+    'stand_in',
+    'tuning',
+    'needs',
+    'published',
+    'report.lines',
+    'report.options',
+    'training.stop_at',
+)
 COMMAND_LINE = 'command line'  # who chose a field: the user
 
 
@@ -166,10 +178,14 @@ def check(config: common.Config, where: str) -> None:
             raise UserError(f'config.{path} = {value!r} ({where}); valid: {field.valid} ({field.meaning})')
     for name, value in config.report.options.items():
         if name not in common.REPORT_OPTIONS:
-            raise UserError(f'unknown field config.report.options.{name} ({where}); {closest(name, common.REPORT_OPTIONS)}')
+            raise UserError(
+                f'unknown field config.report.options.{name} ({where}); {closest(name, common.REPORT_OPTIONS)}'
+            )
         field = common.REPORT_OPTIONS[name]
         if not field.test(value):
-            raise UserError(f'config.report.options.{name} = {value!r} ({where}); valid: {field.valid} ({field.meaning})')
+            raise UserError(
+                f'config.report.options.{name} = {value!r} ({where}); valid: {field.valid} ({field.meaning})'
+            )
 
 
 def _paths(config: Any, prefix: str = '') -> list[str]:

@@ -58,9 +58,12 @@ class Prepared:
 
 
 def prepare(
-    config: common.Config, data_dir: str | None = None, chosen: Mapping[str, str] | None = None, command: str = '',
+    config: common.Config,
+    data_dir: str | None = None,
+    chosen: Mapping[str, str] | None = None,
+    command: str = '',
     like: Prepared | None = None,
-) -> Prepared:  # fmt: skip
+) -> Prepared:
     """Loads the data, adapts the config to stand-in data, builds the task.
 
     like: a sibling (the experiment of a variant, another trial); its data are taken where the config asks for the same.
@@ -171,7 +174,9 @@ def variant(prepared: Prepared, workdir: Path, name: str) -> tuple[Prepared, Pat
     changes, chosen = prepared.config.variants[name].to_dict(), prepared.chosen
     own = {path: value for path, value in changes.items() if path not in chosen}
     inside = [path for path in chosen if any(path.startswith(f'{block}.') for block in own)]
-    kept = {path: configfile.current(prepared.config, path) for path in inside if chosen[path] == configfile.COMMAND_LINE}
+    kept = {
+        path: configfile.current(prepared.config, path) for path in inside if chosen[path] == configfile.COMMAND_LINE
+    }
     one = changed(prepared, own, f'variant {name}', {'variants': {}, **kept})
     return dataclasses.replace(one, variant=name), workdir / 'variants' / name
 

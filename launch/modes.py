@@ -44,13 +44,17 @@ def sample(
     some = f'{len(shown)} of ' if len(shown) < count else ''
     note = f'{some}{count} samples after step {step}, seed {seed}'
     folder = workdir / 'samples'
-    picture = draw(
-        Images(f'seed_{seed}', f'New samples: {prepared.config.name}', note, shown, columns=columns), folder
-    )
+    picture = draw(Images(f'seed_{seed}', f'New samples: {prepared.config.name}', note, shown, columns=columns), folder)
     with write_atomically(folder / f'seed_{seed}.npz') as file:
         np.savez_compressed(file, image=storable(images))
-    return {'name': prepared.config.name, 'step': step, 'count': count, 'seed': seed, 'picture': str(picture),
-            'arrays': str(folder / f'seed_{seed}.npz')}  # fmt: skip
+    return {
+        'name': prepared.config.name,
+        'step': step,
+        'count': count,
+        'seed': seed,
+        'picture': str(picture),
+        'arrays': str(folder / f'seed_{seed}.npz'),
+    }
 
 
 def _sampled(task: Any, state: Any, key: Any, count: int) -> Any:
@@ -108,7 +112,9 @@ def _predicted(prepared: Prepared, state: Any, blocks: Iterable[Mapping[str, Any
     for block in blocks:
         count = len(next(iter(block.values())))
         # A short block is filled up, so that one program serves all.
-        full = {name: np.concatenate([part, np.repeat(part[:1], BLOCK - count, axis=0)]) for name, part in block.items()}
+        full = {
+            name: np.concatenate([part, np.repeat(part[:1], BLOCK - count, axis=0)]) for name, part in block.items()
+        }
         yield np.asarray(run(state, full))[:count]
 
 

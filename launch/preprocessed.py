@@ -63,10 +63,13 @@ def answers(data: Dataset, found: np.ndarray) -> list[dict[str, Any]]:
         names, rows = data.class_names, []
         for row in found:
             order = row.argsort()[::-1]
-            rows.append({
-                'class': names[order[0]], 'probability': float(row[order[0]]),
-                'probabilities': {names[k]: float(row[k]) for k in order},
-            })  # fmt: skip
+            rows.append(
+                {
+                    'class': names[order[0]],
+                    'probability': float(row[order[0]]),
+                    'probabilities': {names[k]: float(row[k]) for k in order},
+                }
+            )
         return rows
     target = data.table.schema.target if data.table is not None else None
     name, unit, factor = (target.name, target.unit, target.factor) if target else ('value', '', 1.0)

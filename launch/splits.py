@@ -80,7 +80,9 @@ def combined_history(histories: Sequence[Sequence[Mapping[str, Any]]]) -> list[d
     """The epochs that all splits have: each metric as one value a split; steps and seconds of the first."""
     rows = []
     for epoch in zip(*histories, strict=False):
-        names = [name for name, value in epoch[0].items() if isinstance(value, list) and all(name in row for row in epoch)]
+        names = [
+            name for name, value in epoch[0].items() if isinstance(value, list) and all(name in row for row in epoch)
+        ]
         rows.append({**epoch[0], **{name: [_mean(row[name]) for row in epoch] for name in names}})
     return rows
 
@@ -93,7 +95,9 @@ def _mean(values: Sequence[float | None]) -> float | None:
 def table(runs: Sequence[Mapping[str, Any]], seeds: Sequence[int]) -> Table:
     """What each split gave."""
     names = [name for name in runs[0]['metrics'] if name.startswith('test_')][:5]
-    rows = [(str(seed), *(run['metrics'][name]['mean'] for name in names)) for seed, run in zip(seeds, runs, strict=True)]
+    rows = [
+        (str(seed), *(run['metrics'][name]['mean'] for name in names)) for seed, run in zip(seeds, runs, strict=True)
+    ]
     columns = ('split seed', *(name.removeprefix('test_').replace('_', ' ') for name in names))
     note = 'Test part of each split; means over replicas. Everything else of a split is in its own folder.'
     return Table('splits', 'Split by split', note, columns, rows, align='>' * len(columns))

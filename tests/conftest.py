@@ -11,11 +11,13 @@ DEVICES = 8
 # XLA reads its flags once, when the first device is asked for. Afterwards the environment is put back, so that the
 # programs that tests start see the machine as it is.
 _before = {name: os.environ.get(name) for name in ('XLA_FLAGS', 'JAX_PLATFORMS')}
-os.environ['XLA_FLAGS'] = ' '.join([
-    os.environ.get('XLA_FLAGS', ''),
-    f'--xla_force_host_platform_device_count={DEVICES}',
-    '--xla_cpu_collective_call_terminate_timeout_seconds=600',
-]).strip()  # fmt: skip
+os.environ['XLA_FLAGS'] = ' '.join(
+    [
+        os.environ.get('XLA_FLAGS', ''),
+        f'--xla_force_host_platform_device_count={DEVICES}',
+        '--xla_cpu_collective_call_terminate_timeout_seconds=600',
+    ]
+).strip()
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 os.environ.setdefault('MPLBACKEND', 'Agg')
 

@@ -83,7 +83,9 @@ def run(place: Path, names: Sequence[str] = (), quiet: bool = False) -> None:
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser('make mutants ARGS=', description=__doc__)
     parser.add_argument('part', help='a folder or a file, e.g. jaxlab/metrics')
-    parser.add_argument('tests', nargs='*', help='the tests that shall notice, where they are not the mirror of the part')
+    parser.add_argument(
+        'tests', nargs='*', help='the tests that shall notice, where they are not the mirror of the part'
+    )
     parser.add_argument('--sample', type=int, default=0, help='so many of the faults (0: all)')
     options = parser.parse_args(arguments)
     part = options.part.rstrip('/')
@@ -100,7 +102,9 @@ def main(arguments: Sequence[str]) -> None:
         if code not in (NOTICED, None):
             print(f'{"survived" if code == 0 else f"exit code {code}"}: {name}')
     tried = len(found) - said[None]
-    print(f'{part}: {len(found)} faults, {tried} tried, {tried - said[0]} noticed ({(tried - said[0]) / max(tried, 1):.1%})')
+    print(
+        f'{part}: {len(found)} faults, {tried} tried, {tried - said[0]} noticed ({(tried - said[0]) / max(tried, 1):.1%})'
+    )
     print(f'one of them: cd {place.relative_to(ROOT)} && python -m mutmut show NAME')
 
 

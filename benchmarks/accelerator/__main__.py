@@ -38,12 +38,11 @@ class Part:
 
 PARTS = {
     'equality': Part(equality.measure, equality.tables, equality.tables, 1.5, failure=equality.failure),
-    'table': Part(rows.table, rows.long_tables, lambda result: [rows.wide_table(result)], 8.0,
-                  failure=rows.failure),
+    'table': Part(rows.table, rows.long_tables, lambda result: [rows.wide_table(result)], 8.0, failure=rows.failure),
     'replicas': Part(rows.replicas, rows.replica_tables, rows.replica_tables, 1.5, failure=rows.failure),
     'bfloat16': Part(rows.bfloat16, rows.bfloat16_tables, rows.bfloat16_tables, 2.0, failure=rows.failure),
     'cifar10': Part(cifar10.measure, cifar10.tables, cifar10.tables, 4.0, skipped=cifar10.reason_to_skip),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -158,8 +157,15 @@ def main(argv: list[str] | None = None) -> int:
     context = Context(
         here, options.tiny, options.products == 'tf32', options.data_dir, options.aim, options.epochs, options.verbose
     )
-    content = {'command': command_of(options), 'date': time.strftime('%Y-%m-%d'), 'machine': here, 'minutes': options.minutes,
-               'tiny': options.tiny, 'products': options.products, 'parts': {}}  # fmt: skip
+    content = {
+        'command': command_of(options),
+        'date': time.strftime('%Y-%m-%d'),
+        'machine': here,
+        'minutes': options.minutes,
+        'tiny': options.tiny,
+        'products': options.products,
+        'parts': {},
+    }
     report = Report(options.out, content)
     print('\n'.join(textwrap.wrap(machine.words(here), WIDTH)))
     if context.platform == 'cpu':

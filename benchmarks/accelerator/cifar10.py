@@ -36,8 +36,13 @@ def reason_to_skip(context: Context) -> str:
 def measure(context: Context, budget: Budget) -> dict[str, Any]:
     """Trains in a process of its own until the last epoch or the end of the budget."""
     with tempfile.TemporaryDirectory() as folder:
-        words = {'workdir': folder, 'data_dir': context.data_dir or os.environ['JAXLAB_DATA_DIR'], 'epochs': context.epochs,
-                 'seconds': max(1.0, budget.left - GRACE), 'begun': time.time()}  # fmt: skip
+        words = {
+            'workdir': folder,
+            'data_dir': context.data_dir or os.environ['JAXLAB_DATA_DIR'],
+            'epochs': context.epochs,
+            'seconds': max(1.0, budget.left - GRACE),
+            'begun': time.time(),
+        }
         flags = [f'--{name}={value}' for name, value in words.items()] + (['--tiny'] if context.tiny else [])
         child = children.start('benchmarks.accelerator.cifar10', *flags, environment=context.environment)
         answer = child.answer(budget.left)
@@ -58,25 +63,40 @@ def judged(rows: Sequence[Mapping[str, Any]], answer: Mapping[str, Any], aim: fl
     """When the aim was passed, or what was reached instead."""
     walls = answer.get('walls', {})
     curve = [
-        {'epoch': row['epoch'], 'accuracy': row['test_accuracy'][0], 'seconds': row['seconds'],
-         'wall': walls.get(str(row['epoch']))}
-        for row in rows if 'test_accuracy' in row
-    ]  # fmt: skip
+        {
+            'epoch': row['epoch'],
+            'accuracy': row['test_accuracy'][0],
+            'seconds': row['seconds'],
+            'wall': walls.get(str(row['epoch'])),
+        }
+        for row in rows
+        if 'test_accuracy' in row
+    ]
     passed = next((point for point in curve if point['accuracy'] >= aim), None)
     ended = answer.get('error') or ('' if len(rows) >= epochs else 'the time was over')
     return {
-        'aim': aim, 'epochs': epochs, 'epochs_done': len(rows), 'passed': passed, 'ended_early': ended, 'curve': curve,
-        'compile_seconds': answer.get('compile_seconds'), 'recipe': answer.get('recipe', {}),
-    }  # fmt: skip
+        'aim': aim,
+        'epochs': epochs,
+        'epochs_done': len(rows),
+        'passed': passed,
+        'ended_early': ended,
+        'curve': curve,
+        'compile_seconds': answer.get('compile_seconds'),
+        'recipe': answer.get('recipe', {}),
+    }
 
 
 def tables(result: dict[str, Any]) -> list[Table]:
     """The answer, and the curve."""
     rows = [
-        (str(point['epoch']), f'{point["accuracy"]:.4f}', f'{point["seconds"]:.1f}',
-         '-' if point['wall'] is None else f'{point["wall"]:.1f}')
+        (
+            str(point['epoch']),
+            f'{point["accuracy"]:.4f}',
+            f'{point["seconds"]:.1f}',
+            '-' if point['wall'] is None else f'{point["wall"]:.1f}',
+        )
         for point in result['curve']
-    ]  # fmt: skip
+    ]
     aim, passed = f'{100 * result["aim"]:g} %', result['passed']
     if passed:
         wall = '' if passed['wall'] is None else f', {passed["wall"]:.1f} s with start, data and compilation'
@@ -89,7 +109,9 @@ def tables(result: dict[str, Any]) -> list[Table]:
     if result['recipe']:
         notes.append('Recipe: ' + ', '.join(f'{name} {value}' for name, value in result['recipe'].items()) + '.')
     columns = ('epoch', 'test accuracy', 'seconds of training', 'seconds in all')
-    network = {'resnet': 'ResNet-18'}.get(result['recipe'].get('model'), 'another network' if result['recipe'] else 'ResNet-18')
+    network = {'resnet': 'ResNet-18'}.get(
+        result['recipe'].get('model'), 'another network' if result['recipe'] else 'ResNet-18'
+    )
     return [Table(f'CIFAR-10 with {network}', columns, rows, notes)]
 
 
@@ -100,22 +122,36 @@ def config_of(tiny: bool, epochs: int) -> Any:
 
     per_epoch = 50_000 // BATCH
     changes: dict[str, Any] = {
-        'variants': {}, 'stand_in': {}, 'published': {}, 'report.options.figures': (),
+        'variants': {},
+        'stand_in': {},
+        'published': {},
+        'report.options.figures': (),
         'model': {'name': 'resnet', 'depth': 18, 'stem': 'cifar'},
         'task.label_smoothing': 0.1,
-        'data.source': 'files', 'data.batch_size': BATCH, 'data.drop_remainder': True,
+        'data.source': 'files',
+        'data.batch_size': BATCH,
+        'data.drop_remainder': True,
         'optimizer': {
-            'name': 'nesterov', 'learning_rate': 0.4, 'weight_decay': 5e-4, 'schedule': 'linear',
+            'name': 'nesterov',
+            'learning_rate': 0.4,
+            'weight_decay': 5e-4,
+            'schedule': 'linear',
             'warmup': epochs * per_epoch // 5,
         },
-        'training.epochs': epochs, 'training.precision': 'bfloat16', 'training.measure_train': False,
-        'training.watch': ('test',), 'training.checkpoint_every': 0, 'parallel.devices': 1,
-    }  # fmt: skip
+        'training.epochs': epochs,
+        'training.precision': 'bfloat16',
+        'training.measure_train': False,
+        'training.watch': ('test',),
+        'training.checkpoint_every': 0,
+        'parallel.devices': 1,
+    }
     if tiny:
         changes |= {
-            'model': {'name': 'mlp', 'features': (16,)}, 'data.batch_size': 20,
-            'optimizer': {'name': 'adam', 'learning_rate': 0.003}, 'data.transforms': (('flip', {}),),
-        }  # fmt: skip
+            'model': {'name': 'mlp', 'features': (16,)},
+            'data.batch_size': 20,
+            'optimizer': {'name': 'adam', 'learning_rate': 0.003},
+            'data.transforms': (('flip', {}),),
+        }
     path = configfile.main_folder() / 'architectures_cifar10.py'
     return configfile.apply(configfile.load(path, 'full'), changes, 'benchmarks.accelerator')
 
@@ -160,10 +196,14 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     watch = Watch(options.begun, options.seconds)
     model, rule, data = ready.config.model, ready.config.optimizer, ready.config.data
     recipe = {
-        'model': model.name, 'batch': data.batch_size, 'optimizer': rule.name, 'largest rate': rule.learning_rate,
-        'epochs': options.epochs, 'precision': ready.config.training.precision,
+        'model': model.name,
+        'batch': data.batch_size,
+        'optimizer': rule.name,
+        'largest rate': rule.learning_rate,
+        'epochs': options.epochs,
+        'precision': ready.config.training.precision,
         'transforms': ' and '.join(name for name, _ in data.transforms),
-    }  # fmt: skip
+    }
     found: dict[str, Any] = {'recipe': recipe}
     try:
         outcome = engine.train(ready.config, ready.task, ready.data, Path(options.workdir), watch)

@@ -37,9 +37,7 @@ def measure(context: Context, budget: Budget) -> dict[str, Any]:
         files = {'here': Path(folder) / 'here.npz', 'cpu': Path(folder) / 'cpu.npz'}
         environments = {'here': context.environment, 'cpu': {**context.environment, 'JAX_PLATFORMS': 'cpu'}}
         sides = {
-            name: children.start(
-                'benchmarks.accelerator.equality', str(file), *tiny, environment=environments[name]
-            )
+            name: children.start('benchmarks.accelerator.equality', str(file), *tiny, environment=environments[name])
             for name, file in files.items()
         }
         found = {name: child.answer(budget.left) for name, child in sides.items()}
@@ -63,7 +61,9 @@ def compared(here: dict[str, np.ndarray], cpu: dict[str, np.ndarray], where: str
             names = [name for name in cpu if name.startswith(f'{model}/{part}')]
             assert sorted(names) == sorted(name for name in here if name.startswith(f'{model}/{part}')) and names
             entry[part] = max(difference(here[name], cpu[name]) for name in names)
-        entry['same_bits'] = all(here[name].tobytes() == cpu[name].tobytes() for name in cpu if name.startswith(f'{model}/'))
+        entry['same_bits'] = all(
+            here[name].tobytes() == cpu[name].tobytes() for name in cpu if name.startswith(f'{model}/')
+        )
         entry['last_loss'] = float(cpu[f'{model}/loss'][-1])
         entry['equal'] = entry['same_bits'] if where == 'cpu' else max(entry['loss'], entry['end']) <= tolerance
         entries.append(entry)
@@ -80,17 +80,23 @@ def difference(one: np.ndarray, other: np.ndarray) -> float:
 def failure(result: dict[str, Any]) -> str:
     """Which models differ by more than is allowed, or ''."""
     wrong = [entry['model'] for entry in result['entries'] if not entry['equal']]
-    return f'{", ".join(wrong)}: the accelerator and the CPU differ by more than {result["tolerance"]:g}' if wrong else ''
+    return (
+        f'{", ".join(wrong)}: the accelerator and the CPU differ by more than {result["tolerance"]:g}' if wrong else ''
+    )
 
 
 def tables(result: dict[str, Any]) -> list[Table]:
     """One table."""
     here = result['platform'].upper() if result['platform'] != 'cpu' else 'CPU (another process)'
     rows = [
-        (entry['model'], str(entry['steps']), *(f'{entry[part]:.1e}' for part in ('start', 'loss', 'end')),
-         'equal bits' if entry['same_bits'] else 'within' if entry['equal'] else 'DIFFERS')
+        (
+            entry['model'],
+            str(entry['steps']),
+            *(f'{entry[part]:.1e}' for part in ('start', 'loss', 'end')),
+            'equal bits' if entry['same_bits'] else 'within' if entry['equal'] else 'DIFFERS',
+        )
         for entry in result['entries']
-    ]  # fmt: skip
+    ]
     note = 'Largest difference of any number, relative to the largest of its array (at least 1); float32, every product in '
     note += 'full precision ("highest").'
     if result['platform'] == 'cpu':

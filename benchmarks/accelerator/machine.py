@@ -102,7 +102,9 @@ def words(found: dict[str, Any]) -> str:
     memory = f', {int(found["memory_mib"]):,} MiB' if 'memory_mib' in found else ''
     card = f'{found["card"]}{memory}' + (f', driver {found["driver"]}' if 'driver' in found else '')
     versions = ', '.join(f'{name} {found[name] or "missing"}' for name in PACKAGES)
-    return f'{card}; {found["processors"]} processor cores; {versions}, Python {found["python"]}, commit {found["commit"]}'
+    return (
+        f'{card}; {found["processors"]} processor cores; {versions}, Python {found["python"]}, commit {found["commit"]}'
+    )
 
 
 if __name__ == '__main__':

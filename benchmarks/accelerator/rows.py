@@ -35,9 +35,15 @@ def timed(rows: Sequence[tuple[str, str]], context: Context, budget: Budget) -> 
     handle, turn = tempfile.mkstemp()
     os.close(handle)
     plan = Plan(
-        rounds, seconds, context.verbose, end=budget.end, ready_by=time.monotonic() + 0.85 * budget.left, together=True,
-        environment=context.environment, words=(f'--turn={turn}',) if context.platform != 'cpu' else (),
-    )  # fmt: skip
+        rounds,
+        seconds,
+        context.verbose,
+        end=budget.end,
+        ready_by=time.monotonic() + 0.85 * budget.left,
+        together=True,
+        environment=context.environment,
+        words=(f'--turn={turn}',) if context.platform != 'cpu' else (),
+    )
     try:
         return measure(rows, plan, context.setting)
     finally:
@@ -82,8 +88,14 @@ def products(context: Context) -> str:
 
 def wide_table(result: dict[str, Any]) -> Table:
     """One row a model, for RESULTS.md."""
-    columns = ('model, ms a step', OURS, 'stock Flax', *(row.removeprefix('torch_').replace('_', ' ') for row in PEERS),
-               'jaxlab / best of PyTorch', 'jaxlab / Flax')  # fmt: skip
+    columns = (
+        'model, ms a step',
+        OURS,
+        'stock Flax',
+        *(row.removeprefix('torch_').replace('_', ' ') for row in PEERS),
+        'jaxlab / best of PyTorch',
+        'jaxlab / Flax',
+    )
     rows = []
     for entry in result['entries']:
         cells = [short(entry['rows'][row]) if row in entry['rows'] else '-' for row in (OURS, 'flax', *PEERS)]
@@ -130,12 +142,18 @@ def long_tables(result: dict[str, Any]) -> list[Table]:
     for entry in result['entries']:
         ours = entry['rows'].get(OURS)
         rows = [
-            (row.replace('_', ' ') + (' *' if row == entry.get('best_torch') else ''), short(ms),
-             *map(short, entry['low_high'][row]), f'{ours / ms:.2f}' if ours else '-')
+            (
+                row.replace('_', ' ') + (' *' if row == entry.get('best_torch') else ''),
+                short(ms),
+                *map(short, entry['low_high'][row]),
+                f'{ours / ms:.2f}' if ours else '-',
+            )
             for row, ms in entry['rows'].items()
-        ]  # fmt: skip
+        ]
         columns = ('row', 'ms a step', 'low', 'high', 'jaxlab / row')
-        notes = [f'{row.replace("_", " ")}: {note}' for row, note in entry['notes'].items() if note != result['no_torch']]
+        notes = [
+            f'{row.replace("_", " ")}: {note}' for row, note in entry['notes'].items() if note != result['no_torch']
+        ]
         found.append(Table(f'{entry["title"]}; batch {entry["batch"]}', columns, rows, notes))
     return [*found, Table('', (), (), table_notes(result))]
 
@@ -152,8 +170,9 @@ def replicas(context: Context, budget: Budget) -> dict[str, Any]:
         entry['ms'] = {str(count): round(worker.median, 5) for count, worker in workers.items() if worker.ms}
         entry['ratios'] = {
             str(count): [round(value, 4) for value in spread(worker.ms, workers[1].ms)]
-            for count, worker in workers.items() if worker.ms and workers[1].ms
-        }  # fmt: skip
+            for count, worker in workers.items()
+            if worker.ms and workers[1].ms
+        }
         entry['notes'] = {str(count): worker.error for count, worker in workers.items() if worker.error}
         result['entries'].append(entry)
         context.save(result)
@@ -182,7 +201,11 @@ def bfloat16(context: Context, budget: Budget) -> dict[str, Any]:
     for name, share in budget.shares({name: WEIGHTS.get(name, 1.0) for name in names}):
         rows = [OURS, f'{OURS}_bf16', *([] if result['no_torch'] else ['torch_compile_bf16'])]
         workers = {worker.name: worker for worker in timed([(name, row) for row in rows], context, share)}
-        entry: dict[str, Any] = {'model': name, 'title': PROBLEMS[name].title, 'batch': context.setting.problem(name).batch}
+        entry: dict[str, Any] = {
+            'model': name,
+            'title': PROBLEMS[name].title,
+            'batch': context.setting.problem(name).batch,
+        }
         entry['ms'] = {row: round(worker.median, 5) for row, worker in workers.items() if worker.ms}
         low = workers[f'{OURS}_bf16']
         for key, other in (('to_float32', OURS), ('to_torch', 'torch_compile_bf16')):
@@ -198,7 +221,10 @@ def bfloat16_tables(result: dict[str, Any]) -> list[Table]:
     """One table."""
     rows, notes = [], []
     for entry in result['entries']:
-        cells = [short(entry['ms'][row]) if row in entry['ms'] else '-' for row in (OURS, f'{OURS}_bf16', 'torch_compile_bf16')]
+        cells = [
+            short(entry['ms'][row]) if row in entry['ms'] else '-'
+            for row in (OURS, f'{OURS}_bf16', 'torch_compile_bf16')
+        ]
         ratios = [_number(entry[key][0]) if key in entry else '-' for key in ('to_float32', 'to_torch')]
         rows.append((f'{entry["model"]}, batch {entry["batch"]}', *cells, *ratios))
         notes += [f'{entry["model"]}, {row}: {note}' for row, note in entry['notes'].items()]

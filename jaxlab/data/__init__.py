@@ -37,8 +37,12 @@ DATASETS = {
 }
 
 
-def load(config: Mapping[str, Any], data_dir: str | os.PathLike | None = None,
-         cache_dir: str | os.PathLike | None = None, preprocessing: Preprocessing | None = None) -> Dataset:
+def load(
+    config: Mapping[str, Any],
+    data_dir: str | os.PathLike | None = None,
+    cache_dir: str | os.PathLike | None = None,
+    preprocessing: Preprocessing | None = None,
+) -> Dataset:
     """The data set of a `config.data` block; missing fields take `DEFAULTS`.
 
     data_dir: where prepared sets lie (default: environment variable JAXLAB_DATA_DIR); the set's own folder will do.
@@ -49,8 +53,14 @@ def load(config: Mapping[str, Any], data_dir: str | os.PathLike | None = None,
     settings = checked(config)
     name = config.get('name', None)
     read = lookup(DATASETS, name, 'data.name')
-    request = Request(name, settings['source'], named_dir(data_dir), cache_dir_or_none(cache_dir),
-                      settings['options'], settings['split_seed'])
+    request = Request(
+        name,
+        settings['source'],
+        named_dir(data_dir),
+        cache_dir_or_none(cache_dir),
+        settings['options'],
+        settings['split_seed'],
+    )
     raw = read(request)
     if not raw.parts:
         return Dataset(name, raw.source, {}, raw.class_names, raw.description, raw.licence, raw.checksum)

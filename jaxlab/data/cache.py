@@ -59,8 +59,9 @@ def _write(entry: Path, arrays: Arrays, facts: Any) -> None:
         entry.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f'.{entry.name}.', dir=entry.parent))
     except OSError as error:
-        raise UserError(f'cannot write the data cache {str(entry.parent)!r}: {error.strerror}; name another '
-                        'cache_dir') from error
+        raise UserError(
+            f'cannot write the data cache {str(entry.parent)!r}: {error.strerror}; name another cache_dir'
+        ) from error
     try:
         checks = {}
         for name, values in arrays.items():

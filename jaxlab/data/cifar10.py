@@ -30,8 +30,10 @@ def read(request: Request) -> Raw:
 def _assemble(source: str, parts: dict[str, Arrays], notes: tuple[str, ...] = ()) -> Raw:
     for part, arrays in parts.items():
         if len(arrays['label']) != OFFICIAL_SIZES[part]:
-            notes += (f'cifar10 here has {len(arrays["label"]):,} {part} images; the official part has '
-                      f'{OFFICIAL_SIZES[part]:,}.',)
+            notes += (
+                f'cifar10 here has {len(arrays["label"]):,} {part} images; the official part has '
+                f'{OFFICIAL_SIZES[part]:,}.',
+            )
     return Raw(
         source=source,
         parts={'train': in_memory(parts['train']), 'test': in_memory(parts['test'], len(parts['train']['label']))},
@@ -57,8 +59,13 @@ def _files(request: Request) -> Raw | None:
         if missing:
             raise UserError(f'cifar10 in {str(folder)!r} lacks {", ".join(missing)}')
         parts = {part: [read_batch(folder / name) for name in files] for part, files in FILES.items()}
-        return _assemble('files', {part: {name: np.concatenate([batch[name] for batch in batches])
-                                          for name in ('image', 'label')} for part, batches in parts.items()})
+        return _assemble(
+            'files',
+            {
+                part: {name: np.concatenate([batch[name] for batch in batches]) for name in ('image', 'label')}
+                for part, batches in parts.items()
+            },
+        )
     return None
 
 
@@ -69,11 +76,14 @@ def read_batch(path: Path) -> Arrays:
     except OSError as error:
         raise UserError(f'{str(path)!r} cannot be read: {error}') from error
     if content.size == 0 or content.size % RECORD:
-        raise UserError(f'{str(path)!r} has {content.size:,} bytes, no multiple of a record of {RECORD:,}: '
-                        'truncated, or not the binary version of CIFAR-10')
+        raise UserError(
+            f'{str(path)!r} has {content.size:,} bytes, no multiple of a record of {RECORD:,}: '
+            'truncated, or not the binary version of CIFAR-10'
+        )
     records = content.reshape(-1, RECORD)
     if records[:, 0].max() > 9:
-        raise UserError(f'{str(path)!r} holds label {records[:, 0].max()}; valid: 0 to 9 '
-                        '(is it the binary version of CIFAR-10?)')
+        raise UserError(
+            f'{str(path)!r} holds label {records[:, 0].max()}; valid: 0 to 9 (is it the binary version of CIFAR-10?)'
+        )
     images = records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
     return {'image': np.ascontiguousarray(images), 'label': records[:, 0].astype(np.int32)}

@@ -44,8 +44,10 @@ def read(request: Request) -> Raw:
     arrays = {'image': enlarge(digits.images), 'label': digits.target.astype(np.int32)}
     train, test = stratified(arrays['label'], 0.2, SPLIT_SEED)
     parts = [{name: values[rows] for name, values in arrays.items()} for rows in (np.sort(train), np.sort(test))]
-    note = (f'embedded data: 1,797 handwritten 8x8 digits (scikit-learn), brought to 20x20 and centred in 28x28, '
-            f'stand in for {request.name}; results are not comparable with published ones.')
+    note = (
+        f'embedded data: 1,797 handwritten 8x8 digits (scikit-learn), brought to 20x20 and centred in 28x28, '
+        f'stand in for {request.name}; results are not comparable with published ones.'
+    )
     return Raw(
         source='embedded',
         parts={'train': in_memory(parts[0]), 'test': in_memory(parts[1], first_row=len(train))},

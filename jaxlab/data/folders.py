@@ -39,15 +39,48 @@ class Known:
     tfds_name: str = ''
 
 
-FLOWERS = ('Daffodil', 'Snowdrop', 'LilyValley', 'Bluebell', 'Crocus', 'Iris', 'Tigerlily', 'Tulip', 'Fritillary',
-           'Sunflower', 'Daisy', 'ColtsFoot', 'Dandelion', 'Cowslip', 'Buttercup', 'Windflower', 'Pansy')
+FLOWERS = (
+    'Daffodil',
+    'Snowdrop',
+    'LilyValley',
+    'Bluebell',
+    'Crocus',
+    'Iris',
+    'Tigerlily',
+    'Tulip',
+    'Fritillary',
+    'Sunflower',
+    'Daisy',
+    'ColtsFoot',
+    'Dandelion',
+    'Cowslip',
+    'Buttercup',
+    'Windflower',
+    'Pansy',
+)
 KNOWN = {
-    'cats_dogs': Known(('cats_dogs', 'dogs-vs-cats', 'PetImages'), ('cat', 'dog'), 150,
-                       'Photographs of cats and dogs (Kaggle, Asirra)', 'research use', 'cats_vs_dogs'),
-    'flowers17': Known(('flowers17', '17flowers'), FLOWERS, 64,
-                       'Oxford Flowers-17: photographs of 17 kinds of flowers, 80 each', 'research use'),
-    'hymenoptera': Known(('hymenoptera_data', 'hymenoptera'), ('ants', 'bees'), 224,
-                         'Photographs of ants and bees (subset of ImageNet)', 'research use'),
+    'cats_dogs': Known(
+        ('cats_dogs', 'dogs-vs-cats', 'PetImages'),
+        ('cat', 'dog'),
+        150,
+        'Photographs of cats and dogs (Kaggle, Asirra)',
+        'research use',
+        'cats_vs_dogs',
+    ),
+    'flowers17': Known(
+        ('flowers17', '17flowers'),
+        FLOWERS,
+        64,
+        'Oxford Flowers-17: photographs of 17 kinds of flowers, 80 each',
+        'research use',
+    ),
+    'hymenoptera': Known(
+        ('hymenoptera_data', 'hymenoptera'),
+        ('ants', 'bees'),
+        224,
+        'Photographs of ants and bees (subset of ImageNet)',
+        'research use',
+    ),
 }
 
 
@@ -56,8 +89,10 @@ def read(request: Request) -> Raw:
     known = KNOWN[request.name]
     options = check_options(request, OPTIONS)
     how = _decoding(request, options, known.image_size)
-    readers = {'files': lambda request: _known_files(request, known, how, options['memory_limit']),
-               'embedded': lambda request: _embedded(request, known, how)}
+    readers = {
+        'files': lambda request: _known_files(request, known, how, options['memory_limit']),
+        'embedded': lambda request: _embedded(request, known, how),
+    }
     if known.tfds_name:
         readers['tfds'] = lambda request: _tfds(request, known, how)
     return choose(request, readers, f'put its images into DATA_DIR/{known.folders[0]}, or use embedded')
@@ -76,10 +111,18 @@ def read_folder(request: Request) -> Raw:
     def files(request: Request) -> Raw:
         listing = images.scan(root)
         if listing is None:
-            raise UserError(f'{str(root)!r} has no images ({", ".join(images.ENDINGS)}) in class folders or named '
-                            'CLASS.NUMBER')
-        return _from_listing(request, root, listing, how, options['memory_limit'], f'Images in the folder {root.name}',
-                             'as its owner says')
+            raise UserError(
+                f'{str(root)!r} has no images ({", ".join(images.ENDINGS)}) in class folders or named CLASS.NUMBER'
+            )
+        return _from_listing(
+            request,
+            root,
+            listing,
+            how,
+            options['memory_limit'],
+            f'Images in the folder {root.name}',
+            'as its owner says',
+        )
 
     return choose(request, {'files': files}, 'name a folder of images')
 
@@ -88,13 +131,16 @@ def _decoding(request: Request, options: dict[str, Any], default_size: int) -> i
     size = options['image_size'] or default_size
     size = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
     if len(size) != 2 or not all(isinstance(side, int) and 1 <= side <= 4096 for side in size):
-        raise UserError(f'data.options.image_size={options["image_size"]!r} of {request.name}; valid: 1 to 4096 '
-                        'pixels, one number or (height, width)')
+        raise UserError(
+            f'data.options.image_size={options["image_size"]!r} of {request.name}; valid: 1 to 4096 '
+            'pixels, one number or (height, width)'
+        )
     lookup({'nearest': 0, 'bilinear': 0}, options['resample'], 'resample')
     shorter = options['shorter_side']
     if shorter and shorter < max(size):
-        raise UserError(f'data.options.shorter_side={shorter} is less than image_size={max(size)}; valid: 0, or no '
-                        'less than that')
+        raise UserError(
+            f'data.options.shorter_side={shorter} is less than image_size={max(size)}; valid: 0, or no less than that'
+        )
     return images.Decoding(size, options['resample'], shorter, bool(options['grey']), options['max_pixels'])
 
 
@@ -117,11 +163,14 @@ def _known_files(request: Request, known: Known, how: images.Decoding, memory_li
 def _known_listing(request: Request, root: Path, known: Known, how: images.Decoding, memory_limit: int) -> Raw:
     listing = images.scan(root, _classified)
     if listing is None:
-        raise UserError(f'{str(root)!r} has no images of {request.name}; valid: class folders, or files named '
-                        'CLASS.NUMBER')
+        raise UserError(
+            f'{str(root)!r} has no images of {request.name}; valid: class folders, or files named CLASS.NUMBER'
+        )
     if not _same_classes(listing.class_names, known.class_names):
-        raise UserError(f'{str(root)!r} has the classes {", ".join(listing.class_names[:20])}; {request.name} has '
-                        f'{", ".join(known.class_names)}')
+        raise UserError(
+            f'{str(root)!r} has the classes {", ".join(listing.class_names[:20])}; {request.name} has '
+            f'{", ".join(known.class_names)}'
+        )
     return _from_listing(request, root, listing, how, memory_limit, known.description, known.licence)
 
 
@@ -143,8 +192,15 @@ def _classified(folder: Path) -> dict[str, list[Path]]:
     return found
 
 
-def _from_listing(request: Request, root: Path, listing: images.Listing, how: images.Decoding, memory_limit: int,
-                  description: str, licence: str) -> Raw:
+def _from_listing(
+    request: Request,
+    root: Path,
+    listing: images.Listing,
+    how: images.Decoding,
+    memory_limit: int,
+    description: str,
+    licence: str,
+) -> Raw:
     if len(listing.class_names) < 2:
         raise UserError(f'{str(root)!r} has one class only ({listing.class_names[0]!r}); two or more are needed')
     paths = [path for files in listing.files.values() for path in files]
@@ -154,8 +210,9 @@ def _from_listing(request: Request, root: Path, listing: images.Listing, how: im
     key = key_of(facts, [path.stat().st_mtime_ns for path in paths], dataclasses.asdict(how))
     streamed = len(paths) * int(np.prod(how.shape)) > memory_limit
     build = _examined if streamed else _decoded
-    arrays, bad = cached(request.cache_dir, f'{request.name}-{"scan" if streamed else "images"}', key,
-                         lambda: build(paths, how))
+    arrays, bad = cached(
+        request.cache_dir, f'{request.name}-{"scan" if streamed else "images"}', key, lambda: build(paths, how)
+    )
     kept = arrays['row']
     owner = np.searchsorted(ends, kept, side='right')
     parts: dict[str, Split] = {}
@@ -169,8 +226,16 @@ def _from_listing(request: Request, root: Path, listing: images.Listing, how: im
             parts[part] = in_memory({'image': arrays['image'][span], 'label': labels[kept][span]}, int(mine[0]))
     _check_parts(root, listing, parts)
     identity = key_of(facts, dataclasses.asdict(how)) if streamed else checksum({**arrays, 'label': labels})
-    return Raw('files', parts, listing.class_names, description, licence, identity,
-               (*listing.notes, *_bad_note(root, paths, bad)), decoding=how)
+    return Raw(
+        'files',
+        parts,
+        listing.class_names,
+        description,
+        licence,
+        identity,
+        (*listing.notes, *_bad_note(root, paths, bad)),
+        decoding=how,
+    )
 
 
 def _check_parts(root: Path, listing: images.Listing, parts: dict[str, Split]) -> None:
@@ -245,5 +310,13 @@ def _tfds(request: Request, known: Known, how: images.Decoding) -> Raw | None:
     for name in ('train', 'test') if len(parts) > 1 else tuple(parts):
         splits['all' if len(parts) == 1 else name] = in_memory(parts[name], row)
         row += len(parts[name]['label'])
-    return Raw('tfds', splits, known.class_names, known.description, known.licence, checksum(*parts.values()), notes,
-               decoding=how)
+    return Raw(
+        'tfds',
+        splits,
+        known.class_names,
+        known.description,
+        known.licence,
+        checksum(*parts.values()),
+        notes,
+        decoding=how,
+    )

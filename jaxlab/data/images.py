@@ -54,8 +54,11 @@ def classified(folder: Path) -> dict[str, list[Path]]:
     if not folder.is_dir():
         return {}
     entries = sorted(folder.iterdir())
-    by_folder = {entry.name: sorted(path for path in entry.rglob('*') if is_image(path) and path.is_file())
-                 for entry in entries if entry.is_dir() and not entry.name.startswith('.')}
+    by_folder = {
+        entry.name: sorted(path for path in entry.rglob('*') if is_image(path) and path.is_file())
+        for entry in entries
+        if entry.is_dir() and not entry.name.startswith('.')
+    }
     empty = [name for name, paths in by_folder.items() if not paths and not any((folder / name).iterdir())]
     by_folder = {name: paths for name, paths in by_folder.items() if paths}
     if by_folder and empty:
@@ -91,7 +94,7 @@ def scan(root: Path, classify: Callable[[Path], dict[str, list[Path]]] = classif
     elif set(found) == {'train'}:
         found = {'all': found['train']}
     elif 'test' not in found:
-        notes = (f"the folder {folders['validation'].name!r} serves as the test part.",)
+        notes = (f'the folder {folders["validation"].name!r} serves as the test part.',)
         found = {'train': found['train'], 'test': found['validation']}
     first = found.get('train') or found['all']
     if not first:
@@ -101,11 +104,15 @@ def scan(root: Path, classify: Callable[[Path], dict[str, list[Path]]] = classif
     for part, classes in found.items():
         unknown = sorted(set(classes) - set(names))
         if unknown:
-            raise UserError(f'{str(root)!r}: the {part} part has class {unknown[0]!r} that the training part lacks; '
-                            f'valid: {", ".join(names)}')
+            raise UserError(
+                f'{str(root)!r}: the {part} part has class {unknown[0]!r} that the training part lacks; '
+                f'valid: {", ".join(names)}'
+            )
     order = [part for part in ('train', 'validation', 'test', 'all') if part in found]
-    pairs = {part: [(path, names.index(name)) for name in sorted(found[part]) for path in found[part][name]]
-             for part in order}
+    pairs = {
+        part: [(path, names.index(name)) for name in sorted(found[part]) for path in found[part][name]]
+        for part in order
+    }
     return Listing(
         files={part: tuple(path for path, _ in rows) for part, rows in pairs.items()},
         labels={part: tuple(label for _, label in rows) for part, rows in pairs.items()},

@@ -18,8 +18,18 @@ from jaxlab.errors import UserError
 
 CLASS_NAMES = {
     'mnist': tuple(str(digit) for digit in range(10)),
-    'fashion_mnist': ('T-shirt/top', 'Trouser', 'Pullover', 'Dress', 'Coat', 'Sandal', 'Shirt', 'Sneaker', 'Bag',
-                      'Ankle boot'),
+    'fashion_mnist': (
+        'T-shirt/top',
+        'Trouser',
+        'Pullover',
+        'Dress',
+        'Coat',
+        'Sandal',
+        'Shirt',
+        'Sneaker',
+        'Bag',
+        'Ankle boot',
+    ),
 }
 DESCRIPTIONS = {
     'mnist': 'MNIST: handwritten digits, 28x28 grey values, 60,000 training and 10,000 test images, ten classes',
@@ -44,8 +54,10 @@ def assemble(request: Request, source: str, parts: dict[str, Arrays], notes: tup
     """The `Raw` of decoded parts ('train', 'test': image [N, 28, 28, 1] uint8, label [N] int32)."""
     for part, arrays in parts.items():
         if len(arrays['label']) != OFFICIAL_SIZES[part]:
-            notes += (f'{request.name} here has {len(arrays["label"]):,} {part} images; the official part has '
-                      f'{OFFICIAL_SIZES[part]:,}.',)
+            notes += (
+                f'{request.name} here has {len(arrays["label"]):,} {part} images; the official part has '
+                f'{OFFICIAL_SIZES[part]:,}.',
+            )
     return Raw(
         source=source,
         parts={'train': in_memory(parts['train']), 'test': in_memory(parts['test'], len(parts['train']['label']))},
@@ -105,8 +117,10 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
         with partial(gzip.open, mode='rb')(path) if path.suffix == '.gz' else open(path, 'rb') as file:
             header = file.read(4 + 4 * dimensions)
             if header[:4] != bytes((0, 0, IDX_UINT8, dimensions)) or len(header) < 4 + 4 * dimensions:
-                raise UserError(f'{str(path)!r} is not an idx file of bytes with {dimensions} dimension(s): its magic '
-                                f'number is {header[:4].hex()}, valid: {bytes((0, 0, IDX_UINT8, dimensions)).hex()}')
+                raise UserError(
+                    f'{str(path)!r} is not an idx file of bytes with {dimensions} dimension(s): its magic '
+                    f'number is {header[:4].hex()}, valid: {bytes((0, 0, IDX_UINT8, dimensions)).hex()}'
+                )
             shape = tuple(int(size) for size in np.frombuffer(header, '>u4', offset=4))
             size = int(np.prod(shape, dtype=object))
             if size > 1 << 32:

@@ -31,12 +31,14 @@ def make_splits(raw: Raw, settings: Mapping[str, Any]) -> dict[str, Split]:
     else:
         parts = dict(raw.parts)
     if settings['validation_fraction'] and 'validation' not in parts and settings['validation_from'] == 'test':
-        validation, test = _divide(parts['test'], 1 - settings['validation_fraction'], seed, stratify,
-                                   'validation_fraction')
+        validation, test = _divide(
+            parts['test'], 1 - settings['validation_fraction'], seed, stratify, 'validation_fraction'
+        )
         parts |= {'validation': validation, 'test': test}
     elif settings['validation_fraction'] and 'validation' not in parts:
-        train, validation = _divide(parts['train'], settings['validation_fraction'], seed, stratify,
-                                    'validation_fraction')
+        train, validation = _divide(
+            parts['train'], settings['validation_fraction'], seed, stratify, 'validation_fraction'
+        )
         parts |= {'train': train, 'validation': validation}
     parts = {name: parts[name] for name in ('train', 'validation', 'test') if name in parts}
     limits = {'train': settings['limit'], 'validation': settings['eval_limit'], 'test': settings['eval_limit']}
@@ -60,8 +62,9 @@ def pool(parts: list[Split]) -> Split:
 def _divide(part: Split, fraction: float, seed: int, stratify: bool, field: str) -> tuple[Split, Split]:
     held = rules.held_out(part.size, fraction)
     if not 0 < held < part.size:
-        raise UserError(f'data.{field}={fraction} of {part.size:,} examples leaves nothing on one side; '
-                        'valid: above 0 and below 1')
+        raise UserError(
+            f'data.{field}={fraction} of {part.size:,} examples leaves nothing on one side; valid: above 0 and below 1'
+        )
     if stratify and part.labels is not None and np.ndim(part.labels) == 1:
         rest, out = rules.stratified(part.labels, fraction, seed)
     else:
@@ -110,16 +113,19 @@ def overlaps(splits: Mapping[str, Split]) -> dict[tuple[str, str], int]:
 def _fingerprints(part: Split) -> list[bytes]:
     named = (part.arrays or {}).items()
     inputs = [np.ascontiguousarray(values) for name, values in named if name not in ('label', 'target')]
-    return [hashlib.blake2b(b''.join(values[row].tobytes() for values in inputs), digest_size=16).digest()
-            for row in range(part.size)]
+    return [
+        hashlib.blake2b(b''.join(values[row].tobytes() for values in inputs), digest_size=16).digest()
+        for row in range(part.size)
+    ]
 
 
 def _words(names: list[str]) -> str:
     return (' and '.join(names) if len(names) < 3 else f'{", ".join(names[:-1])} and {names[-1]}').capitalize()
 
 
-def scaler(scale: tuple[float, float], mean: tuple[float, ...] = (), std: tuple[float, ...] = ()
-           ) -> Callable[[Batch], Batch]:
+def scaler(
+    scale: tuple[float, float], mean: tuple[float, ...] = (), std: tuple[float, ...] = ()
+) -> Callable[[Batch], Batch]:
     """`prepare` of images: uint8 0..255 -> float32 low..high, then (x - mean) / std a channel where those are given."""
     low, high = scale
     # Written as (x - offset) / divisor: exact at both ends, symmetric about the middle.
@@ -137,8 +143,9 @@ def scaler(scale: tuple[float, float], mean: tuple[float, ...] = (), std: tuple[
     return prepare
 
 
-def value_range(scale: tuple[float, float], mean: tuple[float, ...] = (), std: tuple[float, ...] = ()
-                ) -> tuple[float | tuple[float, ...], float | tuple[float, ...]]:
+def value_range(
+    scale: tuple[float, float], mean: tuple[float, ...] = (), std: tuple[float, ...] = ()
+) -> tuple[float | tuple[float, ...], float | tuple[float, ...]]:
     """The prepared values of black and white: two numbers, or one a channel."""
     if not mean and not std:
         return scale

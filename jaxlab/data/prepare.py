@@ -19,8 +19,10 @@ def prepare_tfds(name: str, data_dir: Path) -> None:
     try:
         import tensorflow  # noqa: F401
     except ImportError as error:
-        raise UserError(f"preparing {tfds_name} needs TensorFlow: install the extra 'tfds-prepare', or put the "
-                        "set's own files into the data directory") from error
+        raise UserError(
+            f"preparing {tfds_name} needs TensorFlow: install the extra 'tfds-prepare', or put the "
+            "set's own files into the data directory"
+        ) from error
     import tensorflow_datasets as tfds
 
     try:

@@ -91,8 +91,10 @@ class Column:
         strange = self.unknown(values)
         if strange.any():
             row = int(strange.argmax())
-            raise UserError(f'row {row + 1}, column {self.name!r}: unknown category {str(values[row])!r}; '
-                            f'{closest(str(values[row]), self.categories)}')  # fmt: skip
+            raise UserError(
+                f'row {row + 1}, column {self.name!r}: unknown category {str(values[row])!r}; '
+                f'{closest(str(values[row]), self.categories)}'
+            )
         return values
 
 

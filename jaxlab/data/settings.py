@@ -63,8 +63,9 @@ def checked(config: Mapping[str, Any]) -> dict[str, Any]:
     return settings | {'scale': scale, 'mean': mean, 'std': std, 'options': options}
 
 
-def number(field: str, value: Any, low: float, high: float = math.inf, whole: bool = False,
-           open_end: bool = False) -> Any:
+def number(
+    field: str, value: Any, low: float, high: float = math.inf, whole: bool = False, open_end: bool = False
+) -> Any:
     """A number within [low, high] (or [low, high) with `open_end`), or a `UserError` that names the field."""
     kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
     right = isinstance(value, kinds) and not isinstance(value, bool) and low <= value <= high

@@ -23,8 +23,10 @@ def class_names(classes: int) -> tuple[str, ...]:
 def read(request: Request, classes: int = 10, size: tuple[int, int] = (32, 32)) -> Raw:
     """Stands in for a set of colour photographs with as many classes and this image size (height, width)."""
     parts = {part: render(count, classes, size, SEED + at) for at, (part, count) in enumerate(SIZES.items())}
-    note = (f'synthetic data: {sum(SIZES.values()):,} rendered shapes ({classes} classes, '
-            f'{size[0]}x{size[1]} pixels) stand in for {request.name}; results are not comparable with published ones.')
+    note = (
+        f'synthetic data: {sum(SIZES.values()):,} rendered shapes ({classes} classes, '
+        f'{size[0]}x{size[1]} pixels) stand in for {request.name}; results are not comparable with published ones.'
+    )
     return Raw(
         source='embedded',
         parts={'train': in_memory(parts['train']), 'test': in_memory(parts['test'], first_row=SIZES['train'])},

@@ -17,9 +17,16 @@ def renamed(rows: np.ndarray, names: Mapping[str, str]) -> np.ndarray:
 
 
 def raw_table(
-    source: str, rows: np.ndarray, schema: Schema, description: str, licence: str, notes: tuple[str, ...] = (),
-    stand_in: bool = False, path: Path | None = None, extra: Mapping[str, np.ndarray] | None = None,
-) -> Raw:  # fmt: skip
+    source: str,
+    rows: np.ndarray,
+    schema: Schema,
+    description: str,
+    licence: str,
+    notes: tuple[str, ...] = (),
+    stand_in: bool = False,
+    path: Path | None = None,
+    extra: Mapping[str, np.ndarray] | None = None,
+) -> Raw:
     """One part 'all': 'columns' [N] structured, 'label' [N] int32 or 'target' [N] float32, and `extra` arrays [N]."""
     schema.check(rows, path)
     columns = rows[list(schema.features)]
@@ -58,8 +65,10 @@ def answer(rows: np.ndarray, schema: Schema, path: Path | None = None) -> dict[s
     strange = ~np.isin(values, target.classes)
     if strange.any():
         row = int(strange.argmax())
-        raise UserError(f'{where}row {row + 1}: target {target.name!r} is {str(values[row])!r}; '
-                        f'valid: {", ".join(target.classes[:10])}')  # fmt: skip
+        raise UserError(
+            f'{where}row {row + 1}: target {target.name!r} is {str(values[row])!r}; '
+            f'valid: {", ".join(target.classes[:10])}'
+        )
     number = {name: at for at, name in enumerate(target.classes)}
     return {'label': np.array([number[str(value)] for value in values], np.int32)}
 

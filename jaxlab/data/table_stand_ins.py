@@ -26,9 +26,14 @@ def diabetes(request: Request) -> Raw:
     rows = table((*found.feature_names, 'progression'), (*found.data.T, found.target / 100))
     schema = Schema(tuple(found.feature_names), Target('progression', 'points', 100.0))
     return raw_table(
-        'embedded', rows, schema, '442 patients, 10 measurements, progression of diabetes (via scikit-learn)', 'public domain',
-        (_note('442 patients (diabetes, scikit-learn)', request),), stand_in=True,
-    )  # fmt: skip
+        'embedded',
+        rows,
+        schema,
+        '442 patients, 10 measurements, progression of diabetes (via scikit-learn)',
+        'public domain',
+        (_note('442 patients (diabetes, scikit-learn)', request),),
+        stand_in=True,
+    )
 
 
 def breast_cancer(request: Request) -> Raw:
@@ -40,9 +45,14 @@ def breast_cancer(request: Request) -> Raw:
     rows = table((*names, 'diagnosis'), (*found.data.T, found.target.astype(np.float64)))
     schema = Schema(names, Target('diagnosis', classes=tuple(str(name) for name in found.target_names)))
     return raw_table(
-        'embedded', rows, schema, '569 tumours, 30 measurements, malignant or benign (UCI, via scikit-learn)', 'CC BY 4.0',
-        (_note('569 tumours (breast cancer, scikit-learn)', request),), stand_in=True,
-    )  # fmt: skip
+        'embedded',
+        rows,
+        schema,
+        '569 tumours, 30 measurements, malignant or benign (UCI, via scikit-learn)',
+        'CC BY 4.0',
+        (_note('569 tumours (breast cancer, scikit-learn)', request),),
+        stand_in=True,
+    )
 
 
 def rare_cases(request: Request) -> Raw:
@@ -52,12 +62,15 @@ def rare_cases(request: Request) -> Raw:
     rows = table((*names, 'Class'), (*arrays['features'].T, arrays['label'].astype(np.float64)))
     schema = Schema(names, Target('Class', classes=('normal', 'fraud')))
     return raw_table(
-        'embedded', rows, schema,
+        'embedded',
+        rows,
+        schema,
         f'Synthetic: {len(rows):,} rows of two Gaussian classes, {RARE["prevalence"]:.0%} of the rare one',
         'none needed (generated)',
-        (_note(f'{len(rows):,} generated rows of two Gaussian classes', request),), stand_in=True,
+        (_note(f'{len(rows):,} generated rows of two Gaussian classes', request),),
+        stand_in=True,
         extra={'bayes': arrays['bayes']},
-    )  # fmt: skip
+    )
 
 
 def draw_rare(rows: int, features: int, prevalence: float, shifted: int, seed: int) -> dict[str, np.ndarray]:

@@ -20,9 +20,12 @@ from jaxlab.errors import UserError, closest, lookup
 
 HOUSING = ('MedInc', 'HouseAge', 'AveRooms', 'AveBedrms', 'Population', 'AveOccup', 'Latitude', 'Longitude')
 HOUSING_NAMES = {
-    'median_income': 'MedInc', 'housing_median_age': 'HouseAge', 'population': 'Population', 'latitude': 'Latitude',
+    'median_income': 'MedInc',
+    'housing_median_age': 'HouseAge',
+    'population': 'Population',
+    'latitude': 'Latitude',
     'longitude': 'Longitude',
-}  # fmt: skip
+}
 HOUSING_SHARES = {'AveRooms': 'total_rooms', 'AveBedrms': 'total_bedrooms', 'AveOccup': 'population'}
 TITANIC = ('Pclass', 'Sex', 'Age', 'SibSp', 'Parch', 'Fare')
 TITANIC_NAMES = {'Siblings/Spouses Aboard': 'SibSp', 'Parents/Children Aboard': 'Parch'}
@@ -40,9 +43,13 @@ def read_california(request: Request) -> Raw:
         missing = int(sum(np.isnan(rows[name]).sum() for name in HOUSING))
         note = f'{missing} missing values are filled by the median of the training rows.'
         return raw_table(
-            'files', rows, schema, 'California housing: block groups of the census of 1990, median house value',
-            'public domain', notes=(note,) if missing else (),
-        )  # fmt: skip
+            'files',
+            rows,
+            schema,
+            'California housing: block groups of the census of 1990, median house value',
+            'public domain',
+            notes=(note,) if missing else (),
+        )
 
     readers = _readers(request, ('california_housing',), ('housing.csv', 'california_housing.csv'), schema, make)
     readers['embedded'] = table_stand_ins.diabetes
@@ -80,9 +87,13 @@ def read_titanic(request: Request) -> Raw:
         missing = int(np.isnan(rows['Age']).sum())
         note = f'{missing} missing ages are filled by the median of the training rows.'
         return raw_table(
-            'files', rows, schema, f'Titanic: passengers and whether they survived, {edition}', 'public domain',
+            'files',
+            rows,
+            schema,
+            f'Titanic: passengers and whether they survived, {edition}',
+            'public domain',
             notes=(note,) if missing else (),
-        )  # fmt: skip
+        )
 
     readers = _readers(request, ('titanic',), ('train.csv', 'titanic.csv'), schema, make)
     readers['embedded'] = table_stand_ins.breast_cancer
@@ -148,8 +159,10 @@ def _own_file(request: Request, given: str) -> Path:
 def _own_schema(rows: np.ndarray, options: dict[str, Any], classifies: bool) -> Schema:
     names = rows.dtype.names or ()
     for field, wanted in (
-        ('target', [options['target']]), ('features', options['features']), ('categories', options['categories']),
-    ):  # fmt: skip
+        ('target', [options['target']]),
+        ('features', options['features']),
+        ('categories', options['categories']),
+    ):
         for name in wanted:
             if name not in names:
                 raise UserError(f'data.options.{field}: no column {name!r}; {closest(name, names)}')
@@ -159,8 +172,10 @@ def _own_schema(rows: np.ndarray, options: dict[str, Any], classifies: bool) -> 
         raise UserError(f'data.options.features {features}: valid: at least one column, without the target {target!r}')
     classes = tuple(sorted({str(value) for value in rows[target]} - {''}, key=_by_number)) if classifies else ()
     if classifies and not 2 <= len(classes) <= max(2, len(rows) // 2):
-        raise UserError(f'target {target!r} has {len(classes)} values in {len(rows)} rows; valid: from 2 classes up to '
-                        'one for every other row, or data.options.kind regression')  # fmt: skip
+        raise UserError(
+            f'target {target!r} has {len(classes)} values in {len(rows)} rows; valid: from 2 classes up to '
+            'one for every other row, or data.options.kind regression'
+        )
     texts = tuple(name for name in features if rows[name].dtype.kind != 'f')
     return Schema(features, Target(target, options['unit'], 1.0, classes), texts=texts)
 
@@ -172,8 +187,9 @@ def _by_number(text: str) -> tuple[float, str]:
         return np.inf, text
 
 
-def _readers(request: Request, folders: tuple[str, ...], files: tuple[str, ...], schema: Schema, make: Any
-             ) -> dict[str, Reader]:  # fmt: skip
+def _readers(
+    request: Request, folders: tuple[str, ...], files: tuple[str, ...], schema: Schema, make: Any
+) -> dict[str, Reader]:
     """`make` of the derived rows of the first of `files` that is there."""
 
     def read(path: Path) -> Raw:

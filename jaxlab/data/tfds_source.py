@@ -38,8 +38,13 @@ def _is_of(info: Path, tfds_name: str) -> bool:
         return False
 
 
-def read_images(request: Request, tfds_name: str, shape: tuple[int, int, int] | None, convert: Convert | None = None,
-                facts: Any = None) -> tuple[dict[str, Arrays], tuple[str, ...]] | None:
+def read_images(
+    request: Request,
+    tfds_name: str,
+    shape: tuple[int, int, int] | None,
+    convert: Convert | None = None,
+    facts: Any = None,
+) -> tuple[dict[str, Arrays], tuple[str, ...]] | None:
     """(part -> image [N, *shape] uint8 and label [N] int32, notes), or None when the set is not prepared.
 
     convert: example -> image and label, by default as they are; `facts` says what it does (part of the cache's key).
@@ -49,8 +54,9 @@ def read_images(request: Request, tfds_name: str, shape: tuple[int, int, int] | 
         return None
     files = sorted(path for path in folder.iterdir() if path.is_file())
     key = key_of(tfds_name, facts, [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files])
-    arrays, sizes = cached(request.cache_dir, f'tfds-{tfds_name}', key,
-                           lambda: _decode(folder, tfds_name, shape, convert or _as_they_are))
+    arrays, sizes = cached(
+        request.cache_dir, f'tfds-{tfds_name}', key, lambda: _decode(folder, tfds_name, shape, convert or _as_they_are)
+    )
     parts = {part: {name: arrays[f'{part}-{name}'] for name in ('image', 'label')} for part in sizes}
     note = f'{request.name} as prepared by tensorflow-datasets: the same examples, in an order of its own.'
     return parts, (note,)
@@ -60,8 +66,9 @@ def _as_they_are(example: dict[str, Any]) -> dict[str, np.ndarray]:
     return {'image': np.asarray(example['image'], np.uint8), 'label': np.asarray(example['label'], np.int32)}
 
 
-def _decode(folder: Path, tfds_name: str, shape: tuple[int, int, int] | None, convert: Convert
-            ) -> tuple[Arrays, dict[str, int]]:
+def _decode(
+    folder: Path, tfds_name: str, shape: tuple[int, int, int] | None, convert: Convert
+) -> tuple[Arrays, dict[str, int]]:
     import tensorflow_datasets as tfds
 
     arrays, sizes = {}, {}
@@ -76,10 +83,15 @@ def _decode(folder: Path, tfds_name: str, shape: tuple[int, int, int] | None, co
     except UserError:
         raise
     except Exception as error:  # the library raises whatever its readers meet, down to protobuf and C++ errors
-        raise UserError(f'{tfds_name} in {str(folder)!r} cannot be read as array_record ({first_line(error)}); prepare '
-                        'it anew with file_format array_record') from error
-    wrong = {part: arrays[f'{part}-image'].shape[1:] for part in sizes
-             if shape is not None and arrays[f'{part}-image'].shape[1:] != shape}
+        raise UserError(
+            f'{tfds_name} in {str(folder)!r} cannot be read as array_record ({first_line(error)}); prepare '
+            'it anew with file_format array_record'
+        ) from error
+    wrong = {
+        part: arrays[f'{part}-image'].shape[1:]
+        for part in sizes
+        if shape is not None and arrays[f'{part}-image'].shape[1:] != shape
+    }
     if wrong:
         raise UserError(f'{tfds_name} in {str(folder)!r} holds images of shape {wrong}; valid: {shape}')
     return arrays, sizes

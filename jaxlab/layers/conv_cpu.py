@@ -125,7 +125,9 @@ def _plain(
 def turned(geometry: Geometry, g: Array, kernel: Array) -> Array:
     """For strides of 1: the convolution of g with the kernel turned round."""
     # The barrier keeps XLA from a convolution that reads the kernel backwards, which falls to naive loops.
-    return _plain(g, lax.optimization_barrier(turned_round(kernel)), geometry.turned.padding, dilation=geometry.dilation)
+    return _plain(
+        g, lax.optimization_barrier(turned_round(kernel)), geometry.turned.padding, dilation=geometry.dilation
+    )
 
 
 def overlapping_adds(geometry: Geometry, g: Array, kernel: Array) -> Array:

@@ -21,7 +21,9 @@ B = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]], np.flo
 G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]], np.float32)
 A = np.array([[1, 1, 1, 0], [0, 1, -1, -1]], np.float32)
 CHANNELS, TILES = 32, 512  # with fewer of them the transforms cost more than the products they save
-WORK = 5e8  # multiply-adds of the plain sum below which no run gains back what this form costs to compile (a second a map)
+WORK = (
+    5e8  # multiply-adds of the plain sum below which no run gains back what this form costs to compile (a second a map)
+)
 
 Grid = list[list[Array]]  # 4 by 4 arrays, one for each position in a transformed tile
 
@@ -44,7 +46,9 @@ def forward(geometry: Geometry, x: Array, kernel: Array) -> Float[Array, 'N H W 
     """The convolution."""
     transformed = jnp.einsum('ai,bj,ijcd->abcd', G, G, kernel).astype(x.dtype)
     tiles = _input_tiles(_tileable(geometry, x))
-    products = [[tile @ kernel for tile, kernel in zip(*rows, strict=True)] for rows in zip(tiles, transformed, strict=True)]
+    products = [
+        [tile @ kernel for tile, kernel in zip(*rows, strict=True)] for rows in zip(tiles, transformed, strict=True)
+    ]
     columns = [_combined(A, list(column)) for column in zip(*products, strict=True)]
     cells = [_combined(A, list(row)) for row in zip(*columns, strict=True)]  # 2 by 2
     tall, wide = _tiles(geometry)

@@ -56,7 +56,9 @@ class Dropout(nn.Module):
         return jnp.where(kept, x / jnp.asarray(1 - self.rate, x.dtype), jnp.zeros((), x.dtype))
 
 
-def normal_per_example(key: jax.Array, n: int, shape: tuple[int, ...], dtype: jax.typing.DTypeLike = jnp.float32) -> jax.Array:
+def normal_per_example(
+    key: jax.Array, n: int, shape: tuple[int, ...], dtype: jax.typing.DTypeLike = jnp.float32
+) -> jax.Array:
     """Standard normal noise [n, *shape]; example i is drawn from the key folded with its global index."""
     indices = first_example(n) + jnp.arange(n)
     keys = jax.vmap(jax.random.fold_in, (None, 0))(key, indices)

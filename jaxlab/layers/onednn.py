@@ -34,8 +34,11 @@ def available() -> bool:
     if jax.default_backend() != 'cpu':
         return False
     x, kernel = jnp.zeros((1, 4, 4, 8)), jnp.zeros((3, 3, 8, 8))
-    convolution = jax.jit(functools.partial(lax.conv_general_dilated, window_strides=(1, 1), padding='SAME',
-                                            dimension_numbers=('NHWC', 'HWIO', 'NHWC')))  # fmt: skip
+    convolution = jax.jit(
+        functools.partial(
+            lax.conv_general_dilated, window_strides=(1, 1), padding='SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC')
+        )
+    )
     try:
         with uncached():
             return CALL in (convolution.lower(x, kernel).compile(OPTIONS).as_text() or '')

@@ -175,7 +175,13 @@ class SimpleRNN(_Recurrent):
         projected = recurrence.project(x, kernel, bias if second is None else bias + second)
         start = self._start(state, projected)
         outputs, hidden = recurrence.rnn(
-            projected, recurrent, start, _time_first(mask, projected.dtype), self.reverse, self.sequence, self.activation
+            projected,
+            recurrent,
+            start,
+            _time_first(mask, projected.dtype),
+            self.reverse,
+            self.sequence,
+            self.activation,
         )
         result = _result(outputs, hidden)
         return (result, hidden) if return_state else result

@@ -97,9 +97,13 @@ def wilson(successes: int, total: int, level: float = 0.95) -> tuple[float, floa
 
 
 def bootstrap(
-    labels: np.ndarray, scores: np.ndarray, metric: Callable[[np.ndarray, np.ndarray], float],
-    draws: int = 500, level: float = 0.95, seed: int = 0,
-) -> tuple[float, float]:  # fmt: skip
+    labels: np.ndarray,
+    scores: np.ndarray,
+    metric: Callable[[np.ndarray, np.ndarray], float],
+    draws: int = 500,
+    level: float = 0.95,
+    seed: int = 0,
+) -> tuple[float, float]:
     """Percentile interval of `metric(labels, scores)` over stratified resamples: as many of each class as there are.
 
     How far another test set of these sizes would move the number for one trained model. NaN below 20 of either class.

@@ -79,14 +79,22 @@ class CompactLeNet(nn.Module):
 
 def sequential_lenet(classes: int = 10, init_scheme: str = 'torch') -> nn.Sequential:
     """The same network as a list of layers; its parameters are named `layers_0`, `layers_3`, ... by their place."""
-    return nn.Sequential([
-        Conv(CONV[0], (5, 5), padding='SAME', init_scheme=init_scheme), nn.relu, _pool,
-        Conv(CONV[1], (5, 5), padding='VALID', init_scheme=init_scheme), nn.relu, _pool,
-        lambda x: x.reshape(x.shape[0], -1),
-        Dense(DENSE[0], init_scheme=init_scheme), nn.relu,
-        Dense(DENSE[1], init_scheme=init_scheme), nn.relu,
-        Dense(classes, init_scheme=init_scheme),
-    ])  # fmt: skip
+    return nn.Sequential(
+        [
+            Conv(CONV[0], (5, 5), padding='SAME', init_scheme=init_scheme),
+            nn.relu,
+            _pool,
+            Conv(CONV[1], (5, 5), padding='VALID', init_scheme=init_scheme),
+            nn.relu,
+            _pool,
+            lambda x: x.reshape(x.shape[0], -1),
+            Dense(DENSE[0], init_scheme=init_scheme),
+            nn.relu,
+            Dense(DENSE[1], init_scheme=init_scheme),
+            nn.relu,
+            Dense(classes, init_scheme=init_scheme),
+        ]
+    )
 
 
 SEQUENTIAL_NAMES = {

@@ -30,8 +30,9 @@ class AttentionTrace(NamedTuple):
     output: Float[Array, '... T v']
 
 
-def attention(queries: Array, keys: Array, values: Array, mask: Array | None = None, scale: bool = True
-              ) -> AttentionTrace:
+def attention(
+    queries: Array, keys: Array, values: Array, mask: Array | None = None, scale: bool = True
+) -> AttentionTrace:
     """mask: True where a query may look at a key, broadcast to [..., T, S]; a query that may look at none gets zeros."""
     queries, keys, values = (jnp.asarray(x, jnp.result_type(x, float)) for x in (queries, keys, values))
     if queries.shape[-1] != keys.shape[-1]:
@@ -78,17 +79,25 @@ def init_projections(key: PRNGKeyArray, words: int = 21, width: int = 8) -> Proj
     """Embedding N(0, 1); weights and biases U(-1/sqrt(d), 1/sqrt(d))."""
     embedding, *keys = jax.random.split(key, 7)
     bound = 1 / math.sqrt(width)
-    maps = [(jax.random.uniform(keys[2 * n], (width, width), minval=-bound, maxval=bound),
-             jax.random.uniform(keys[2 * n + 1], (width,), minval=-bound, maxval=bound)) for n in range(3)]
+    maps = [
+        (
+            jax.random.uniform(keys[2 * n], (width, width), minval=-bound, maxval=bound),
+            jax.random.uniform(keys[2 * n + 1], (width,), minval=-bound, maxval=bound),
+        )
+        for n in range(3)
+    ]
     return Projections(jax.random.normal(embedding, (words, width)), *maps)
 
 
-def cross_attention(params: Projections, source: Int[Array, 'S'], target: Int[Array, 'T'],
-                    mask: Array | None = None) -> AttentionTrace:
+def cross_attention(
+    params: Projections, source: Int[Array, 'S'], target: Int[Array, 'T'], mask: Array | None = None
+) -> AttentionTrace:
     """The target's words ask, the source's answer."""
     asked, answering = params.embedding[target], params.embedding[source]
-    query, key, value = (x @ matrix + bias for x, (matrix, bias) in (
-        (asked, params.query), (answering, params.key), (answering, params.value)))
+    query, key, value = (
+        x @ matrix + bias
+        for x, (matrix, bias) in ((asked, params.query), (answering, params.key), (answering, params.value))
+    )
     return attention(query, key, value, mask)
 
 

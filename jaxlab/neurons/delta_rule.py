@@ -54,8 +54,13 @@ class DeltaRun(NamedTuple):
         return np.concatenate([self.trace.weights_before[0, :1], self.trace.weights.reshape(-1, width)])
 
 
-def delta_epoch(weights: Numbers, inputs: Numbers, targets: Numbers, learning_rate: float = 0.1,
-                function: str | Activation = 'linear') -> tuple[Float[Array, 'W'], DeltaTrace]:
+def delta_epoch(
+    weights: Numbers,
+    inputs: Numbers,
+    targets: Numbers,
+    learning_rate: float = 0.1,
+    function: str | Activation = 'linear',
+) -> tuple[Float[Array, 'W'], DeltaTrace]:
     """One pass over the samples in their order, one update each. Pure: may be jitted, vmapped, scanned."""
     weights = shapes.as_floats(weights, 'weights', 1)
     rows, targets = shapes.samples_and_targets(inputs, targets, weights.shape[0])
@@ -70,8 +75,9 @@ def delta_epoch(weights: Numbers, inputs: Numbers, targets: Numbers, learning_ra
         slope = entry.derivative(net)
         delta = error * slope
         updated = weights + learning_rate * delta * x
-        return updated, DeltaTrace(x, weights, target, net, output, error, 0.5 * error**2, slope, delta, -delta * x,
-                                   updated)
+        return updated, DeltaTrace(
+            x, weights, target, net, output, error, 0.5 * error**2, slope, delta, -delta * x, updated
+        )
 
     return jax.lax.scan(one_sample, weights.astype(dtype), (rows.astype(dtype), targets.astype(dtype)))
 
@@ -80,11 +86,18 @@ def delta_epoch(weights: Numbers, inputs: Numbers, targets: Numbers, learning_ra
 def _epochs(weights, inputs, targets, learning_rate, *, epochs, entry):
     def one_epoch(weights, _):
         return delta_epoch(weights, inputs, targets, learning_rate, entry)
+
     return jax.lax.scan(one_epoch, weights, length=epochs)
 
 
-def train_delta(weights: Numbers, inputs: Numbers, targets: Numbers, learning_rate: float = 0.1, epochs: int = 20,
-                function: str | Activation = 'linear') -> DeltaRun:
+def train_delta(
+    weights: Numbers,
+    inputs: Numbers,
+    targets: Numbers,
+    learning_rate: float = 0.1,
+    epochs: int = 20,
+    function: str | Activation = 'linear',
+) -> DeltaRun:
     """A fixed number of epochs, everything kept."""
     weights, inputs = shapes.as_floats(weights, 'weights', 1), shapes.as_floats(inputs, 'inputs', 2)
     targets = shapes.as_floats(targets, 'targets', 1)
@@ -93,7 +106,7 @@ def train_delta(weights: Numbers, inputs: Numbers, targets: Numbers, learning_ra
     trace = jax.tree.map(np.asarray, trace)
     outputs = np.stack([predict(w, inputs, function) for w in trace.weights[:, -1]])
     with np.errstate(over='ignore', invalid='ignore'):  # a rate beyond the limit runs away: that is a result, not a bug
-        mse = np.mean((np.asarray(targets) - outputs)**2, axis=1)
+        mse = np.mean((np.asarray(targets) - outputs) ** 2, axis=1)
         online = np.mean(trace.error**2, axis=1)
     return DeltaRun(trace.weights[-1, -1], trace, online, mse)
 
@@ -105,9 +118,16 @@ def predict(weights: Numbers, inputs: Numbers, function: str | Activation = 'lin
     return activation(function).function(rows @ weights)
 
 
-def batch_epochs(weights: Numbers, inputs: Numbers, targets: Numbers, learning_rate: float, epochs: int,
-                 batch_size: int, function: str | Activation = 'linear', average: bool = True
-                 ) -> tuple[Float[Array, 'E W'], Float[Array, 'E']]:
+def batch_epochs(
+    weights: Numbers,
+    inputs: Numbers,
+    targets: Numbers,
+    learning_rate: float,
+    epochs: int,
+    batch_size: int,
+    function: str | Activation = 'linear',
+    average: bool = True,
+) -> tuple[Float[Array, 'E W'], Float[Array, 'E']]:
     """Batches in the order of the samples (1: online; all: full batch): weights and MSE after each epoch.
 
     `average` divides a batch's summed gradient by its size. The last batch may be short.
@@ -125,7 +145,7 @@ def batch_epochs(weights: Numbers, inputs: Numbers, targets: Numbers, learning_r
             delta = (target[batch] - entry.function(net)) * entry.derivative(net)
             step = rows[batch].T @ delta
             weights = weights + learning_rate * (step / delta.shape[0] if average else step)
-        return weights, (weights, jnp.mean((target - entry.function(rows @ weights))**2))
+        return weights, (weights, jnp.mean((target - entry.function(rows @ weights)) ** 2))
 
     start = start.astype(jnp.result_type(start, rows, target))
     return jax.jit(lambda w: jax.lax.scan(one_epoch, w, length=epochs)[1])(start)
@@ -144,7 +164,7 @@ def least_squares(inputs: Numbers, targets: Numbers, bias: bool = True) -> tuple
     rows, target = _rows(inputs, bias), np.asarray(targets, np.float64)
     shapes.same_count(len(rows), len(target))
     weights = np.linalg.lstsq(rows, target, rcond=None)[0]
-    return weights, float(np.mean((rows @ weights - target)**2))
+    return weights, float(np.mean((rows @ weights - target) ** 2))
 
 
 def epoch_map(inputs: Numbers, learning_rate: float, bias: bool = True) -> Float[np.ndarray, 'W W']:
@@ -169,15 +189,22 @@ def correlation_eigenvalues(inputs: Numbers, bias: bool = True) -> Float[np.ndar
 
 def sample_limits(inputs: Numbers, bias: bool = True) -> Float[np.ndarray, 'N']:
     r"""$2/\lVert x_n\rVert^2$: a step on one sample beyond this makes that sample's own error larger."""
-    return 2.0 / np.sum(_rows(inputs, bias)**2, axis=1)
+    return 2.0 / np.sum(_rows(inputs, bias) ** 2, axis=1)
 
 
-def error_surface(inputs: Numbers, targets: Numbers, first: Numbers, second: Numbers, weights: Numbers,
-                  axes: tuple[int, int] = (0, 1), function: str | Activation = 'linear') -> Float[np.ndarray, 'B A']:
+def error_surface(
+    inputs: Numbers,
+    targets: Numbers,
+    first: Numbers,
+    second: Numbers,
+    weights: Numbers,
+    axes: tuple[int, int] = (0, 1),
+    function: str | Activation = 'linear',
+) -> Float[np.ndarray, 'B A']:
     """Mean squared error over a grid of two weights (`first` x `second`), the others held at `weights`."""
     base = np.asarray(weights, np.float64)
     rows, target = _rows(inputs, len(base) == np.shape(inputs)[1] + 1), np.asarray(targets, np.float64)
     grid = np.broadcast_to(base, (len(second), len(first), len(base))).copy()  # type: ignore[arg-type]
     grid[..., axes[0]], grid[..., axes[1]] = np.meshgrid(first, second)
     output = np.asarray(activation(function).function(jnp.asarray(grid @ rows.T)))
-    return np.mean((output - target)**2, axis=-1)
+    return np.mean((output - target) ** 2, axis=-1)

@@ -43,8 +43,9 @@ def truth_inputs(count: int = 2, coding: str = 'binary') -> Float[np.ndarray, 'N
     return np.array(list(itertools.product(shapes.coding_of(coding), repeat=count)), np.float64)
 
 
-def threshold_layer(inputs: Numbers, weights: Numbers, thresholds: Numbers, coding: str = 'binary',
-                    fires_at_threshold: bool = True) -> GateTrace:
+def threshold_layer(
+    inputs: Numbers, weights: Numbers, thresholds: Numbers, coding: str = 'binary', fires_at_threshold: bool = True
+) -> GateTrace:
     """Units that fire where w . x >= theta (or only above it)."""
     inputs, weights = shapes.as_floats(inputs, 'inputs', 2), shapes.as_floats(weights, 'weights', 2)
     thresholds = shapes.as_floats(thresholds, 'thresholds', 1)
@@ -58,8 +59,9 @@ def threshold_layer(inputs: Numbers, weights: Numbers, thresholds: Numbers, codi
     return GateTrace(inputs, weights, thresholds, net, jnp.where(fires, yes, no).astype(net.dtype))
 
 
-def gate(inputs: Numbers, layers: tuple, coding: str = 'binary', fires_at_threshold: bool = True
-         ) -> tuple[GateTrace, ...]:
+def gate(
+    inputs: Numbers, layers: tuple, coding: str = 'binary', fires_at_threshold: bool = True
+) -> tuple[GateTrace, ...]:
     """A network of threshold units; layers: (weights [U][D], thresholds [U]) each. One trace a layer."""
     traces, values = [], inputs
     for weights, thresholds in layers:

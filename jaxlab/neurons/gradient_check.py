@@ -24,9 +24,15 @@ class GradientCheck(NamedTuple):
         return float(np.max(np.abs(self.hand - self.automatic)) / max(1.0, float(np.max(np.abs(self.automatic)))))
 
 
-def check_gradients(weights: Sequence[Numbers], inputs: Numbers, targets: Numbers, activations: network.Names,
-                    bias: str | bool = 'auto', loss: str = 'half_squared', step: float | None = None
-                    ) -> tuple[GradientCheck, ...]:
+def check_gradients(
+    weights: Sequence[Numbers],
+    inputs: Numbers,
+    targets: Numbers,
+    activations: network.Names,
+    bias: str | bool = 'auto',
+    loss: str = 'half_squared',
+    step: float | None = None,
+) -> tuple[GradientCheck, ...]:
     """Of all samples at once, one entry a weight matrix. `step`: of the central differences (default by precision)."""
     matrices, target = network.as_weights(weights), network.targets_as_columns(targets)
     layers = network.forward(inputs, matrices, activations, bias)
@@ -35,16 +41,21 @@ def check_gradients(weights: Sequence[Numbers], inputs: Numbers, targets: Number
     @jax.jit
     def total(each):
         return network.total_error(each, inputs, target, activations, bias, loss)
+
     automatic = jax.grad(total)(matrices)
     h = step or float(jnp.finfo(matrices[0].dtype).eps) ** (1 / 3)
-    return tuple(GradientCheck(np.asarray(by_hand.gradient), np.asarray(exact), _central(total, matrices, index, h))
-                 for index, (by_hand, exact) in enumerate(zip(hand, automatic)))
+    return tuple(
+        GradientCheck(np.asarray(by_hand.gradient), np.asarray(exact), _central(total, matrices, index, h))
+        for index, (by_hand, exact) in enumerate(zip(hand, automatic))
+    )
 
 
 def _central(total, matrices, index, h) -> np.ndarray:
     found = np.zeros(matrices[index].shape)
     for place in np.ndindex(*found.shape):
-        up, down = (total(tuple(matrix.at[place].add(sign * h) if k == index else matrix
-                                for k, matrix in enumerate(matrices))) for sign in (1, -1))
+        up, down = (
+            total(tuple(matrix.at[place].add(sign * h) if k == index else matrix for k, matrix in enumerate(matrices)))
+            for sign in (1, -1)
+        )
         found[place] = (float(up) - float(down)) / (2 * h)
     return found

@@ -69,8 +69,12 @@ VARIANTS = {
 def init(key: PRNGKeyArray, inputs: int = 3072, hidden: int = 100, classes: int = 10, scale: float = 1e-5) -> Params:
     """Normal weights times `scale`, biases zero (1e-5 published; 1 / sqrt(fan_in) breaks the symmetry at once)."""
     first, second = jax.random.split(key)
-    return Params(scale * jax.random.normal(first, (inputs, hidden)), jnp.zeros(hidden),
-                  scale * jax.random.normal(second, (hidden, classes)), jnp.zeros(classes))
+    return Params(
+        scale * jax.random.normal(first, (inputs, hidden)),
+        jnp.zeros(hidden),
+        scale * jax.random.normal(second, (hidden, classes)),
+        jnp.zeros(classes),
+    )
 
 
 def logits_of(params: Params, inputs: Float[Array, 'N D']) -> Float[Array, 'N K']:
@@ -78,8 +82,9 @@ def logits_of(params: Params, inputs: Float[Array, 'N D']) -> Float[Array, 'N K'
     return jax.nn.sigmoid(inputs @ params.w1 + params.b1) @ params.w2 + params.b2
 
 
-def mean_loss(params: Params, inputs: Float[Array, 'N D'], labels: Int[Array, 'N'], penalty: float = 0.0,
-              epsilon: float = EPSILON) -> Float[Array, '']:
+def mean_loss(
+    params: Params, inputs: Float[Array, 'N D'], labels: Int[Array, 'N'], penalty: float = 0.0, epsilon: float = EPSILON
+) -> Float[Array, '']:
     """The loss as printed; epsilon 0 goes through log-softmax and is what the hand gradients belong to."""
     logits = logits_of(params, inputs)
     picked = jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], axis=1)[:, 0]
@@ -88,8 +93,14 @@ def mean_loss(params: Params, inputs: Float[Array, 'N D'], labels: Int[Array, 'N
     return -jnp.mean(picked) + penalty * (jnp.sum(params.w1**2) + jnp.sum(params.w2**2))
 
 
-def manual_pass(params: Params, inputs: Float[Array, 'N D'], labels: Int[Array, 'N'], variant: str = 'corrected',
-                penalty: float = 0.0, weight: Float[Array, 'N'] | None = None) -> ManualTrace:
+def manual_pass(
+    params: Params,
+    inputs: Float[Array, 'N D'],
+    labels: Int[Array, 'N'],
+    variant: str = 'corrected',
+    penalty: float = 0.0,
+    weight: Float[Array, 'N'] | None = None,
+) -> ManualTrace:
     """Forward and backward by the formulas above; `weight` 0 leaves a row of a padded batch out."""
     average, factor, _ = lookup(VARIANTS, variant, 'variant')
     weight = jnp.ones(inputs.shape[0], inputs.dtype) if weight is None else weight
@@ -104,9 +115,19 @@ def manual_pass(params: Params, inputs: Float[Array, 'N D'], labels: Int[Array, 
     delta = (probabilities - target) * weight[:, None] / (count if average else 1.0)
     delta_hidden = delta @ params.w2.T * hidden * (1 - hidden)  # the old W2: the update comes after
     shrink = factor * penalty
-    return ManualTrace(hidden_net, hidden, logits, probabilities, loss, delta,
-                       hidden.T @ delta + shrink * params.w2, delta.sum(axis=0), delta_hidden,
-                       inputs.T @ delta_hidden + shrink * params.w1, delta_hidden.sum(axis=0))
+    return ManualTrace(
+        hidden_net,
+        hidden,
+        logits,
+        probabilities,
+        loss,
+        delta,
+        hidden.T @ delta + shrink * params.w2,
+        delta.sum(axis=0),
+        delta_hidden,
+        inputs.T @ delta_hidden + shrink * params.w1,
+        delta_hidden.sum(axis=0),
+    )
 
 
 def update(params: Params, gradients: Params, learning_rate: float) -> Params:

@@ -72,14 +72,17 @@ def resolve(activations: Names, layers: int) -> tuple[Activation, ...]:
     return tuple(activation(name) for name in activations)
 
 
-def pad_columns(inputs: Float[Array, 'D N'], columns: int, bias: str | bool = 'auto',
-                layer: int = 0) -> Float[Array, 'in N']:
+def pad_columns(
+    inputs: Float[Array, 'D N'], columns: int, bias: str | bool = 'auto', layer: int = 0
+) -> Float[Array, 'in N']:
     """Puts the row of ones on top where the layer has a bias."""
     features = inputs.shape[0]
     wanted = columns == features + 1 if bias == 'auto' else bool(bias)
     if columns != features + wanted:
-        raise UserError(f'weight matrix {layer} has {columns} columns but its input has {features} rows: '
-                        f'it needs {features} columns (no bias) or {features + 1} (bias first)')
+        raise UserError(
+            f'weight matrix {layer} has {columns} columns but its input has {features} rows: '
+            f'it needs {features} columns (no bias) or {features + 1} (bias first)'
+        )
     return jnp.concatenate([jnp.ones_like(inputs[:1]), inputs]) if wanted else inputs
 
 
@@ -88,8 +91,9 @@ def apply_activation(entry: Activation, net: Float[Array, 'out N']) -> Float[Arr
     return entry.function(net) if entry.elementwise else entry.function(net.T).T
 
 
-def forward(inputs: Numbers, weights: Sequence[Numbers], activations: Names,
-            bias: str | bool | Sequence[str | bool] = 'auto') -> tuple[LayerForward, ...]:
+def forward(
+    inputs: Numbers, weights: Sequence[Numbers], activations: Names, bias: str | bool | Sequence[str | bool] = 'auto'
+) -> tuple[LayerForward, ...]:
     """The forward pass of all columns at once, layer by layer."""
     weights = as_weights(weights)
     entries = resolve(activations, len(weights))
@@ -106,7 +110,7 @@ def forward(inputs: Numbers, weights: Sequence[Numbers], activations: Names,
 
 
 def _half_squared(output, target):
-    return 0.5 * jnp.sum((output - target)**2)
+    return 0.5 * jnp.sum((output - target) ** 2)
 
 
 def _cross_entropy(output, target):
@@ -133,8 +137,9 @@ def _slope_and_delta(entry: Activation, net: Array, output: Array, upstream: Arr
     return jnp.full_like(net, jnp.nan), output * (upstream - along)
 
 
-def backward(layers: Sequence[LayerForward], targets: Numbers, activations: Names,
-             loss: str = 'half_squared') -> tuple[LayerBackward, ...]:
+def backward(
+    layers: Sequence[LayerForward], targets: Numbers, activations: Names, loss: str = 'half_squared'
+) -> tuple[LayerBackward, ...]:
     """The backward pass over all columns of a forward pass; gradients are summed over the samples."""
     entries = resolve(activations, len(layers))
     target = shapes.as_floats(targets, 'targets', 2)
@@ -151,15 +156,21 @@ def backward(layers: Sequence[LayerForward], targets: Numbers, activations: Name
         delta = upstream if last and loss == 'cross_entropy' else delta
         gradient = jnp.matmul(delta, layer.inputs.T, precision='highest')
         below = layers[index - 1].output.shape[0] if index else layer.inputs.shape[0]
-        no_bias = layer.weights[:, layer.inputs.shape[0] - below:] if index else layer.weights
+        no_bias = layer.weights[:, layer.inputs.shape[0] - below :] if index else layer.weights
         steps.append(LayerBackward(upstream, slope, delta, gradient, no_bias))
         upstream = jnp.matmul(no_bias.T, delta, precision='highest')
     return tuple(reversed(steps))
 
 
-def backprop_update(weights: Sequence[Numbers], inputs: Numbers, targets: Numbers, activations: Names,
-                    learning_rate: float = 1.0, bias: str | bool | Sequence[str | bool] = 'auto',
-                    loss: str = 'half_squared') -> tuple[Weights, BackpropTrace]:
+def backprop_update(
+    weights: Sequence[Numbers],
+    inputs: Numbers,
+    targets: Numbers,
+    activations: Names,
+    learning_rate: float = 1.0,
+    bias: str | bool | Sequence[str | bool] = 'auto',
+    loss: str = 'half_squared',
+) -> tuple[Weights, BackpropTrace]:
     """One update by the summed gradient of the given columns (one column: the online rule; all: full batch)."""
     layers = forward(inputs, weights, activations, bias)
     target = shapes.as_floats(targets, 'targets', 2)
@@ -175,9 +186,15 @@ def targets_as_columns(targets: Numbers) -> Float[Array, 'K N']:
     return shapes.as_floats(array[None] if array.ndim == 1 else array, 'targets', 2)
 
 
-def backprop_epoch(weights: Sequence[Numbers], inputs: Numbers, targets: Numbers, activations: Names,
-                   learning_rate: float = 1.0, bias: str | bool | Sequence[str | bool] = 'auto',
-                   loss: str = 'half_squared') -> tuple[Weights, BackpropTrace]:
+def backprop_epoch(
+    weights: Sequence[Numbers],
+    inputs: Numbers,
+    targets: Numbers,
+    activations: Names,
+    learning_rate: float = 1.0,
+    bias: str | bool | Sequence[str | bool] = 'auto',
+    loss: str = 'half_squared',
+) -> tuple[Weights, BackpropTrace]:
     """Online backpropagation: one update a sample, in the order of the columns; a scan that keeps everything.
 
     Pure: may be jitted (activations, bias and loss are static), vmapped over starts, scanned over epochs.
@@ -195,7 +212,13 @@ def backprop_epoch(weights: Sequence[Numbers], inputs: Numbers, targets: Numbers
     return jax.lax.scan(one_sample, tuple(matrix.astype(dtype) for matrix in start), samples)
 
 
-def total_error(weights: Sequence[Numbers], inputs: Numbers, targets: Numbers, activations: Names,
-                bias: str | bool | Sequence[str | bool] = 'auto', loss: str = 'half_squared') -> Float[Array, '']:
+def total_error(
+    weights: Sequence[Numbers],
+    inputs: Numbers,
+    targets: Numbers,
+    activations: Names,
+    bias: str | bool | Sequence[str | bool] = 'auto',
+    loss: str = 'half_squared',
+) -> Float[Array, '']:
     """E of one set of weights over all samples: what `jax.grad` differentiates beside the hand gradients."""
     return loss_value(forward(inputs, weights, activations, bias)[-1].output, targets_as_columns(targets), loss)

@@ -81,11 +81,13 @@ def _checked(inputs: Numbers, targets: Numbers) -> tuple[Array, Array]:
 
 def _epoch(weights, columns, target, activations, learning_rate):
     """One online epoch that keeps the predictions only. [K, N]"""
+
     def one_sample(weights, sample):
         x, t = sample
         layers = network.forward(x[:, None], weights, activations)
         steps = network.backward(layers, t[:, None], activations)
         return tuple(w - learning_rate * step.gradient for w, step in zip(weights, steps)), layers[-1].output[:, 0]
+
     weights, outputs = jax.lax.scan(one_sample, weights, (columns.T, target.T))
     return weights, outputs.T
 
@@ -101,28 +103,50 @@ def _run(weights, columns, target, learning_rate, activations, max_epochs, stop,
         weights, epoch, _, errors, mse, predictions = state
         weights, outputs = _epoch(weights, columns, target, activations, learning_rate)
         wrong = ~right(outputs, target, coding)
-        return (weights, epoch + 1, ~wrong.any(), errors.at[epoch].set(wrong.mean(dtype=errors.dtype)),
-                mse.at[epoch].set(jnp.mean((outputs - target)**2)), predictions.at[epoch].set(outputs[0]))
+        return (
+            weights,
+            epoch + 1,
+            ~wrong.any(),
+            errors.at[epoch].set(wrong.mean(dtype=errors.dtype)),
+            mse.at[epoch].set(jnp.mean((outputs - target) ** 2)),
+            predictions.at[epoch].set(outputs[0]),
+        )
 
     dtype = weights[0].dtype
     empty = jnp.zeros(max_epochs, dtype)
-    return jax.lax.while_loop(go_on, one_epoch, (weights, 0, False, empty, empty,
-                                                 jnp.zeros((max_epochs, samples), dtype)))
+    return jax.lax.while_loop(
+        go_on, one_epoch, (weights, 0, False, empty, empty, jnp.zeros((max_epochs, samples), dtype))
+    )
 
 
-def train_online(weights: Sequence[Numbers], inputs: Numbers, targets: Numbers, activations: network.Names,
-                 learning_rate: float = 0.1, max_epochs: int = 10_000, stop: bool = True,
-                 coding: str = 'binary') -> OnlineRun:
+def train_online(
+    weights: Sequence[Numbers],
+    inputs: Numbers,
+    targets: Numbers,
+    activations: network.Names,
+    learning_rate: float = 0.1,
+    max_epochs: int = 10_000,
+    stop: bool = True,
+    coding: str = 'binary',
+) -> OnlineRun:
     """Trains one network, sample by sample, until an epoch has no wrong prediction (`stop`) or `max_epochs`."""
     columns, target = _checked(inputs, targets)
     start = network.as_weights(weights)
     dtype = jnp.result_type(columns, target, *start)
     final, epochs, clean, errors, mse, predictions = _run(
-        tuple(w.astype(dtype) for w in start), columns.astype(dtype), target.astype(dtype), learning_rate,
-        network.resolve(activations, len(start)), max_epochs, stop, coding)
+        tuple(w.astype(dtype) for w in start),
+        columns.astype(dtype),
+        target.astype(dtype),
+        learning_rate,
+        network.resolve(activations, len(start)),
+        max_epochs,
+        stop,
+        coding,
+    )
     epochs = int(epochs)
-    return OnlineRun(final, np.asarray(errors[:epochs]), np.asarray(mse[:epochs]), np.asarray(predictions[:epochs]),
-                     bool(clean))
+    return OnlineRun(
+        final, np.asarray(errors[:epochs]), np.asarray(mse[:epochs]), np.asarray(predictions[:epochs]), bool(clean)
+    )
 
 
 @functools.partial(jax.jit, static_argnames=('activations', 'max_epochs', 'coding'))
@@ -132,7 +156,7 @@ def _run_starts(starts, columns, target, learning_rate, activations, max_epochs,
 
     def one_epoch(state):
         weights, outputs = _epoch(state[0], columns, target, activations, learning_rate)
-        return (weights, state[1] + 1, right(outputs, target, coding).all(), jnp.mean((outputs - target)**2))
+        return (weights, state[1] + 1, right(outputs, target, coding).all(), jnp.mean((outputs - target) ** 2))
 
     def one_start(*weights):
         start = (weights, jnp.int32(0), jnp.bool_(False), jnp.zeros((), weights[0].dtype))
@@ -142,13 +166,27 @@ def _run_starts(starts, columns, target, learning_rate, activations, max_epochs,
     return jax.vmap(one_start)(*starts)
 
 
-def train_starts(starts: Sequence[Numbers], inputs: Numbers, targets: Numbers, activations: network.Names,
-                 learning_rate: float = 0.1, max_epochs: int = 10_000, coding: str = 'binary') -> Starts:
+def train_starts(
+    starts: Sequence[Numbers],
+    inputs: Numbers,
+    targets: Numbers,
+    activations: network.Names,
+    learning_rate: float = 0.1,
+    max_epochs: int = 10_000,
+    coding: str = 'binary',
+) -> Starts:
     """Trains all starts (leading axis) at once; each stops on its own, the program when all have or at `max_epochs`."""
     columns, target = _checked(inputs, targets)
     stacked = tuple(shapes.as_floats(w, f'starts of layer {index}', 3) for index, w in enumerate(starts))
     entries = network.resolve(activations, len(stacked))
     network.forward(columns, [w[0] for w in stacked], entries)  # the shape errors of a single network
     dtype = jnp.result_type(columns, target, *stacked)
-    return _run_starts(tuple(w.astype(dtype) for w in stacked), columns.astype(dtype), target.astype(dtype),
-                       learning_rate, entries, max_epochs, coding)
+    return _run_starts(
+        tuple(w.astype(dtype) for w in stacked),
+        columns.astype(dtype),
+        target.astype(dtype),
+        learning_rate,
+        entries,
+        max_epochs,
+        coding,
+    )

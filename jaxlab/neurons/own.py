@@ -112,8 +112,10 @@ def _layers(values: Any, features: int, outputs: int) -> tuple[np.ndarray, ...]:
     for index, each in enumerate(matrices):
         matrix = _matrix(each, f'config.weights, layer {index + 1}')
         if matrix.shape[1] not in (width, width + 1):
-            raise UserError(f'config.weights, layer {index + 1}: {matrix.shape[1]} columns do not fit {width} inputs; '
-                            f'valid: {width} (no bias) or {width + 1} (bias first)')  # fmt: skip
+            raise UserError(
+                f'config.weights, layer {index + 1}: {matrix.shape[1]} columns do not fit {width} inputs; '
+                f'valid: {width} (no bias) or {width + 1} (bias first)'
+            )
         found.append(matrix)
         width = matrix.shape[0]
     return tuple(found)
@@ -121,8 +123,11 @@ def _layers(values: Any, features: int, outputs: int) -> tuple[np.ndarray, ...]:
 
 def _fits_a_page(samples: np.ndarray, matrices: Sequence[np.ndarray]) -> None:
     widest = max(samples.shape[1], *(len(matrix) for matrix in matrices))
-    for number, most, what in ((widest, UNITS, 'units wide'), (len(matrices), LAYERS, 'layers deep'),
-                               (len(samples), SAMPLES, 'samples long')):  # fmt: skip
+    for number, most, what in (
+        (widest, UNITS, 'units wide'),
+        (len(matrices), LAYERS, 'layers deep'),
+        (len(samples), SAMPLES, 'samples long'),
+    ):
         if number > most:
             raise UserError(f'the network is {number} {what}: a page shows at most {most}')
 

@@ -56,9 +56,15 @@ def threshold(net: Array, fires_at_zero: bool = True, coding: str = 'bipolar', t
     return jnp.where(net >= 0 if fires_at_zero else net > 0, yes, no).astype(net.dtype)
 
 
-def perceptron_epoch(weights: Numbers, inputs: Numbers, targets: Numbers, learning_rate: float = 1.0,
-                     fires_at_zero: bool = True, coding: str = 'bipolar',
-                     tie: float = 0.0) -> tuple[Float[Array, 'W'], PerceptronTrace]:
+def perceptron_epoch(
+    weights: Numbers,
+    inputs: Numbers,
+    targets: Numbers,
+    learning_rate: float = 1.0,
+    fires_at_zero: bool = True,
+    coding: str = 'bipolar',
+    tie: float = 0.0,
+) -> tuple[Float[Array, 'W'], PerceptronTrace]:
     """One pass over the samples in their order. weights: bias first, unless there are as many as a sample has numbers.
 
     Pure: may be jitted, vmapped over starts and scanned over epochs.
@@ -82,21 +88,38 @@ def perceptron_epoch(weights: Numbers, inputs: Numbers, targets: Numbers, learni
 @functools.partial(jax.jit, static_argnames=('epochs', 'fires_at_zero', 'coding'))
 def _epochs(weights, inputs, targets, learning_rate, tie, *, epochs, fires_at_zero, coding):
     """Traces of a fixed number of epochs (after the first one without a mistake nothing changes any more)."""
+
     def one_epoch(weights, _):
         return perceptron_epoch(weights, inputs, targets, learning_rate, fires_at_zero, coding, tie)
+
     return jax.lax.scan(one_epoch, weights, length=epochs)
 
 
-def train_perceptron(weights: Numbers, inputs: Numbers, targets: Numbers, learning_rate: float = 1.0,
-                     max_epochs: int = 20, fires_at_zero: bool = True, coding: str = 'bipolar',
-                     tie: float = 0.0) -> PerceptronRun:
+def train_perceptron(
+    weights: Numbers,
+    inputs: Numbers,
+    targets: Numbers,
+    learning_rate: float = 1.0,
+    max_epochs: int = 20,
+    fires_at_zero: bool = True,
+    coding: str = 'bipolar',
+    tie: float = 0.0,
+) -> PerceptronRun:
     """Epochs until one has no mistake, at most `max_epochs`."""
     shapes.check_coding(targets, coding)
     weights = shapes.as_floats(weights, 'weights', 1)
     inputs, targets = shapes.as_floats(inputs, 'inputs', 2), shapes.as_floats(targets, 'targets', 1)
     dtype = jnp.result_type(weights, inputs, targets)
-    _, trace = _epochs(weights.astype(dtype), inputs, targets, learning_rate, tie,
-                       epochs=max_epochs, fires_at_zero=fires_at_zero, coding=coding)
+    _, trace = _epochs(
+        weights.astype(dtype),
+        inputs,
+        targets,
+        learning_rate,
+        tie,
+        epochs=max_epochs,
+        fires_at_zero=fires_at_zero,
+        coding=coding,
+    )
     trace = jax.tree.map(np.asarray, trace)
     errors, mistakes = np.abs(trace.error).sum(axis=1), np.count_nonzero(trace.error, axis=1)
     clean = np.flatnonzero(mistakes == 0)
@@ -106,10 +129,19 @@ def train_perceptron(weights: Numbers, inputs: Numbers, targets: Numbers, learni
 
 
 @functools.partial(jax.jit, static_argnames=('max_epochs', 'fires_at_zero', 'coding'))
-def epochs_from_starts(starts: Float[Array, 'S W'], inputs: Float[Array, 'N D'], targets: Float[Array, 'N'],
-                       learning_rate: float = 1.0, *, max_epochs: int = 1000, fires_at_zero: bool = True,
-                       coding: str = 'bipolar', tie: float = 0.0) -> tuple[Int[Array, 'S'], Bool[Array, 'S']]:
+def epochs_from_starts(
+    starts: Float[Array, 'S W'],
+    inputs: Float[Array, 'N D'],
+    targets: Float[Array, 'N'],
+    learning_rate: float = 1.0,
+    *,
+    max_epochs: int = 1000,
+    fires_at_zero: bool = True,
+    coding: str = 'bipolar',
+    tie: float = 0.0,
+) -> tuple[Int[Array, 'S'], Bool[Array, 'S']]:
     """Many starts at once: epochs until the first one without a mistake, and whether it came within `max_epochs`."""
+
     def one_start(start):
         def go_on(state):
             return ~state[2] & (state[1] < max_epochs)
@@ -117,7 +149,9 @@ def epochs_from_starts(starts: Float[Array, 'S W'], inputs: Float[Array, 'N D'],
         def one_epoch(state):
             weights, trace = perceptron_epoch(state[0], inputs, targets, learning_rate, fires_at_zero, coding, tie)
             return weights, state[1] + 1, jnp.all(trace.error == 0)
+
         return jax.lax.while_loop(go_on, one_epoch, (start, 0, False))[1:]
+
     return jax.vmap(one_start)(starts)
 
 

@@ -49,8 +49,12 @@ def separability(inputs: Numbers, targets: Numbers) -> Separability:
         bias[0] = side[0]
         return Separability(True, bias, float('inf'))
     rows = np.concatenate([np.ones((count, 1)), points], axis=1) * side[:, None]
-    answer = linprog(c=[0.0] * (1 + features) + [-1.0], A_ub=np.concatenate([-rows, np.ones((count, 1))], axis=1),
-                     b_ub=np.zeros(count), bounds=[(None, None)] + [(-1.0, 1.0)] * features + [(None, None)])
+    answer = linprog(
+        c=[0.0] * (1 + features) + [-1.0],
+        A_ub=np.concatenate([-rows, np.ones((count, 1))], axis=1),
+        b_ub=np.zeros(count),
+        bounds=[(None, None)] + [(-1.0, 1.0)] * features + [(None, None)],
+    )
     if not answer.success or answer.x[-1] <= 1e-9 * max(1.0, np.abs(points).max()):
         return Separability(False, None, 0.0)
     weights = answer.x[:-1] / np.linalg.norm(answer.x[1:-1])
@@ -87,8 +91,9 @@ def mistake_bound(weights: Numbers, inputs: Numbers) -> float:
     return float(np.max(np.sum(rows**2, axis=1)) / gamma**2) if gamma > 0 else float('inf')
 
 
-def line(weights: Numbers, level: float, x_range: tuple[float, float], y_range: tuple[float, float]
-         ) -> Float[np.ndarray, 'M 2'] | None:
+def line(
+    weights: Numbers, level: float, x_range: tuple[float, float], y_range: tuple[float, float]
+) -> Float[np.ndarray, 'M 2'] | None:
     """The part of w0 + w1 x + w2 y = level inside the box: its two ends, or None where there is no line in it.
 
     Holds for a vertical line (w2 = 0, where solving for y divides by zero) and for zero weights (no line at all).

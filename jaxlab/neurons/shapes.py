@@ -52,8 +52,10 @@ def pad_rows(inputs: Float[Array, 'N D'], width: int) -> Float[Array, 'N W']:
         return inputs
     if width == features + 1:
         return jnp.concatenate([jnp.ones_like(inputs[:, :1]), inputs], axis=1)
-    raise UserError(f'{width} weights do not fit samples of {features} numbers: '
-                    f'give {features} weights, or {features + 1} with the bias first')
+    raise UserError(
+        f'{width} weights do not fit samples of {features} numbers: '
+        f'give {features} weights, or {features + 1} with the bias first'
+    )
 
 
 def samples_and_targets(inputs: Numbers, targets: Numbers, width: int) -> tuple[Array, Array]:
@@ -68,5 +70,6 @@ def check_coding(targets: Numbers, coding: str) -> None:
     valid = coding_of(coding)
     strange = sorted(set(np.unique(np.asarray(targets))) - {valid.no, valid.yes})
     if strange:
-        raise UserError(f'target {strange[0]:g} is not in the {coding} coding: '
-                        f'valid are {valid.no:g} and {valid.yes:g}')
+        raise UserError(
+            f'target {strange[0]:g} is not in the {coding} coding: valid are {valid.no:g} and {valid.yes:g}'
+        )

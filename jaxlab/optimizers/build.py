@@ -88,7 +88,9 @@ def build_optimizer(
 def _build(block: Mapping, steps_per_epoch: int, total_steps: int, where: str) -> optax.GradientTransformation:
     block = as_dict(block)
     if block.get('plateau') and where != 'optimizer':
-        raise UserError("optimizer.plateau: only a task with one network follows a plateau; valid: a schedule, such as 'cosine'")
+        raise UserError(
+            "optimizer.plateau: only a task with one network follows a plateau; valid: a schedule, such as 'cosine'"
+        )
     patterns = _patterns(block.get('groups') or ())
     clip = _clip(block)
     rest = _one_group(_without_whole(block), steps_per_epoch, total_steps)

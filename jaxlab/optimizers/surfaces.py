@@ -45,17 +45,24 @@ def _rosenbrock(x: Array, y: Array) -> Array:
 
 
 SURFACES: dict[str, Surface] = {
-    'ravine': Surface(
-        'a ravine', '(x² + 100 y²) / 2', _ravine, (-4.0, 0.8), (0.0, 0.0), ((-5.0, 3.0), (-2.8, 1.4))
-    ),
+    'ravine': Surface('a ravine', '(x² + 100 y²) / 2', _ravine, (-4.0, 0.8), (0.0, 0.0), ((-5.0, 3.0), (-2.8, 1.4))),
     'beale': Surface(
-        "Beale's function", '(1.5 − x + xy)² + (2.25 − x + xy²)² + (2.625 − x + xy³)²', _beale, (1.0, 1.5), (3.0, 0.5),
+        "Beale's function",
+        '(1.5 − x + xy)² + (2.25 − x + xy²)² + (2.625 − x + xy³)²',
+        _beale,
+        (1.0, 1.5),
+        (3.0, 0.5),
         ((-1.2, 4.2), (-2.2, 2.0)),
     ),
     'rosenbrock': Surface(
-        "Rosenbrock's valley", '(1 − x)² + 100 (y − x²)²', _rosenbrock, (-1.2, 1.0), (1.0, 1.0), ((-2.0, 2.0), (-1.0, 2.5))
+        "Rosenbrock's valley",
+        '(1 − x)² + 100 (y − x²)²',
+        _rosenbrock,
+        (-1.2, 1.0),
+        (1.0, 1.0),
+        ((-2.0, 2.0), (-1.0, 2.5)),
     ),
-}  # fmt: skip
+}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -176,13 +176,17 @@ def cost_table(runs: Runs) -> Table:
     totals = {variant: _totals(run) for variant, run in runs.items()}
     rows = [
         (
-            variant, totals[variant].trained or run.get('parameters'), wording.magnitude(totals[variant].multiply_adds),
-            run.get('epochs'), run.get('steps'),
-            wording.number(run.get('steps_per_second'), 3), wording.seconds(run.get('seconds')),
+            variant,
+            totals[variant].trained or run.get('parameters'),
+            wording.magnitude(totals[variant].multiply_adds),
+            run.get('epochs'),
+            run.get('steps'),
+            wording.number(run.get('steps_per_second'), 3),
+            wording.seconds(run.get('seconds')),
         )
         for variant, run in runs.items()
         if run.get('seconds') is not None or run.get('parameters') is not None
-    ]  # fmt: skip
+    ]
     columns = ('variant', 'parameters', 'MACs', 'epochs', 'steps', 'steps/s', 'time')
     untrained = any(total.statistics for total in totals.values())
     note = ('Parameters without running statistics. ' if untrained else '') + (
@@ -210,9 +214,15 @@ def points(runs: Runs, name: str) -> Lines:
     joined = f'thin lines join those of one {single}' if same else f'{of} differ: the lines join nothing but positions'
     note = f'n = {replicas} {what}, for every variant; {joined}; thick: the mean.' if replicas > 1 else 'n = 1 each.'
     return Lines(
-        f'variants_{name}', f'{label[:1].upper()}{label[1:]} of the variants', note,
-        {'replicas': (np.arange(len(runs)), y)}, '', label, markers=True, x_names=tuple(runs),
-    )  # fmt: skip
+        f'variants_{name}',
+        f'{label[:1].upper()}{label[1:]} of the variants',
+        note,
+        {'replicas': (np.arange(len(runs)), y)},
+        '',
+        label,
+        markers=True,
+        x_names=tuple(runs),
+    )
 
 
 def statements(runs: Runs) -> list[str]:

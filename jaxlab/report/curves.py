@@ -65,9 +65,13 @@ def _family(metric: str, metrics: Sequence[str]) -> str:
 
 
 def _figure(
-    family: str, metrics: Sequence[str], history: Sequence[Mapping[str, Any]], names: Sequence[str],
-    published: Mapping[str, Any], expected: Mapping[str, Mapping[str, float]],
-) -> Lines:  # fmt: skip
+    family: str,
+    metrics: Sequence[str],
+    history: Sequence[Mapping[str, Any]],
+    names: Sequence[str],
+    published: Mapping[str, Any],
+    expected: Mapping[str, Mapping[str, float]],
+) -> Lines:
     ours = [name for name in names if wording.split_of(name)[1] in metrics]
     ours.sort(key=lambda name: ('train', 'validation', 'test', '').index(wording.split_of(name)[0]))
     labels = _labels(ours, len(metrics) > 1)
@@ -89,10 +93,16 @@ def _figure(
     unit = wording.UNITS.get(family) or ('share' if wording.is_bounded(family) else '')
     label = wording.words(family)
     return Lines(
-        name=f'curve_{family}', title=f'{label[:1].upper()}{label[1:]} while training', note=note, series=series,
-        x_label='epoch' if 'epoch' in history[0] else 'step', y_label=f'{label} ({unit})' if unit else label,
-        markers=len(history) <= 12, horizontal=lines, y_log=spans_decades(series),
-    )  # fmt: skip
+        name=f'curve_{family}',
+        title=f'{label[:1].upper()}{label[1:]} while training',
+        note=note,
+        series=series,
+        x_label='epoch' if 'epoch' in history[0] else 'step',
+        y_label=f'{label} ({unit})' if unit else label,
+        markers=len(history) <= 12,
+        horizontal=lines,
+        y_log=spans_decades(series),
+    )
 
 
 def _labels(names: Sequence[str], several: bool) -> dict[str, str]:

@@ -11,8 +11,20 @@ from jaxlab.report import statistics, wording
 from jaxlab.report.curves import published_value
 
 # fields that may be changed without the published value losing its meaning
-HARMLESS = ('replica', 'training.seed', 'training.keep', 'training.checkpoint', 'training.snapshot', 'training.steps_per_call',
-            'training.eval_every', 'parallel', 'report', 'show', 'data.source', 'data.eval_batch_size')  # fmt: skip
+HARMLESS = (
+    'replica',
+    'training.seed',
+    'training.keep',
+    'training.checkpoint',
+    'training.snapshot',
+    'training.steps_per_call',
+    'training.eval_every',
+    'parallel',
+    'report',
+    'show',
+    'data.source',
+    'data.eval_batch_size',
+)
 SPREAD = 'mean ± standard deviation over replicas'
 
 
@@ -66,10 +78,15 @@ def _metric_row(name: str, results: Mapping[str, Any]) -> MetricRow:
     if spread == 0:
         bounds, method = '', 'equal in every replica'
     return MetricRow(
-        name, wording.SPLIT_WORDS[split], wording.words(metric), wording.plus_minus(statistics.mean(values), spread),
-        len(values), bounds, method,
+        name,
+        wording.SPLIT_WORDS[split],
+        wording.words(metric),
+        wording.plus_minus(statistics.mean(values), spread),
+        len(values),
+        bounds,
+        method,
         ', '.join(wording.aligned(value, spread) for value in values) if len(values) > 1 else '',
-    )  # fmt: skip
+    )
 
 
 def single_values(results: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -134,10 +151,18 @@ def published_rows(results: Mapping[str, Any]) -> list[PublishedRow]:
         judged = not incomparable(results) and _comparable(entry)
         if interval is not None and judged:
             inside = 'inside' if interval.low <= target <= interval.high else 'outside'
-        rows.append(PublishedRow(
-            label, wording.plus_minus(average, statistics.std(values)), len(values), wording.number(target),
-            wording.gap(average, target, name, statistics.std(values), judged), inside, where, note,
-        ))  # fmt: skip
+        rows.append(
+            PublishedRow(
+                label,
+                wording.plus_minus(average, statistics.std(values)),
+                len(values),
+                wording.number(target),
+                wording.gap(average, target, name, statistics.std(values), judged),
+                inside,
+                where,
+                note,
+            )
+        )
     return rows
 
 
@@ -185,7 +210,9 @@ def incomparable(results: Mapping[str, Any]) -> str:
         return f'Measured on {kind}: not comparable with the published value.'
     if results.get('profile') not in (None, 'full'):
         return f'Measured with the {results["profile"]} profile: not comparable with the published value.'
-    changed = [row[0] for row in config_rows(results)[0] if row[2] == 'command line' and not row[0].startswith(HARMLESS)]
+    changed = [
+        row[0] for row in config_rows(results)[0] if row[2] == 'command line' and not row[0].startswith(HARMLESS)
+    ]
     if changed:
         return f'Changed on the command line ({", ".join(changed)}): not comparable with the published value.'
     return ''
@@ -244,7 +271,9 @@ class Totals(NamedTuple):
         """What to say of running statistics, where there are any."""
         if not self.statistics:
             return ''
-        return f', {wording.number(self.statistics)} of them running statistics ({wording.number(self.trained)} trained)'
+        return (
+            f', {wording.number(self.statistics)} of them running statistics ({wording.number(self.trained)} trained)'
+        )
 
 
 def network_totals(*networks: Sequence[LayerRow]) -> Totals:
@@ -282,27 +311,35 @@ def facts(results: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What is needed to repeat the run: command, seeds, sizes, machine, versions."""
     device, versions = results.get('device') or {}, results.get('versions') or {}
     kind = device.get('kind') or device.get('platform')
-    machine = ', '.join(str(part) for part in (
-        f'{device["count"]} × {kind}' if device.get('count') else kind,
-        f'platform {device["platform"]}' if device.get('platform') else None,
-        f'{device["processors"]} processors' if device.get('processors') else None,
-        f'float32 products: {results["matmul_precision"]}' if results.get('matmul_precision', 'default') != 'default' else None,
-        'convolutions by oneDNN' if results.get('convolutions') == 'onednn' else None,
-    ) if part)  # fmt: skip
+    machine = ', '.join(
+        str(part)
+        for part in (
+            f'{device["count"]} × {kind}' if device.get('count') else kind,
+            f'platform {device["platform"]}' if device.get('platform') else None,
+            f'{device["processors"]} processors' if device.get('processors') else None,
+            f'float32 products: {results["matmul_precision"]}'
+            if results.get('matmul_precision', 'default') != 'default'
+            else None,
+            'convolutions by oneDNN' if results.get('convolutions') == 'onednn' else None,
+        )
+        if part
+    )
     speed = results.get('steps_per_second')
     rows = [
         ('specification', ', '.join(map(str, results.get('spec') or []))),
-        ('configuration', str(results.get('config_id') or '')), ('profile', str(results.get('profile') or '')),
+        ('configuration', str(results.get('config_id') or '')),
+        ('profile', str(results.get('profile') or '')),
         ('seeds', ', '.join(map(str, results.get('seeds') or []))),
         ('epochs', wording.number(results['epochs']) if results.get('epochs') is not None else ''),
         ('restored', f'the state after epoch {results["restored"]["epoch"]}' if results.get('restored') else ''),
         ('steps', wording.number(results['steps']) if results.get('steps') is not None else ''),
         ('steps per epoch', wording.number(results['steps_per_epoch']) if results.get('steps_per_epoch') else ''),
         ('steps per second', wording.number(speed, 3) if speed else ''),
-        ('device', machine), ('digest of the parameters', str(results.get('params_digest') or '')),
+        ('device', machine),
+        ('digest of the parameters', str(results.get('params_digest') or '')),
         ('commit', str(results.get('commit') or '')),
         ('versions', ', '.join(f'{name} {version}' for name, version in versions.items())),
-    ]  # fmt: skip
+    ]
     return [(name, text) for name, text in rows if text]
 
 
@@ -322,7 +359,9 @@ def cost_rows(results: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What a run takes: updates, operations and memory of one (`--mode=describe`)."""
     rows = []
     if results.get('steps_per_epoch'):
-        steps = f'{wording.number(results.get("steps"))} in {results.get("epochs")} epochs of {results["steps_per_epoch"]}'
+        steps = (
+            f'{wording.number(results.get("steps"))} in {results.get("epochs")} epochs of {results["steps_per_epoch"]}'
+        )
         rows.append(('updates', steps))
     if results.get('flops_per_step'):
         rows.append(('an update', f"{results['flops_per_step'] / 1e9:.3g} GFLOP (the compiler's count)"))
@@ -346,8 +385,11 @@ def data_rows(results: Mapping[str, Any]) -> list[tuple[str, str]]:
         'embedded': 'ships with the packages',
     }
     rows = [
-        ('name', data.get('name')), ('what it is', data.get('description')),
-        ('source', source.get(str(data.get('source')), data.get('source'))), ('licence', data.get('licence')),
-        ('checksum', data.get('checksum')), ('examples', ', '.join(sizes)),
-    ]  # fmt: skip
+        ('name', data.get('name')),
+        ('what it is', data.get('description')),
+        ('source', source.get(str(data.get('source')), data.get('source'))),
+        ('licence', data.get('licence')),
+        ('checksum', data.get('checksum')),
+        ('examples', ', '.join(sizes)),
+    ]
     return [(name, str(text)) for name, text in rows if text]

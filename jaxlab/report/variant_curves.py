@@ -67,9 +67,15 @@ def _overlay(name: str, found: Mapping[str, Mapping[str, Any]]) -> Lines:
     note = f'{sizes}; {replicas} replicas of each variant: means'
     note += "; bands: 95 % intervals of the mean at each place (Student's t)." if bands else '.'
     return Lines(
-        f'variants_{name}', f'{first["title"]}: all variants', note, series, first['x_label'], first['y_label'],
-        horizontal=first['horizontal'], bands=bands,
-    )  # fmt: skip
+        f'variants_{name}',
+        f'{first["title"]}: all variants',
+        note,
+        series,
+        first['x_label'],
+        first['y_label'],
+        horizontal=first['horizontal'],
+        bands=bands,
+    )
 
 
 def places(history: Sequence[Mapping[str, Any]], run: Mapping[str, Any], axis: str) -> np.ndarray:
@@ -84,9 +90,12 @@ def places(history: Sequence[Mapping[str, Any]], run: Mapping[str, Any], axis: s
 
 
 def _figure(
-    histories: Mapping[str, Sequence[Mapping[str, Any]]], runs: Mapping[str, Mapping[str, Any]], name: str, axis: str,
+    histories: Mapping[str, Sequence[Mapping[str, Any]]],
+    runs: Mapping[str, Mapping[str, Any]],
+    name: str,
+    axis: str,
     lines: Mapping[str, Mapping[str, float]],
-) -> Lines | None:  # fmt: skip
+) -> Lines | None:
     series = {}
     for variant, history in histories.items():
         rows = [row for row in history if row.get(name) is not None]
@@ -103,9 +112,13 @@ def _figure(
     at = np.concatenate([x for x, _ in series.values()])
     return Lines(
         f'variants_curve_{name}' + ('' if axis == 'epoch' else f'_by_{axis}'),
-        f'{label[:1].upper()}{label[1:]} while training{words}', note, series, x_label, label,
+        f'{label[:1].upper()}{label[1:]} while training{words}',
+        note,
+        series,
+        x_label,
+        label,
         x_log=bool(at.min() > 0 and at.max() / at.min() > DECADES),
         markers=max(len(x) for x, _ in series.values()) <= 20,
         horizontal=lines.get(name, {}),
         y_log=curves.spans_decades(series),
-    )  # fmt: skip
+    )

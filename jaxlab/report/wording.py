@@ -8,12 +8,42 @@ from typing import Any
 SPLITS = ('train', 'validation', 'test')
 SPLIT_WORDS = {'train': 'training', 'validation': 'validation', 'test': 'test', '': 'other'}
 BOUNDED = (
-    'accuracy', 'precision', 'recall', 'f1', 'f1_macro', 'f1_micro', 'iou', 'mean_iou', 'dice', 'auc', 'roc_auc',
-    'average_precision', 'map', 'top5', 'top_5', 'top5_accuracy', 'specificity', 'sensitivity', 'balanced_accuracy',
-)  # fmt: skip
+    'accuracy',
+    'precision',
+    'recall',
+    'f1',
+    'f1_macro',
+    'f1_micro',
+    'iou',
+    'mean_iou',
+    'dice',
+    'auc',
+    'roc_auc',
+    'average_precision',
+    'map',
+    'top5',
+    'top_5',
+    'top5_accuracy',
+    'specificity',
+    'sensitivity',
+    'balanced_accuracy',
+)
 SMALLER_IS_BETTER = (
-    'loss', 'error', 'mse', 'rmse', 'mae', 'mape', 'smape', 'perplexity', 'fid', 'kl', 'nll', 'cross_entropy', 'ece', 'brier',
-)  # fmt: skip
+    'loss',
+    'error',
+    'mse',
+    'rmse',
+    'mae',
+    'mape',
+    'smape',
+    'perplexity',
+    'fid',
+    'kl',
+    'nll',
+    'cross_entropy',
+    'ece',
+    'brier',
+)
 LARGER_IS_BETTER = (*BOUNDED, 'mcc', 'r2', 'bleu', 'inception_score', 'psnr', 'ssim', 'explained_variance')
 QUALIFIERS = ('_tuned_threshold', '_corrected')
 UNITS = {'cross_entropy': 'nats', 'nll': 'nats', 'kl': 'nats'}
@@ -41,7 +71,9 @@ def label(name: str) -> str:
 def is_bounded(name: str) -> bool:
     """Whether the metric lies in [0, 1] by its definition."""
     metric = _unqualified(name)
-    return metric in (*BOUNDED, 'ece', 'brier', 'chosen_threshold') or metric.endswith(tuple('_' + each for each in BOUNDED))
+    return metric in (*BOUNDED, 'ece', 'brier', 'chosen_threshold') or metric.endswith(
+        tuple('_' + each for each in BOUNDED)
+    )
 
 
 def _unqualified(name: str) -> str:

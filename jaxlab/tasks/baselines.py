@@ -69,11 +69,16 @@ def logistic(features: np.ndarray, labels: np.ndarray) -> Fitted:
 
 
 REGRESSION: Mapping[str, Callable[[np.ndarray, np.ndarray], Fitted]] = {
-    'mean': mean, 'median': median, 'least_squares': least_squares, 'least_absolute': least_absolute,
-}  # fmt: skip
+    'mean': mean,
+    'median': median,
+    'least_squares': least_squares,
+    'least_absolute': least_absolute,
+}
 CLASSIFICATION: Mapping[str, Callable[[np.ndarray, np.ndarray], Fitted]] = {
-    'majority': majority, 'one_question': one_question, 'logistic': logistic,
-}  # fmt: skip
+    'majority': majority,
+    'one_question': one_question,
+    'logistic': logistic,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,8 +151,9 @@ def metrics(found: Mapping[str, Mapping[str, float]], replicas: int) -> dict[str
     }
 
 
-def table(model: Mapping[str, float], found: Mapping[str, Mapping[str, float]], note: str, own: str = 'this network'
-          ) -> Table:  # fmt: skip
+def table(
+    model: Mapping[str, float], found: Mapping[str, Mapping[str, float]], note: str, own: str = 'this network'
+) -> Table:
     """The network's mean over its replicas above the baselines, metric by metric."""
     columns = list(next(iter(found.values())))
     rows: list[tuple[Any, ...]] = [(own, *(model[metric] for metric in columns))]

@@ -85,11 +85,14 @@ def report(record: Record, data: Dataset, class_weights: Sequence[float] = ()) -
         }  # nothing to correct: so that variants compare
     positive = data.class_names[1]
     figures: list[Figure] = [
-        _precision_recall(judged), _roc(judged), _against_threshold(judged, rules),
-        _reliability(judged, corrected), _decision_table(rules, judged, data.class_names),
+        _precision_recall(judged),
+        _roc(judged),
+        _against_threshold(judged, rules),
+        _reliability(judged, corrected),
+        _decision_table(rules, judged, data.class_names),
         *(_confusion(rule, judged, data.class_names) for rule in rules.values() if rule.name == TUNED),
         _intervals(rules, judged),
-    ]  # fmt: skip
+    ]
     remarks = [_against_majority(rules['half'], judged, data.class_names)]
     if corrected is not None:
         remarks.append(
@@ -212,9 +215,15 @@ def _precision_recall(judged: Judged) -> Lines:
         series['Bayes rule'] = (GRID[1:], precision_at(judged.labels, judged.bayes))
     note = f'{judged.words}. The area under the steps is the average precision.'
     return Lines(
-        'precision_recall', 'Precision against recall, over all thresholds', note, series, 'recall', 'precision',
-        horizontal={f'all called positive ({share:.4g})': share}, compared='model',
-    )  # fmt: skip
+        'precision_recall',
+        'Precision against recall, over all thresholds',
+        note,
+        series,
+        'recall',
+        'precision',
+        horizontal={f'all called positive ({share:.4g})': share},
+        compared='model',
+    )
 
 
 def precision_at(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
@@ -232,9 +241,14 @@ def _roc(judged: Judged) -> Lines:
         f'{judged.words}. Where positives are rare this curve is kind: a small false positive rate is many false calls.'
     )
     return Lines(
-        'roc', 'Receiver operating characteristic', note, series, 'false positive rate', 'true positive rate',
+        'roc',
+        'Receiver operating characteristic',
+        note,
+        series,
+        'false positive rate',
+        'true positive rate',
         compared='model',
-    )  # fmt: skip
+    )
 
 
 def _true_at(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
@@ -253,9 +267,14 @@ def _against_threshold(judged: Judged, rules: dict[str, Rule]) -> Lines:
         vertical[f'chosen on the validation split, first replica ({threshold:.3g})'] = threshold
     note = f'{judged.words}. Precision has no value where nothing is called positive.'
     return Lines(
-        'scores_by_threshold', 'Precision, recall and F1 against the threshold', note, series,
-        'threshold on the predicted probability', 'score', vertical=vertical,
-    )  # fmt: skip
+        'scores_by_threshold',
+        'Precision, recall and F1 against the threshold',
+        note,
+        series,
+        'threshold on the predicted probability',
+        'score',
+        vertical=vertical,
+    )
 
 
 def _scores_over(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
@@ -282,9 +301,14 @@ def _reliability(judged: Judged, corrected: np.ndarray | None) -> Lines:
     bins = classification.reliability(judged.labels, judged.probabilities[0], BINS).examples
     note += f'. Examples in the bins as trained, first replica: {", ".join(map(str, bins))}'
     return Lines(
-        'reliability', 'How often a predicted probability comes true', f'{note}.', series,
-        'predicted probability (mean of the bin)', 'share of positives in the bin', markers=True,
-    )  # fmt: skip
+        'reliability',
+        'How often a predicted probability comes true',
+        f'{note}.',
+        series,
+        'predicted probability (mean of the bin)',
+        'share of positives in the bin',
+        markers=True,
+    )
 
 
 def _frequencies(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

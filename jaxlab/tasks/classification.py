@@ -70,9 +70,13 @@ class Classification(Supervised):
 
         def loss_fn(params: Any) -> tuple[jax.Array, Any]:
             logits, updates = self.model.apply(
-                network.variables(params), inputs_of(batch), train=True, weight=weight,
-                rngs={'dropout': key}, mutable=['batch_stats'],
-            )  # fmt: skip
+                network.variables(params),
+                inputs_of(batch),
+                train=True,
+                weight=weight,
+                rngs={'dropout': key},
+                mutable=['batch_stats'],
+            )
             losses = LOSSES[self.loss](logits, targets, self.label_smoothing)
             return weighted_mean(losses, weight * self._class_weight(targets)), (logits, losses, updates)
 
@@ -124,7 +128,9 @@ def class_weights(choice: Any, data: Dataset) -> tuple[float, ...]:
         _, counts = binary.class_counts(data)
         return tuple(float(counts.sum() / (len(names) * max(count, 1))) for count in counts)
     if isinstance(choice, str):
-        raise UserError(f"config.task.class_weights = {choice!r}; valid: 'none', 'balanced', or a number a class in a tuple")
+        raise UserError(
+            f"config.task.class_weights = {choice!r}; valid: 'none', 'balanced', or a number a class in a tuple"
+        )
     kinds = [isinstance(value, int | float) and not isinstance(value, bool) and value > 0 for value in choice]
     if len(choice) != len(names) or not all(kinds):
         raise UserError(f'config.task.class_weights = {choice!r}; valid: {len(names)} positive numbers, one a class')

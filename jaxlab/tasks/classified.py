@@ -86,9 +86,10 @@ def _mistakes(
     title = 'Wrong answers given with the greatest confidence'
     if not has_images(data.splits[split]):
         beside = {
-            'predicted': [names[predictions[i]] for i in order], 'confidence': [f'{confidence[i]:.1%}' for i in order],
+            'predicted': [names[predictions[i]] for i in order],
+            'confidence': [f'{confidence[i]:.1%}' for i in order],
             'true': [names[labels[i]] for i in order],
-        }  # fmt: skip
+        }
         return tabular.row_table('surest_mistakes', title, note, data, split, order, beside)
     captions = [f'{names[predictions[i]]} ({confidence[i]:.0%})\ntrue: {names[labels[i]]}' for i in order]
     wrong = [bool(predictions[i] != labels[i]) for i in order]

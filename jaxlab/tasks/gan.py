@@ -127,12 +127,15 @@ class Gan:
             lambda params, images: self._score(
                 discriminator, params, self._transformed(images, transform_key), fake_weight, fake_key
             ),
-            discriminator.params, fakes, has_aux=True,
-        )  # fmt: skip
+            discriminator.params,
+            fakes,
+            has_aux=True,
+        )
         real_logits, pull_real, statistics = jax.vjp(
             lambda params: self._score(discriminator, params, batch['image'], real_weight, real_key),
-            discriminator.params, has_aux=True,
-        )  # fmt: skip
+            discriminator.params,
+            has_aux=True,
+        )
 
         def judge_loss(real: jax.Array, fake: jax.Array) -> jax.Array:
             real_losses, fake_losses = discriminator_loss(real, fake, self.form)

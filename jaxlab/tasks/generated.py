@@ -57,8 +57,14 @@ def nearest(images: np.ndarray, data: Dataset) -> Images:
     captions = ['made'] * len(images) + [f'r.m.s. {value:.2f}' for value in distance]
     note = f'nearest of {train.size:,} training images by root mean square difference of pixels (0 would be a copy)'
     both = np.concatenate([images, unit_images(train, rows)])
-    return Images('nearest_training_images', 'Made images (top), nearest training images (bottom)', note, both, captions,
-                  columns=len(images))  # fmt: skip
+    return Images(
+        'nearest_training_images',
+        'Made images (top), nearest training images (bottom)',
+        note,
+        both,
+        captions,
+        columns=len(images),
+    )
 
 
 def score(samplers: Sequence[Sampler], scorer: Needed, data: Dataset, key: jax.Array) -> Report:

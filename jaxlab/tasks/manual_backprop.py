@@ -63,9 +63,9 @@ class ManualBackprop(Classification):
         """Hand-written and automatic gradients of one batch at the final weights, in float64; the largest difference."""
         with jax.enable_x64(True):
             batch: Batch = data.prepare(jax.tree.map(jnp.asarray, data.splits['train'].read(np.arange(50))))
-            params = by_hand.Params(**{
-                name: jnp.asarray(value, jnp.float64) for name, value in state['model'].params.items()
-            })  # fmt: skip
+            params = by_hand.Params(
+                **{name: jnp.asarray(value, jnp.float64) for name, value in state['model'].params.items()}
+            )
             inputs, labels = flat(jnp.asarray(batch['image'], jnp.float64)), jnp.asarray(batch['label'])
             hand = by_hand.manual_pass(params, inputs, labels, 'corrected').gradients
             auto = jax.grad(by_hand.mean_loss)(params, inputs, labels, epsilon=0.0)

@@ -81,9 +81,15 @@ class Perceptron:
         start = self.start or (0.0,) * (self.inputs + 1)
         epochs = max(1, len(record.history))
         run = perceptron.train_perceptron(
-            np.asarray(start, np.float32), batch['inputs'], batch['target'], self.learning_rate, epochs,
-            self.fires_at_zero, self.coding, self.tie,
-        )  # fmt: skip
+            np.asarray(start, np.float32),
+            batch['inputs'],
+            batch['target'],
+            self.learning_rate,
+            epochs,
+            self.fires_at_zero,
+            self.coding,
+            self.tie,
+        )
         weights = np.asarray(record.states[0]['weights'])
         assert np.array_equal(weights, run.weights), 'the trace must end where the training ended'
         whole = run.epochs if self.show else 1

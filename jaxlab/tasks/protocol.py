@@ -65,9 +65,11 @@ class Report:
     def followed_by(self, more: 'Report') -> 'Report':
         """The same with the figures, metrics and remarks of another report after its own."""
         return dataclasses.replace(
-            self, figures=(*self.figures, *more.figures), metrics={**self.metrics, **more.metrics},
+            self,
+            figures=(*self.figures, *more.figures),
+            metrics={**self.metrics, **more.metrics},
             remarks=(*self.remarks, *more.remarks),
-        )  # fmt: skip
+        )
 
 
 class Task(Protocol):

@@ -22,8 +22,9 @@ def report(record: Record, data: Dataset, shown: int, asked: baselines.Asked, st
     first = {target.name: [float(value) for value in train.read(rows)['target']]} if len(rows) else {}
     note = f'the first {len(rows)} of {train.size:,} training examples; {target.name} in {unit_words(target)}'
     figures: list[Figure] = [
-        tabular.row_table('examples', 'Training examples', note, data, 'train', rows, first), _targets(data, target)
-    ]  # fmt: skip
+        tabular.row_table('examples', 'Training examples', note, data, 'train', rows, first),
+        _targets(data, target),
+    ]
     figures += _stage_curves(record, stages)
     metrics = {
         name: values for split in record.outputs for name, values in _metrics(record, data, split, target).items()
@@ -93,12 +94,15 @@ def _scatter(truth: np.ndarray, predictions: np.ndarray, target: Target, note: s
         note += f'; {capped:,} targets lie at the largest value {truth.max():g}: they were cut there'
     unit = unit_words(target)
     return Points(
-        'predicted_actual', 'Predicted against actual values', note,
+        'predicted_actual',
+        'Predicted against actual values',
+        note,
         {'one example': np.stack([truth, predictions], axis=1)},
         {'predicted = actual': np.array([[low, low], [high, high]])},
-        x_label=f'actual {target.name} ({unit})', y_label=f'predicted {target.name} ({unit})',
+        x_label=f'actual {target.name} ({unit})',
+        y_label=f'predicted {target.name} ({unit})',
         x_range=(low - room, high + room),
-    )  # fmt: skip
+    )
 
 
 def _residuals(truth: np.ndarray, predictions: np.ndarray, target: Target, note: str) -> Histogram:
@@ -128,8 +132,12 @@ def _stage_curves(record: Record, stages: Sequence[Any]) -> list[Lines]:
 
 
 def _beside(
-    record: Record, metrics: Mapping[str, Sequence[float]], found: Mapping[str, Mapping[str, float]], target: Target, size: int
-) -> Table:  # fmt: skip
+    record: Record,
+    metrics: Mapping[str, Sequence[float]],
+    found: Mapping[str, Mapping[str, float]],
+    target: Target,
+    size: int,
+) -> Table:
     known = {**record.metrics, **metrics}
     model = {metric: float(np.mean(known[f'test_{metric}'])) for metric in ('mse', 'rmse', 'mae', 'r2')}
     replicas = len(record.states)

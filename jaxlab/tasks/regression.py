@@ -80,9 +80,13 @@ class Regression(Supervised):
 
         def loss_fn(params: Any) -> tuple[jax.Array, Any]:
             outputs, updates = self.model.apply(
-                network.variables(params), inputs_of(batch), train=True, weight=weight,
-                rngs={'dropout': key}, mutable=['batch_stats'],
-            )  # fmt: skip
+                network.variables(params),
+                inputs_of(batch),
+                train=True,
+                weight=weight,
+                rngs={'dropout': key},
+                mutable=['batch_stats'],
+            )
             predictions = outputs[..., 0]
             losses = self._losses(predictions, batch['target'], stage)
             return weighted_mean(losses, weight), (predictions, losses, updates)

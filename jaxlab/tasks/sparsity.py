@@ -41,10 +41,14 @@ def report(record: Record) -> Report:
     sizes = np.linspace(0, 0.5, 101)
     below = np.stack([np.mean(np.abs(flat(one))[:, None] <= sizes, axis=0) for one in params])
     curve = Lines(
-        'weight_sizes', 'How many parameters are no larger than a size',
+        'weight_sizes',
+        'How many parameters are no larger than a size',
         f'all {weights.size:,} parameters, biases too; at 0: those that are exactly 0; {len(params)} replicas',
-        {'parameters': (sizes, below)}, 'size |w|', 'share of the parameters', compared='parameters',
-    )  # fmt: skip
+        {'parameters': (sizes, below)},
+        'size |w|',
+        'share of the parameters',
+        compared='parameters',
+    )
     columns = ('parameters of', 'number', 'sum |w|', f'|w| < {NEARLY:g}', 'exactly 0')
     table = Table('sparsity', 'Size of the parameters', note, columns, _rows(params[0]))
     return Report((histogram, curve, table), metrics)

@@ -31,9 +31,14 @@ def cells(data: Dataset, split: str, rows: Sequence[int] | np.ndarray) -> tuple[
 
 
 def row_table(
-    name: str, title: str, note: str, data: Dataset, split: str, rows: Sequence[int] | np.ndarray,
+    name: str,
+    title: str,
+    note: str,
+    data: Dataset,
+    split: str,
+    rows: Sequence[int] | np.ndarray,
     beside: Mapping[str, Sequence[Any]],
-) -> Table:  # fmt: skip
+) -> Table:
     """The columns of these rows, after the columns `beside` (name -> one value a row)."""
     names, values = cells(data, split, rows)
     width = len(feature_names(data))

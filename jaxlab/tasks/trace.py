@@ -58,14 +58,21 @@ class Trace:
         if rate < 0:
             raise UserError(f'config.task.learning_rate = {rate:g}; valid: a number from 0 up (0: that of the page)')
         settings = Settings(
-            network, rate, config.training.epochs, options.get('loss', 'half_squared'), config.show, config.training.seed
+            network,
+            rate,
+            config.training.epochs,
+            options.get('loss', 'half_squared'),
+            config.show,
+            config.training.seed,
         )
         task = cls(settings, **options)
         lookup(PAGES, task.page, 'config.task.page')
         if network is not None:
             if not task.rule:
-                raise UserError(f'page {task.page} takes no numbers of your own; valid: a --config.task.rule, one of '
-                                f'{", ".join(RULES)}')  # fmt: skip
+                raise UserError(
+                    f'page {task.page} takes no numbers of your own; valid: a --config.task.rule, one of '
+                    f'{", ".join(RULES)}'
+                )
             lookup(RULES, task.rule, 'config.task.rule')
         return task
 

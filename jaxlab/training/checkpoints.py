@@ -147,8 +147,10 @@ class Checkpoints:
         expected = serialization.to_state_dict(template)
         misfit = _misfit(expected, tree)
         if misfit:
-            raise UserError(f'checkpoint of step {step} in {self.folder} is of another network: {misfit}; valid: the config '
-                            'it was trained with, or another --workdir')  # fmt: skip
+            raise UserError(
+                f'checkpoint of step {step} in {self.folder} is of another network: {misfit}; valid: the config '
+                'it was trained with, or another --workdir'
+            )
         # The same leaves in the template's containers: an older checkpoint lacks fields that came later and are empty.
         tree = jax.tree.unflatten(jax.tree.structure(expected), jax.tree.leaves(tree))
         return Saved(step, serialization.from_state_dict(template, tree), meta)

@@ -10,11 +10,31 @@ from jaxlab.errors import UserError
 
 # Fields that say nothing about the result: a run may be resumed with another value of them.
 FREE = (
-    'inputs', 'weights', 'targets', 'show',  # worked computations: they keep no checkpoint
-    'aim', 'spec', 'theory', 'limits', 'published', 'report', 'profile', 'parallel', 'variants', 'stand_in', 'tuning',
-    'split_seeds', 'replica_form', 'training.checkpoint_every', 'training.checkpoint_minutes', 'training.keep',
-    'training.steps_per_call', 'training.watch', 'training.measure_train', 'training.convolutions',
-)  # fmt: skip
+    'inputs',
+    'weights',
+    'targets',
+    'show',  # worked computations: they keep no checkpoint
+    'aim',
+    'spec',
+    'theory',
+    'limits',
+    'published',
+    'report',
+    'profile',
+    'parallel',
+    'variants',
+    'stand_in',
+    'tuning',
+    'split_seeds',
+    'replica_form',
+    'training.checkpoint_every',
+    'training.checkpoint_minutes',
+    'training.keep',
+    'training.steps_per_call',
+    'training.watch',
+    'training.measure_train',
+    'training.convolutions',
+)
 
 
 # Fields that came later: at these values they say what runs of before did, so that those can be gone on with.

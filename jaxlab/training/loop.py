@@ -104,7 +104,9 @@ class Loop:
             row = self._row(state, progress, epoch)
             progress.history.append(row)
             if training.log_steps:
-                self.kept.step_logs.take(epoch, control.step_means(progress.partial, progress.step - (epoch - 1) * per_epoch))
+                self.kept.step_logs.take(
+                    epoch, control.step_means(progress.partial, progress.step - (epoch - 1) * per_epoch)
+                )
             progress.partial = {}
             state = self._between_epochs(state, progress, row)
             if machine.config.training.snapshot_every and epoch % training.snapshot_every == 0:

@@ -149,7 +149,9 @@ class Machine:
             return number
         return int(multihost_utils.process_allgather(np.int32(number)).max())
 
-    def evaluate(self, state: Any, split: str, keep: bool = False, heard: Callable[[], None] = lambda: None) -> Evaluation:
+    def evaluate(
+        self, state: Any, split: str, keep: bool = False, heard: Callable[[], None] = lambda: None
+    ) -> Evaluation:
         """Exact means over a split, and per-example outputs if `keep`.
 
         heard: called before each of the calls that it takes; what it raises (a signal came) ends the evaluation.

@@ -64,9 +64,15 @@ class Programs:
         return state, _packed(sums)
 
     def train(
-        self, state: State, data: Batch, indices: jax.Array, seeds: jax.Array, start: jax.Array, stop: jax.Array,
+        self,
+        state: State,
+        data: Batch,
+        indices: jax.Array,
+        seeds: jax.Array,
+        start: jax.Array,
+        stop: jax.Array,
         first_step: jax.Array,
-    ) -> tuple[State, Logs]:  # fmt: skip
+    ) -> tuple[State, Logs]:
         """Updates `start` to `stop` (exclusive) of an index block [replicas, steps, batch]; `first_step` is the number
         of its first update in the whole run. Logs are full length, zero outside the range."""
 

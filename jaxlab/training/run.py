@@ -32,10 +32,16 @@ class Outcome:
 
 
 def train(
-    config: Any, task: Task, data: Dataset, workdir: Path, listener: Listener,
-    needs: Mapping[str, Needed] | None = None, allow_change: bool = False, trial: bool = False,
+    config: Any,
+    task: Task,
+    data: Dataset,
+    workdir: Path,
+    listener: Listener,
+    needs: Mapping[str, Needed] | None = None,
+    allow_change: bool = False,
+    trial: bool = False,
     reported: bool = True,
-) -> Outcome:  # fmt: skip
+) -> Outcome:
     """Trains (or goes on, or only evaluates what is finished) and reports.
 
     trial: a choice is to be made by what comes out: the test split is not looked at, and there is no report.
@@ -71,8 +77,15 @@ def train(
     return _finish(machine, progress, device_state, final, kept, needs or {}, phases, mine, listener, trial, reported)
 
 
-def evaluate(config: Any, task: Task, data: Dataset, workdir: Path, listener: Listener,
-             needs: Mapping[str, Needed] | None = None, allow_change: bool = False) -> Outcome:  # fmt: skip
+def evaluate(
+    config: Any,
+    task: Task,
+    data: Dataset,
+    workdir: Path,
+    listener: Listener,
+    needs: Mapping[str, Needed] | None = None,
+    allow_change: bool = False,
+) -> Outcome:
     """Evaluates a run's newest checkpoint; trains nothing."""
     machine, final, progress, mine = restore(config, task, data, workdir, listener, allow_change)
     kept = Kept.of(workdir, writer=False)
@@ -81,8 +94,9 @@ def evaluate(config: Any, task: Task, data: Dataset, workdir: Path, listener: Li
     return _finish(machine, progress, state, final, kept, needs or {}, {'train': progress.seconds}, mine, listener)
 
 
-def restore(config: Any, task: Task, data: Dataset, workdir: Path, listener: Listener,
-            allow_change: bool = False) -> tuple[Machine, Any, Progress, Mapping[str, Any]]:  # fmt: skip
+def restore(
+    config: Any, task: Task, data: Dataset, workdir: Path, listener: Listener, allow_change: bool = False
+) -> tuple[Machine, Any, Progress, Mapping[str, Any]]:
     """(machine, host state, progress, identity) of a run's newest checkpoint (with `restore_best` the state is that of
     the best). Raises UserError if there is none."""
     with _checkpoints(config, workdir) as checkpoints:
@@ -136,10 +150,18 @@ def _resume(
 
 
 def _finish(
-    machine: Machine, progress: Progress, state: Any, final: Any, kept: Kept,
-    needs: Mapping[str, Needed], phases: dict[str, float], mine: Mapping[str, Any], listener: Listener, trial: bool = False,
+    machine: Machine,
+    progress: Progress,
+    state: Any,
+    final: Any,
+    kept: Kept,
+    needs: Mapping[str, Needed],
+    phases: dict[str, float],
+    mine: Mapping[str, Any],
+    listener: Listener,
+    trial: bool = False,
     reported: bool = True,
-) -> Outcome:  # fmt: skip
+) -> Outcome:
     """The last evaluation, the task's own report, and the facts."""
 
     def heard() -> None:
@@ -234,7 +256,9 @@ def not_finite_remarks(metrics: Mapping[str, Sequence[float]], seeds: Sequence[i
     for name, values in metrics.items():
         missing = [str(seed) for seed, value in zip(seeds, values, strict=False) if not np.isfinite(value)]
         if missing:
-            remarks.append(f'{name} has no finite value (seed {", ".join(missing)}): it is left out, and so is its mean.')
+            remarks.append(
+                f'{name} has no finite value (seed {", ".join(missing)}): it is left out, and so is its mean.'
+            )
     return remarks
 
 

@@ -17,9 +17,14 @@ from jaxlab.training.run import Outcome, summary
 
 
 def compute(
-    config: Any, task: Task, data: Dataset, workdir: Path, listener: Listener,
-    needs: Mapping[str, Needed] | None = None, allow_change: bool = False,
-) -> Outcome:  # fmt: skip
+    config: Any,
+    task: Task,
+    data: Dataset,
+    workdir: Path,
+    listener: Listener,
+    needs: Mapping[str, Needed] | None = None,
+    allow_change: bool = False,
+) -> Outcome:
     """The task's report and the facts for results.json. There are no steps, so there is nothing to resume."""
     if config.replicas > 1:
         raise UserError(f'config.replicas = {config.replicas}: a worked computation has no seed; valid: 1')

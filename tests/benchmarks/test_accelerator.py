@@ -40,7 +40,14 @@ def run(*words: str, seconds: float = 300) -> tuple[int, str, str]:
     """The command line, on the CPU."""
     env = {name: value for name, value in os.environ.items() if name != 'JAXLAB_DATA_DIR'}
     env |= {'JAXLAB_CACHE_DIR': str(ROOT / '.cache' / 'tests'), 'JAX_PLATFORMS': 'cpu'}
-    line = [sys.executable, '-m', 'benchmarks.accelerator', '--tiny', '--minutes=30', *words]  # seconds, but on a busy machine
+    line = [
+        sys.executable,
+        '-m',
+        'benchmarks.accelerator',
+        '--tiny',
+        '--minutes=30',
+        *words,
+    ]  # seconds, but on a busy machine
     done = subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True, timeout=seconds)
     return done.returncode, done.stdout, done.stderr
 
@@ -167,7 +174,11 @@ def test_a_part_left_out_for_a_reason_is_no_error(bare):
 
 def test_difference_between_devices_fails(bare, monkeypatch, tmp_path):
     """Beyond the tolerance the command says so with its exit code."""
-    cpu = {'mlp/start/w': np.ones(3, np.float32), 'mlp/loss': np.ones(2, np.float32), 'mlp/end/w': np.ones(3, np.float32)}
+    cpu = {
+        'mlp/start/w': np.ones(3, np.float32),
+        'mlp/loss': np.ones(2, np.float32),
+        'mlp/end/w': np.ones(3, np.float32),
+    }
     near, far = ({**cpu, 'mlp/end/w': np.float32([1, 1, 1 + gap])} for gap in (1e-5, 1e-2))
     assert not equality.failure(equality.compared(near, cpu, 'gpu'))
     assert equality.failure(equality.compared(near, cpu, 'cpu'))  # two processes on one CPU: equal bits

@@ -19,7 +19,10 @@ FIELDS = [  # (words of the command line, what the line says)
     ('--config.training.epochs', ('has no value', '=VALUE')),
     ('--config.data.batch_size=-1', ('config.data.batch_size = -1', 'from 0 up', 'examples an update')),
     ('--config.data.batch_size=None', ('config.data.batch_size = None', 'from 0 up')),
-    ('--config.data.batch_size=5000', ('batch_size = 5000 is larger than the 512 training examples', 'valid: 1 to 512')),
+    (
+        '--config.data.batch_size=5000',
+        ('batch_size = 5000 is larger than the 512 training examples', 'valid: 1 to 512'),
+    ),
     ('--config.data.scale=(1.0,0.0)', ('config.data.scale', 'a pair of numbers (low, high)')),
     ("--config.data.scale=('a','b')", ('config.data.scale', 'a pair of numbers (low, high)')),
     ('--config.data.source=disk', ("config.data.source = 'disk'", 'auto, tfds, files, embedded')),
@@ -29,10 +32,16 @@ FIELDS = [  # (words of the command line, what the line says)
     ('--config.training.precision=float16', ("config.training.precision = 'float16'", 'float32, bfloat16')),
     ('--config.training.seed=9999999999', ('config.training.seed = 9999999999', 'a whole number from 0 to')),
     ('--config.training.convolutions=mkl', ("config.training.convolutions = 'mkl'", 'auto, onednn, own')),
-    ('--config.training.matmul_precision=tf32', ("config.training.matmul_precision = 'tf32'", 'default, high, highest')),
+    (
+        '--config.training.matmul_precision=tf32',
+        ("config.training.matmul_precision = 'tf32'", 'default, high, highest'),
+    ),
     ('--config.training.checkpoint_minutes=-1', ('config.training.checkpoint_minutes = -1', 'from 0 up')),
     ('--config.report.options.figurs=(1,)', ('config.report.options.figurs', "did you mean 'figures'?")),
-    ("--config.report.options={'main_metrik':'x'}", ('config.report.options.main_metrik', "did you mean 'main_metric'?")),
+    (
+        "--config.report.options={'main_metrik':'x'}",
+        ('config.report.options.main_metrik', "did you mean 'main_metric'?"),
+    ),
     ('--config.report.options.sparsity=much', ("config.report.options.sparsity = 'much'", 'True or False')),
     ('--config.report.units.loss=nats', ('unknown field config.report.units.loss',)),
     ('--config.training.best_metric=test_loss', ("'test_loss' would choose by the test split", "'validation_loss'")),
@@ -63,7 +72,10 @@ FIELDS = [  # (words of the command line, what the line says)
     ("--config.data.transforms=(('shift',{'pixel':2}),)", ("'pixel'", "did you mean 'pixels'?")),
     ('--config.data.transforms=flip', ("config.data.transforms = 'flip'", 'a tuple')),
     ("--config.needs={'scorer':{'config':'lenet_minst'}}", ('lenet_minst', 'did you mean', 'lenet_mnist.py')),
-    ("--config.variants={'one':{'training.epoch':1}}", ('config.training.epoch (variant one)', 'config.training.epochs')),
+    (
+        "--config.variants={'one':{'training.epoch':1}}",
+        ('config.training.epoch (variant one)', 'config.training.epochs'),
+    ),
     ('--mode=trian', ('unknown --mode=trian', "did you mean 'train'?")),
     ('--wokdir=x', ('unknown argument --wokdir=x', "did you mean '--workdir'?")),
     ('--count=0', ('--count=0', 'from 1 up')),
@@ -72,7 +84,7 @@ FIELDS = [  # (words of the command line, what the line says)
     ('--mode=predict', ('--mode=predict needs --input',)),
     ('--mode=eval', ('no checkpoint', 'train first')),
     ('--data_dir=nowhere', ("data_dir='nowhere' is not a directory",)),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize('word, says', FIELDS, ids=[word for word, _ in FIELDS])
@@ -119,7 +131,7 @@ BROKEN = {
     ),
     'nothing': ('def get_config(profile):\n    pass\n', ('mine.py', 'get_config', 'returned')),
     'not text': ('\x00', ('mine.py',)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize('what', BROKEN)

@@ -15,9 +15,21 @@ from PIL import Image
 from tests.cli import command
 
 FIELDS = (  # of results.json: issue 8, section 3
-    'name', 'config_id', 'profile', 'data', 'metrics', 'published', 'parameters', 'params_digest', 'steps', 'seconds',
-    'compile_seconds', 'steps_per_second', 'device', 'versions',
-)  # fmt: skip
+    'name',
+    'config_id',
+    'profile',
+    'data',
+    'metrics',
+    'published',
+    'parameters',
+    'params_digest',
+    'steps',
+    'seconds',
+    'compile_seconds',
+    'steps_per_second',
+    'device',
+    'versions',
+)
 HEAVY = ('jax', 'jaxlib', 'numpy', 'flax', 'optax', 'orbax', 'sklearn', 'matplotlib')
 
 
@@ -42,7 +54,9 @@ sys.exit(code)"""
     for _ in range(3):
         for name, program in (('list', code), ('jax', 'import jax')):
             begun = time.perf_counter()
-            done = subprocess.run([sys.executable, '-c', program], cwd=command.ROOT, capture_output=True, text=True, timeout=120)
+            done = subprocess.run(
+                [sys.executable, '-c', program], cwd=command.ROOT, capture_output=True, text=True, timeout=120
+            )
             times[name].append(time.perf_counter() - begun)
             assert done.returncode == 0, done.stderr
             if name == 'list':
@@ -189,7 +203,11 @@ def test_variants_start_alike_and_are_compared(launch, write_config, tmp_path):
 @pytest.fixture(scope='module')
 def gan_run(tmp_path_factory):
     workdir = tmp_path_factory.mktemp('gan')
-    sizes = ('--config.data.limit=128', '--config.training.epochs=1', '--config.needs.scorer.overrides.training.epochs=1')
+    sizes = (
+        '--config.data.limit=128',
+        '--config.training.epochs=1',
+        '--config.needs.scorer.overrides.training.epochs=1',
+    )
     code, _, err = command.run('--config=configs/gan_mnist.py:smoke', f'--workdir={workdir}', *sizes)
     assert code == 0, err
     return workdir, sizes

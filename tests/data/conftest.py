@@ -25,6 +25,7 @@ def idx_bytes(values):
 @pytest.fixture
 def write_mnist(tmp_path):
     """write_mnist(name, compressed) lays a small idx set out and returns the data directory."""
+
     def write(name='mnist', compressed=False, folder=None):
         folder = tmp_path / (folder or name)
         folder.mkdir(exist_ok=True)
@@ -36,12 +37,14 @@ def write_mnist(tmp_path):
                 content = gzip.compress(content) if compressed else content
                 (folder / f'{part}-{kind}-ubyte{ending}').write_bytes(content)
         return tmp_path
+
     return write
 
 
 @pytest.fixture
 def write_cifar10(tmp_path):
     """write_cifar10() lays six small binary batches out and returns (data directory, all records [N, 3073])."""
+
     def write(records=4):
         folder = tmp_path / 'cifar-10-batches-bin'
         folder.mkdir(exist_ok=True)
@@ -52,6 +55,7 @@ def write_cifar10(tmp_path):
         for name, batch in zip(names, values, strict=True):
             (folder / name).write_bytes(batch.tobytes())
         return tmp_path, values.reshape(-1, 3073)
+
     return write
 
 
@@ -66,6 +70,7 @@ def png_bytes(image):
 @pytest.fixture
 def write_tfds(tmp_path):
     """write_tfds(name, parts) writes array_record shards and their metadata as tfds lays them out."""
+
     def write(name, parts, shape, classes=10, version='3.0.1'):
         import tensorflow_datasets as tfds
         from array_record.python.array_record_module import ArrayRecordWriter
@@ -73,8 +78,12 @@ def write_tfds(tmp_path):
 
         folder = tmp_path / name / version
         folder.mkdir(parents=True)
-        template = tfds.core.ShardedFileTemplate(data_dir=folder, dataset_name=name, filetype_suffix='array_record',
-                                                 template='{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}')
+        template = tfds.core.ShardedFileTemplate(
+            data_dir=folder,
+            dataset_name=name,
+            filetype_suffix='array_record',
+            template='{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}',
+        )
         infos = []
         for part, (images, labels) in parts.items():
             writer = ArrayRecordWriter(str(folder / f'{name}-{part}.array_record-00000-of-00001'), 'group_size:1')
@@ -84,15 +93,21 @@ def write_tfds(tmp_path):
                 example.features.feature['label'].int64_list.value.append(int(label))
                 writer.write(example.SerializeToString())
             writer.close()
-            infos.append(tfds.core.SplitInfo(name=part, shard_lengths=[len(labels)], num_bytes=0,
-                                             filename_template=template.replace(split=part)))
-        features = tfds.features.FeaturesDict({'image': tfds.features.Image(shape=shape),
-                                               'label': tfds.features.ClassLabel(num_classes=classes)})
+            infos.append(
+                tfds.core.SplitInfo(
+                    name=part, shard_lengths=[len(labels)], num_bytes=0, filename_template=template.replace(split=part)
+                )
+            )
+        features = tfds.features.FeaturesDict(
+            {'image': tfds.features.Image(shape=shape), 'label': tfds.features.ClassLabel(num_classes=classes)}
+        )
         identity = tfds.core.dataset_info.DatasetIdentity(
-            name=name, version=tfds.core.Version(version), data_dir=str(folder), module_name='')
+            name=name, version=tfds.core.Version(version), data_dir=str(folder), module_name=''
+        )
         info = tfds.core.DatasetInfo(builder=identity, features=features)
         info.set_file_format('array_record')
         info.set_splits(tfds.core.splits.SplitDict(infos))
         info.write_to_directory(folder)
         return tmp_path
+
     return write

@@ -14,9 +14,11 @@ from jaxlab.errors import UserError
 @pytest.fixture
 def build():
     """A builder that counts its calls."""
+
     def function():
         function.calls += 1
         return {'a': np.arange(1000, dtype=np.int32), 'b': np.zeros((0, 2))}, {'note': 'x'}
+
     function.calls = 0
     return function
 
@@ -46,17 +48,20 @@ def flip_a_bit(entry):
     (entry / 'a.npy').write_bytes(content)
 
 
-@pytest.mark.parametrize('damage', [
-    flip_a_bit,
-    lambda entry: (entry / 'a.npy').write_bytes((entry / 'a.npy').read_bytes()[:-5]),
-    lambda entry: (entry / 'a.npy').unlink(),
-    lambda entry: (entry / 'a.npy').write_bytes(b''),
-    lambda entry: (entry / 'manifest.json').write_text('{'),
-    lambda entry: (entry / 'manifest.json').write_text('[]'),
-    lambda entry: (entry / 'manifest.json').write_text(json.dumps({'checks': {'../a': 1}})),
-    lambda entry: (shutil.rmtree(entry), entry.write_text('a file')),
-    lambda entry: np.save(entry / 'a.npy', np.array([{}], object), allow_pickle=True),
-])
+@pytest.mark.parametrize(
+    'damage',
+    [
+        flip_a_bit,
+        lambda entry: (entry / 'a.npy').write_bytes((entry / 'a.npy').read_bytes()[:-5]),
+        lambda entry: (entry / 'a.npy').unlink(),
+        lambda entry: (entry / 'a.npy').write_bytes(b''),
+        lambda entry: (entry / 'manifest.json').write_text('{'),
+        lambda entry: (entry / 'manifest.json').write_text('[]'),
+        lambda entry: (entry / 'manifest.json').write_text(json.dumps({'checks': {'../a': 1}})),
+        lambda entry: (shutil.rmtree(entry), entry.write_text('a file')),
+        lambda entry: np.save(entry / 'a.npy', np.array([{}], object), allow_pickle=True),
+    ],
+)
 def test_damaged_entries_are_built_again(tmp_path, build, damage):
     cached(tmp_path, 'set', 'k', build)
     damage(tmp_path / 'set-k')
@@ -69,6 +74,7 @@ def test_damaged_entries_are_built_again(tmp_path, build, damage):
 def test_interrupted_write_leaves_nothing(tmp_path, build, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt
+
     monkeypatch.setattr(os, 'replace', stop)
     with pytest.raises(KeyboardInterrupt):
         cached(tmp_path, 'set', 'k', build)
@@ -78,6 +84,7 @@ def test_interrupted_write_leaves_nothing(tmp_path, build, monkeypatch):
 def test_full_disk_costs_only_the_shortcut(tmp_path, build, monkeypatch):
     def full(*_, **__):
         raise OSError(28, 'No space left on device')
+
     monkeypatch.setattr(np, 'save', full)
     same(cached(tmp_path, 'set', 'k', build))
     assert list(tmp_path.iterdir()) == []

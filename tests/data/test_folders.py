@@ -37,7 +37,10 @@ def test_class_folders_are_split_by_class(tmp_path):
     data = folder(tmp_path, validation_fraction=0.25)
     assert data.class_names == ('cat', 'dog') and data.source == 'files'
     assert {name: np.bincount(part.labels).tolist() for name, part in data.splits.items()} == {
-        'train': [6, 12], 'validation': [2, 4], 'test': [2, 4]}
+        'train': [6, 12],
+        'validation': [2, 4],
+        'test': [2, 4],
+    }
     assert data.splits['train'].arrays['image'].shape == (18, 8, 8, 3)
     again = folder(tmp_path, validation_fraction=0.25)
     np.testing.assert_array_equal(data.splits['test'].origin, again.splits['test'].origin)
@@ -187,8 +190,9 @@ def test_broken_files_are_left_out_and_named(tmp_path, memory_limit):
 
 def test_streamed_equals_decoded_at_once(tmp_path):
     broken_pets(tmp_path)
-    decoded, streamed = (folder(tmp_path, validation_fraction=0.3, limit=5, options={'memory_limit': limit})
-                         for limit in (1 << 30, 100))
+    decoded, streamed = (
+        folder(tmp_path, validation_fraction=0.3, limit=5, options={'memory_limit': limit}) for limit in (1 << 30, 100)
+    )
     for name, part in decoded.splits.items():
         other = streamed.splits[name]
         assert other.arrays is None and other.size == part.size

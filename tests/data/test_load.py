@@ -57,9 +57,16 @@ def test_cifar10_planes_become_channels(write_cifar10):
     np.testing.assert_array_equal(data.splits['test'].arrays['label'], records[20:, 0])
 
 
-@pytest.mark.parametrize('name, shape', [
-    ('mnist', (28, 28, 1)), ('fashion_mnist', (28, 28, 1)), ('cifar10', (32, 32, 3)), ('cats_dogs', (150, 150, 3)),
-    ('flowers17', (64, 64, 3))])
+@pytest.mark.parametrize(
+    'name, shape',
+    [
+        ('mnist', (28, 28, 1)),
+        ('fashion_mnist', (28, 28, 1)),
+        ('cifar10', (32, 32, 3)),
+        ('cats_dogs', (150, 150, 3)),
+        ('flowers17', (64, 64, 3)),
+    ],
+)
 def test_embedded_stand_ins(name, shape):
     options = {'image_size': shape[0]} if name in ('cats_dogs', 'flowers17') else {}
     data = load(ConfigDict({'name': name, 'options': options}))
@@ -85,38 +92,41 @@ def test_absent_set_in_a_named_directory_falls_back_and_says_so(tmp_path):
     assert data.source == 'embedded' and str(tmp_path) in data.notes[0]
 
 
-@pytest.mark.parametrize('config, message', [
-    ({'name': 'mnits'}, "did you mean 'mnist'"),
-    ({'name': None}, 'unknown data.name'),
-    ({'name': 'mnist', 'source': 'file'}, "did you mean 'files'"),
-    ({'name': 'mnist', 'source': 'files'}, 'DATA_DIR/mnist'),
-    ({'name': 'mnist', 'source': 'tfds'}, 'is not there as tfds'),
-    ({'name': 'gates', 'source': 'files'}, 'no source'),
-    ({'name': 'gates', 'options': {'gate': 'xro'}}, "did you mean 'xor'"),
-    ({'name': 'gates', 'options': {'gatte': 'or'}}, "did you mean 'gate'"),
-    ({'name': 'gates', 'validation_fraction': 0.5}, 'no split'),
-    ({'name': 'gates', 'transforms': ('flip',)}, 'need images'),
-    ({'name': 'mnist', 'options': {'size': 3}}, 'unknown option'),
-    ({'name': 'mnist', 'split': 'offical'}, "did you mean 'official'"),
-    ({'name': 'mnist', 'limit': -1}, 'data.limit'),
-    ({'name': 'mnist', 'limit': 1.5}, 'data.limit'),
-    ({'name': 'mnist', 'validation_fraction': 1.0}, 'data.validation_fraction'),
-    ({'name': 'mnist', 'test_fraction': 'a'}, 'data.test_fraction'),
-    ({'name': 'mnist', 'scale': (1.0, 0.0)}, 'data.scale'),
-    ({'name': 'mnist', 'scale': 1.0}, 'data.scale'),
-    ({'name': 'mnist', 'stratify': 'yes'}, 'data.stratify'),
-    ({'name': 'mnist', 'options': {'mean': (0.1, 0.2)}}, 'data.options.mean'),
-    ({'name': 'mnist', 'transforms': (('flipp', {}),)}, "did you mean 'flip'"),
-    ({'name': 'mnist', 'transforms': (('flip', {'q': 1}),)}, "did you mean 'p'|valid: "),
-    ({'name': 'mnist', 'transforms': (('flip', {'p': 2}),)}, 'from 0 to 1'),
-    ({'name': 'mnist', 'transforms': (('shift', {'pixels': 99}),)}, 'from 0 to 27'),
-    ({'name': 'mnist', 'transforms': (('shift', {'fill': 'mirror'}),)}, 'fill'),
-    ({'name': 'mnist', 'transforms': ((1, 2),)}, 'no transform'),
-    ({'name': 'mnist', 'transforms': 'flip'}, 'data.transforms'),
-    ({'name': 'cats_dogs', 'options': {'image_size': 0.5}}, 'image_size'),
-    ({'name': 'cats_dogs', 'options': {'resample': 'cubic'}}, 'resample'),
-    ({'name': 'folder'}, 'needs a data directory'),
-])
+@pytest.mark.parametrize(
+    'config, message',
+    [
+        ({'name': 'mnits'}, "did you mean 'mnist'"),
+        ({'name': None}, 'unknown data.name'),
+        ({'name': 'mnist', 'source': 'file'}, "did you mean 'files'"),
+        ({'name': 'mnist', 'source': 'files'}, 'DATA_DIR/mnist'),
+        ({'name': 'mnist', 'source': 'tfds'}, 'is not there as tfds'),
+        ({'name': 'gates', 'source': 'files'}, 'no source'),
+        ({'name': 'gates', 'options': {'gate': 'xro'}}, "did you mean 'xor'"),
+        ({'name': 'gates', 'options': {'gatte': 'or'}}, "did you mean 'gate'"),
+        ({'name': 'gates', 'validation_fraction': 0.5}, 'no split'),
+        ({'name': 'gates', 'transforms': ('flip',)}, 'need images'),
+        ({'name': 'mnist', 'options': {'size': 3}}, 'unknown option'),
+        ({'name': 'mnist', 'split': 'offical'}, "did you mean 'official'"),
+        ({'name': 'mnist', 'limit': -1}, 'data.limit'),
+        ({'name': 'mnist', 'limit': 1.5}, 'data.limit'),
+        ({'name': 'mnist', 'validation_fraction': 1.0}, 'data.validation_fraction'),
+        ({'name': 'mnist', 'test_fraction': 'a'}, 'data.test_fraction'),
+        ({'name': 'mnist', 'scale': (1.0, 0.0)}, 'data.scale'),
+        ({'name': 'mnist', 'scale': 1.0}, 'data.scale'),
+        ({'name': 'mnist', 'stratify': 'yes'}, 'data.stratify'),
+        ({'name': 'mnist', 'options': {'mean': (0.1, 0.2)}}, 'data.options.mean'),
+        ({'name': 'mnist', 'transforms': (('flipp', {}),)}, "did you mean 'flip'"),
+        ({'name': 'mnist', 'transforms': (('flip', {'q': 1}),)}, "did you mean 'p'|valid: "),
+        ({'name': 'mnist', 'transforms': (('flip', {'p': 2}),)}, 'from 0 to 1'),
+        ({'name': 'mnist', 'transforms': (('shift', {'pixels': 99}),)}, 'from 0 to 27'),
+        ({'name': 'mnist', 'transforms': (('shift', {'fill': 'mirror'}),)}, 'fill'),
+        ({'name': 'mnist', 'transforms': ((1, 2),)}, 'no transform'),
+        ({'name': 'mnist', 'transforms': 'flip'}, 'data.transforms'),
+        ({'name': 'cats_dogs', 'options': {'image_size': 0.5}}, 'image_size'),
+        ({'name': 'cats_dogs', 'options': {'resample': 'cubic'}}, 'resample'),
+        ({'name': 'folder'}, 'needs a data directory'),
+    ],
+)
 def test_wrong_settings_are_one_clear_line(config, message):
     with pytest.raises(UserError, match=message) as caught:
         load(config)
@@ -132,15 +142,18 @@ def damage(path, change):
     path.write_bytes(change(path.read_bytes()))
 
 
-@pytest.mark.parametrize('part, change, message', [
-    ('train-images-idx3', lambda content: content[:-1], 'truncated'),
-    ('train-images-idx3', lambda content: content + b'0', 'holds more'),
-    ('train-images-idx3', lambda content: b'\x00\x00\x08\x01' + content[4:], 'magic number'),
-    ('train-images-idx3', lambda content: b'', 'magic number'),
-    ('train-images-idx3', lambda content: content[:4] + b'\xff' * 12 + content[16:], 'announces'),
-    ('train-labels-idx1', lambda content: content[:4] + b'\x00\x00\x00\x05' + content[8:13], '5 labels'),
-    ('t10k-labels-idx1', lambda content: content[:-1] + b'\x0a', 'above 9'),
-])
+@pytest.mark.parametrize(
+    'part, change, message',
+    [
+        ('train-images-idx3', lambda content: content[:-1], 'truncated'),
+        ('train-images-idx3', lambda content: content + b'0', 'holds more'),
+        ('train-images-idx3', lambda content: b'\x00\x00\x08\x01' + content[4:], 'magic number'),
+        ('train-images-idx3', lambda content: b'', 'magic number'),
+        ('train-images-idx3', lambda content: content[:4] + b'\xff' * 12 + content[16:], 'announces'),
+        ('train-labels-idx1', lambda content: content[:4] + b'\x00\x00\x00\x05' + content[8:13], '5 labels'),
+        ('t10k-labels-idx1', lambda content: content[:-1] + b'\x0a', 'above 9'),
+    ],
+)
 def test_damaged_idx(write_mnist, part, change, message):
     root = write_mnist()
     damage(root / 'mnist' / f'{part}-ubyte', change)
@@ -162,9 +175,14 @@ def test_missing_part(write_mnist):
         load({'name': 'mnist'}, root)
 
 
-@pytest.mark.parametrize('change, message', [
-    (lambda content: content[:-1], 'truncated'), (lambda content: b'', '0 bytes'),
-    (lambda content: b'\x0b' + content[1:], 'label 11')])
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (lambda content: content[:-1], 'truncated'),
+        (lambda content: b'', '0 bytes'),
+        (lambda content: b'\x0b' + content[1:], 'label 11'),
+    ],
+)
 def test_damaged_cifar10(write_cifar10, change, message):
     root, _ = write_cifar10()
     damage(root / 'cifar-10-batches-bin' / 'data_batch_2.bin', change)
@@ -183,8 +201,9 @@ def test_scale():
     values = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
     data = load({'name': 'mnist', 'limit': 8, 'scale': (-1.0, 1.0)})
     symmetric = data.prepare({'image': jnp.asarray(values)})['image']
-    np.testing.assert_allclose(np.asarray(symmetric).ravel()[[0, 127, 128, 255]], [-1, -0.003921569, 0.003921569, 1],
-                               atol=1e-9)
+    np.testing.assert_allclose(
+        np.asarray(symmetric).ravel()[[0, 127, 128, 255]], [-1, -0.003921569, 0.003921569, 1], atol=1e-9
+    )
     unit = load({'name': 'mnist', 'limit': 8}).prepare({'image': jnp.asarray(values), 'label': 3})
     np.testing.assert_allclose(unit['image'], values / 255, rtol=1.2e-7)
     assert unit['label'] == 3
@@ -192,8 +211,14 @@ def test_scale():
 
 def test_mean_and_std():
     options = {'mean': (0.485, 0.456, 0.406), 'std': (0.229, 0.224, 0.225)}
-    data = load({'name': 'cifar10', 'limit': 8, 'options': options,
-                 'transforms': (('shift', {'pixels': 31, 'fill': 'constant'}),)})
+    data = load(
+        {
+            'name': 'cifar10',
+            'limit': 8,
+            'options': options,
+            'transforms': (('shift', {'pixels': 31, 'fill': 'constant'}),),
+        }
+    )
     image = data.splits['train'].arrays['image'][:4]
     prepared = data.prepare({'image': jnp.asarray(image)})
     np.testing.assert_allclose(prepared['image'], (image / 255 - options['mean']) / options['std'], atol=1e-5)

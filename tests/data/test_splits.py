@@ -75,12 +75,20 @@ def test_epoch_order_is_pinned():
 
 
 @settings(deadline=None)
-@given(strategies.integers(4, 60), strategies.integers(4, 60), strategies.sampled_from(['official', 'pooled']),
-       strategies.sampled_from([0.0, 0.25, 0.5]), strategies.integers(0, 10), strategies.integers(0, 10),
-       strategies.booleans())
+@given(
+    strategies.integers(4, 60),
+    strategies.integers(4, 60),
+    strategies.sampled_from(['official', 'pooled']),
+    strategies.sampled_from([0.0, 0.25, 0.5]),
+    strategies.integers(0, 10),
+    strategies.integers(0, 10),
+    strategies.booleans(),
+)
 def test_splits_are_disjoint_and_complete(train, test, rule, fraction, limit, eval_limit, stratify):
-    made = pipeline.make_splits(raw_of(train=train, test=test), settings_of(
-        split=rule, validation_fraction=fraction, limit=limit, eval_limit=eval_limit, stratify=stratify))
+    made = pipeline.make_splits(
+        raw_of(train=train, test=test),
+        settings_of(split=rule, validation_fraction=fraction, limit=limit, eval_limit=eval_limit, stratify=stratify),
+    )
     note = pipeline.disjointness_note(made)
     assert 'by example and by content' in note
     rows = np.concatenate([part.arrays['image'] for part in made.values()])
@@ -97,7 +105,10 @@ def test_splits_are_disjoint_and_complete(train, test, rule, fraction, limit, ev
 def test_source_without_official_split_is_stratified():
     made = pipeline.make_splits(raw_of(all=90), settings_of(validation_fraction=0.5))
     assert {name: np.bincount(part.labels).tolist() for name, part in made.items()} == {
-        'train': [12, 12, 12], 'validation': [12, 12, 12], 'test': [6, 6, 6]}
+        'train': [12, 12, 12],
+        'validation': [12, 12, 12],
+        'test': [6, 6, 6],
+    }
 
 
 def test_official_validation_part_is_kept():
@@ -124,8 +135,9 @@ def test_shared_examples_are_a_bug():
         pipeline.disjointness_note({'train': part, 'test': part})
 
 
-@pytest.mark.parametrize('changes', [{'validation_fraction': 0.01}, {'split': 'pooled', 'test_fraction': 0.0},
-                                     {'split': 'poolde'}])
+@pytest.mark.parametrize(
+    'changes', [{'validation_fraction': 0.01}, {'split': 'pooled', 'test_fraction': 0.0}, {'split': 'poolde'}]
+)
 def test_impossible_splits_are_refused(changes):
     raw = raw_of(train=1, test=1) if 'validation_fraction' in changes else raw_of(train=9, test=3)
     with pytest.raises(UserError, match='valid'):

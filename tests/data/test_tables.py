@@ -71,9 +71,9 @@ def test_categories_as_scikit_learn():
     sex, port = np.array(['male', 'female', 'male', 'male']), np.array(['S', 'C', 'Q', 'S'])
     fitted = Preprocessing.fit(table(('sex', 'port'), (sex, port)), Target('t'))
     assert fitted.feature_names == ('sex = male', 'port = C', 'port = Q', 'port = S')
-    codes = np.hstack([
-        OrdinalEncoder().fit_transform(sex[:, None]), OneHotEncoder(sparse_output=False).fit_transform(port[:, None])
-    ])  # fmt: skip
+    codes = np.hstack(
+        [OrdinalEncoder().fit_transform(sex[:, None]), OneHotEncoder(sparse_output=False).fit_transform(port[:, None])]
+    )
     found = fitted.apply(table(('sex', 'port'), (sex, port)))
     np.testing.assert_allclose(found, StandardScaler().fit_transform(codes), rtol=1e-6)
     assert [column.fill for column in fitted.columns] == ['male', 'S']

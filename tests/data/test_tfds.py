@@ -33,8 +33,10 @@ def test_reads_what_was_written_and_prefers_it(write_tfds, write_mnist, tmp_path
 
 def test_tensorflow_is_not_imported(write_tfds):
     root = write_tfds('mnist', small_mnist(), (28, 28, 1))
-    code = ('import sys; from jaxlab.data import load; '
-            f'print(load(dict(name="mnist", source="tfds"), {str(root)!r}).source, "tensorflow" in sys.modules)')
+    code = (
+        'import sys; from jaxlab.data import load; '
+        f'print(load(dict(name="mnist", source="tfds"), {str(root)!r}).source, "tensorflow" in sys.modules)'
+    )
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
     assert done.stdout.split()[-2:] == ['tfds', 'False']
 

@@ -32,17 +32,21 @@ def augment(batch, *transforms, key=0, context=CONTEXT):
 def test_published_rotation():
     """Rotation about (H / 2 - 0.5), output to input, order 1, edges held: 20 degrees of a 5x5 ramp."""
     matrix = matrix_of(20.0)
-    np.testing.assert_allclose(matrix[0], [[0.93969262, -0.34202014, 0.80465505],
-                                           [0.34202014, 0.93969262, -0.56342553]], atol=1e-6)
+    np.testing.assert_allclose(
+        matrix[0], [[0.93969262, -0.34202014, 0.80465505], [0.34202014, 0.93969262, -0.56342553]], atol=1e-6
+    )
     turned = geometry.warp(RAMP, matrix, 'nearest', BLACK)[0, :, :, 0]
     np.testing.assert_allclose(turned[0], [4.023275, 2.689442, 1.919034, 2.255652, 3.195345], atol=1e-5)
     assert turned[2, 2] == pytest.approx(12, abs=1e-5)
 
 
-@pytest.mark.parametrize('move', [
-    lambda offset: geometry.warp(RAMP, matrix_of(shift=offset), 'nearest', BLACK),
-    lambda offset: geometry.translated({'image': RAMP}, jnp.array([offset]), 'nearest', CONTEXT)['image'],
-])
+@pytest.mark.parametrize(
+    'move',
+    [
+        lambda offset: geometry.warp(RAMP, matrix_of(shift=offset), 'nearest', BLACK),
+        lambda offset: geometry.translated({'image': RAMP}, jnp.array([offset]), 'nearest', CONTEXT)['image'],
+    ],
+)
 def test_published_shifts(move):
     np.testing.assert_array_equal(move((1.0, 0.0))[0, :, 0, 0], [5, 10, 15, 20, 20])
     np.testing.assert_array_equal(move((0.0, -1.0))[0, 0, :, 0], [0, 0, 1, 2, 3])
@@ -207,9 +211,11 @@ def test_shears_go_both_ways():
 
 
 FLIPS = [
-    ('flip', {}, {2}), ('flip', {'horizontal': False, 'vertical': True}, {1}), ('flip', {'vertical': True}, {1, 2}),
+    ('flip', {}, {2}),
+    ('flip', {'horizontal': False, 'vertical': True}, {1}),
+    ('flip', {'vertical': True}, {1, 2}),
     ('affine', {'horizontal_flip': True}, {2}),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize('name, arguments, axes', FLIPS)
@@ -224,8 +230,9 @@ def test_half_of_the_images_are_mirrored(name, arguments, axes, axis):
 def test_light_goes_up_and_down(name):
     """Half grey (a step of half grey for the contrast): the factor is read from the brightest pixel."""
     image = np.full((4, 4, 1), 0.5) if name == 'brightness' else np.repeat([[0.25], [0.75]], 8).reshape(4, 4, 1)
-    factors = drawn(name, image, lambda out: 2 * out[:, 3, 3] - 1 if name == 'brightness' else 4 * out[:, 3, 3] - 3,
-                    amount=0.3)  # fmt: skip
+    factors = drawn(
+        name, image, lambda out: 2 * out[:, 3, 3] - 1 if name == 'brightness' else 4 * out[:, 3, 3] - 3, amount=0.3
+    )
     both_sides(factors, 0.3, 0.01)
 
 
@@ -260,13 +267,23 @@ def marked_boxes(size=24):
         top, left, high, wide = 6 + row % 3, 8 - row % 4, 7, 5 + row % 3
         image[row, top : top + high, left : left + wide] = 1
         boxes[row, 0] = np.array([top, left, top + high, left + wide]) / size
-    return {'image': jnp.asarray(image), 'mask': jnp.asarray(image[..., 0].astype(np.int32)), 'boxes': jnp.asarray(boxes)}
+    return {
+        'image': jnp.asarray(image),
+        'mask': jnp.asarray(image[..., 0].astype(np.int32)),
+        'boxes': jnp.asarray(boxes),
+    }
 
 
-@pytest.mark.parametrize('transform, slack', [
-    (('flip', {'vertical': True}), 0.01), (('shift', {'pixels': 4, 'fill': 'constant'}), 0.01),
-    (('crop', {'padding': 3}), 0.01), (('zoom', {'amount': 0.3, 'fill': 'constant'}), 1.01),
-    (('affine', {'shift': 0.15, 'horizontal_flip': True, 'fill': 'constant'}), 1.01)])
+@pytest.mark.parametrize(
+    'transform, slack',
+    [
+        (('flip', {'vertical': True}), 0.01),
+        (('shift', {'pixels': 4, 'fill': 'constant'}), 0.01),
+        (('crop', {'padding': 3}), 0.01),
+        (('zoom', {'amount': 0.3, 'fill': 'constant'}), 1.01),
+        (('affine', {'shift': 0.15, 'horizontal_flip': True, 'fill': 'constant'}), 1.01),
+    ],
+)
 @pytest.mark.parametrize('key', range(3))
 def test_mask_and_boxes_move_with_the_image(transform, slack, key):
     batch = marked_boxes()
@@ -317,7 +334,9 @@ def test_mixup_mixes_targets_as_images_and_leaves_padding_out():
 
 def test_cutout_covers_what_it_says():
     image = jnp.ones((500, 10, 10, 1))
-    covered = np.asarray((augment({'image': image}, ('cutout', {'size': 4, 'value': 0.0}))['image'] == 0).sum((1, 2, 3)))
+    covered = np.asarray(
+        (augment({'image': image}, ('cutout', {'size': 4, 'value': 0.0}))['image'] == 0).sum((1, 2, 3))
+    )
     assert covered.max() == 16 and covered.min() >= 4
 
 

@@ -92,7 +92,10 @@ def test_two_signals_end_at_once(tiny, tmp_path):
 def test_a_signal_is_heard_in_a_needed_experiment(tmp_path):
     """Where another experiment is trained first, that one is stopped, and the command with it."""
     need = "    config.needs = {'scorer': {'config': 'mlp_mnist', 'overrides': {'training.epochs': 2000}}}\n    return common"
-    words = (command.tiny_config(tmp_path, command.TINY.replace('    return common', need)), f'--workdir={tmp_path / "run"}')
+    words = (
+        command.tiny_config(tmp_path, command.TINY.replace('    return common', need)),
+        f'--workdir={tmp_path / "run"}',
+    )
     process = command.start(*words)
     command.wait_until(lambda: command.epochs_done(tmp_path / 'run' / 'needs' / 'scorer') >= 1, process)
     process.send_signal(signal.SIGTERM)

@@ -123,9 +123,19 @@ def test_pytorchs_lenet_with_the_same_weights(lenet):
     torch = pytest.importorskip('torch')
     nn = torch.nn
     net = nn.Sequential(
-        nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
-    )  # fmt: skip
+        nn.Conv2d(1, 6, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(6, 16, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(400, 120),
+        nn.ReLU(),
+        nn.Linear(120, 84),
+        nn.ReLU(),
+        nn.Linear(84, 10),
+    )
     assert sum(p.numel() for p in net.parameters()) == 61_706
     kernels = {name: np.asarray(layer['kernel']) for name, layer in lenet.items()}
     kernels['dense1'] = kernels['dense1'].reshape(5, 5, 16, 120).transpose(2, 0, 1, 3).reshape(400, 120)
@@ -165,9 +175,14 @@ def test_glorot_limits_of_a08(networks):
 
     generator, discriminator = map(kernels, networks)
     limits = {
-        (100, 12544): 0.02178379, (5, 5, 128, 256): 0.025, (5, 5, 64, 128): 0.03535534, (5, 5, 1, 64): 0.06076436,
-        (5, 5, 1, 64, 'D'): 0.06076436, (5, 5, 64, 128, 'D'): 0.03535534, (6272, 1): 0.03092701,
-    }  # fmt: skip
+        (100, 12544): 0.02178379,
+        (5, 5, 128, 256): 0.025,
+        (5, 5, 64, 128): 0.03535534,
+        (5, 5, 1, 64): 0.06076436,
+        (5, 5, 1, 64, 'D'): 0.06076436,
+        (5, 5, 64, 128, 'D'): 0.03535534,
+        (6272, 1): 0.03092701,
+    }
     for leaf in generator:  # transposed kernels are [..., out, in]
         uniform_within(leaf, limits[leaf.shape])
     for leaf in discriminator:

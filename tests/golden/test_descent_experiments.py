@@ -60,8 +60,10 @@ def test_the_network_of_b03():
     config = gradient_descent_mnist.get_config()
     variables = jax.jit(lambda key: start(config, (28, 28, 1), key))(jax.random.key(0))
     assert {name: count(layer) for name, layer in variables['params'].items()} == {
-        'Dense_0': 100_480, 'Dense_1': 8_256, 'Dense_2': 650,
-    }  # fmt: skip
+        'Dense_0': 100_480,
+        'Dense_1': 8_256,
+        'Dense_2': 650,
+    }
     assert count(variables) == 109_386
     for layer, fan_in in (('Dense_0', 784), ('Dense_1', 128), ('Dense_2', 64)):
         kernel, bias = (
@@ -119,8 +121,10 @@ def test_what_theory_says_of_the_dead_network():
     assert sorted(lines.values()) == pytest.approx([math.log(10), plateau(0.01, 0.9)], abs=1e-6)
 
 
-@pytest.mark.parametrize('rate, momentum, low, high', [(0.01, 0.9, 2.3226, 2.3248), (0.01, 0.0, 2.3029, 2.3041),
-                                                       (0.001, 0.9, 2.3029, 2.3041)])  # fmt: skip
+@pytest.mark.parametrize(
+    'rate, momentum, low, high',
+    [(0.01, 0.9, 2.3226, 2.3248), (0.01, 0.0, 2.3029, 2.3041), (0.001, 0.9, 2.3029, 2.3041)],
+)
 def test_biases_alone_sit_on_that_plateau(rate, momentum, low, high):
     """The last layer's bias taught by single labels of MNIST's shares: spec 2.3236 to 2.3245, and 2.3034 to 2.3036."""
     labels = np.random.default_rng(0).permutation(np.repeat(np.arange(10), DIGITS))

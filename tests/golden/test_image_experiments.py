@@ -66,15 +66,39 @@ def test_batches_and_updates(name, examples, batches, last, updates):
         ({'name': 'convnet', 'filters': (32, 64, 128), 'hidden': (512,)}, (32, 32, 3), 11_375_616),  # B10a
         ({'name': 'vgg'}, (32, 32, 3), 432_775_168),  # B10b
         ({'name': 'resnet'}, (32, 32, 3), 37_016_576),  # B10c
-        ({'name': 'convnet', 'filters': (6, 16), 'kernel_size': 5, 'padding': 'valid', 'hidden': (120, 84)},
-         (32, 32, 3), 651_720),  # B11
-        ({'name': 'convnet', 'filters': (40, 72, 144, 220, 280), 'head': 'average', 'batch_norm': 'after',
-          'hidden': (96,), 'outputs': 'sigmoid', 'classes': 2}, (256, 256, 3), 1_311_574_368),  # C04
-        ({'name': 'convnet', 'filters': (40, 128, 144, 220, 280), 'head': 'average', 'batch_norm': 'after',
-          'hidden': (96,), 'classes': 2}, (128, 128, 3), 484_807_104),  # C35
+        (
+            {'name': 'convnet', 'filters': (6, 16), 'kernel_size': 5, 'padding': 'valid', 'hidden': (120, 84)},
+            (32, 32, 3),
+            651_720,
+        ),  # B11
+        (
+            {
+                'name': 'convnet',
+                'filters': (40, 72, 144, 220, 280),
+                'head': 'average',
+                'batch_norm': 'after',
+                'hidden': (96,),
+                'outputs': 'sigmoid',
+                'classes': 2,
+            },
+            (256, 256, 3),
+            1_311_574_368,
+        ),  # C04
+        (
+            {
+                'name': 'convnet',
+                'filters': (40, 128, 144, 220, 280),
+                'head': 'average',
+                'batch_norm': 'after',
+                'hidden': (96,),
+                'classes': 2,
+            },
+            (128, 128, 3),
+            484_807_104,
+        ),  # C35
         ({'name': 'mlp', 'features': (256, 128, 64)}, (28, 28, 1), 784 * 256 + 256 * 128 + 128 * 64 + 640),
     ],
-)  # fmt: skip
+)
 def test_multiply_adds_of_one_image(block, shape, work):
     """Exact; convolutions and dense layers only."""
     rows = model_table.rows(build_model(block, classes=10), jax.ShapeDtypeStruct((1, *shape), jnp.float32))

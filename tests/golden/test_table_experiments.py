@@ -53,15 +53,22 @@ def test_sizes_of_b02():
     many = np.concatenate([sparsity.flat(params_of((), 8, 1, seed)) for seed in range(40)])
     assert 0.34 < np.abs(many).max() <= 0.353553391
     assert [leaf.shape for leaf in jax.tree.leaves(params_of((128, 64), 8, 1))] == [
-        (128,), (8, 128), (64,), (128, 64), (1,), (64, 1)
-    ]  # fmt: skip
+        (128,),
+        (8, 128),
+        (64,),
+        (128, 64),
+        (1,),
+        (64, 1),
+    ]
 
 
 TRACE = {  # epoch -> a train before the step, a validation after it, b train, b validation (of the scikit-learn edition)
-    10: (5.03776235, 4.95057242, 1.08023896, 1.07608625), 20: (4.47457853, 4.41121842, 0.98374784, 0.97798815),
-    50: (3.21964848, 3.21180241, 0.73221016, 0.72839987), 80: (2.37235289, 2.38212090, 0.58422127, 0.58028123),
+    10: (5.03776235, 4.95057242, 1.08023896, 1.07608625),
+    20: (4.47457853, 4.41121842, 0.98374784, 0.97798815),
+    50: (3.21964848, 3.21180241, 0.73221016, 0.72839987),
+    80: (2.37235289, 2.38212090, 0.58422127, 0.58028123),
     100: (1.94156293, 1.95644687, 0.54093055, 0.53851646),
-}  # fmt: skip
+}
 
 
 @housing
@@ -110,9 +117,11 @@ def test_the_linear_optima():
     rules = baselines.fitted(baselines.Asked(tuple(baselines.REGRESSION)), found.data)
     measured = baselines.measured(rules, found.data)
     expected = {
-        'mean': (1.322321, 0.911774), 'median': (1.396819, 0.882046), 'least_squares': (0.519721, 0.521022),
+        'mean': (1.322321, 0.911774),
+        'median': (1.396819, 0.882046),
+        'least_squares': (0.519721, 0.521022),
         'least_absolute': (0.560817, 0.499741),
-    }  # fmt: skip
+    }
     for name, values in expected.items():
         assert (measured[name]['mse'], measured[name]['mae']) == pytest.approx(values, abs=2e-6)
     train = found.data.splits['train'].arrays
@@ -213,7 +222,8 @@ def test_the_baselines_of_b05():
         -0.67660, abs=1e-4
     )
     assert baselines.classified(y, fitted(x)) == {
-        'accuracy': pytest.approx(0.801966, abs=1e-6), 'loss': pytest.approx(0.450224, abs=1e-5)
-    }  # fmt: skip
+        'accuracy': pytest.approx(0.801966, abs=1e-6),
+        'loss': pytest.approx(0.450224, abs=1e-5),
+    }
     feed = Feed(712, 32, False, True, (0,))
     assert feed.steps_per_epoch == 23 and (feed.epoch(0)[0, -1] >= 0).sum() == 8

@@ -10,31 +10,98 @@ from jaxlab.tasks.trace import PAGES
 from launch.__main__ import main
 from tests.cli import command
 
-NAMES = ('threshold_gates', 'perceptron_or', 'delta_rule', 'mlp_xor', 'forward_passes', 'backward_passes', 'activations',
-         'attention_by_hand', 'attention_vs_gru')  # fmt: skip
+NAMES = (
+    'threshold_gates',
+    'perceptron_or',
+    'delta_rule',
+    'mlp_xor',
+    'forward_passes',
+    'backward_passes',
+    'activations',
+    'attention_by_hand',
+    'attention_vs_gru',
+)
 # quantity -> (value, tolerance): from the specification
 GOLDEN = {
-    'threshold_gates': {'bipolar_or_of_no_and_no': -1, 'truth_tables_right': 10, 'printed_entries': 36, 'wrong_entries': 1},
-    'perceptron_or': {'bias': -1, 'weight_1': 1, 'weight_2': 1, 'epochs': 4, 'updates': 5, 'c05_epochs': 3,
-                      'c05_bias': -0.5922852074362165, 'c05_weight_2': 1.37331598, 'c14_listed_epochs': 6},
-    'delta_rule': {'weight_1': 0.8718228831, 'weight_2': -0.0205619150, 'bias': 0.1020170575, 'online_mse': 0.0062645004,
-                   'final_mse': 0.0049774280, 'right_at_one_half': 4, 'right_at_zero': 2, 'c03_bias': 0.43,
-                   'c03_weight_1': -0.03, 'c03_weight_2': 0.43},
-    'mlp_xor': {'epochs': 3283, 'starts_converged': 716, 'median_epochs': 3145.5, 'final_mse': 0.1286852666,
-                'output_of_yes_and_yes': 0.4895731018},
-    'forward_passes': {'c08_first_output': 0.5, 'c10_first_output': 0.11920292202211755, 'c15_last_net_of_row_1': 0,
-                       'c16_first_output': 0.11920292202211755, 'printed_matrices': 28, 'wrong_matrices': 5},
-    'backward_passes': {'c02_first_error': 4.5, 'c02_last_error': 420.5, 'c02_error_after': 4550505726.5,
-                        'c02_final_weight': 56, 'c12_first_error': 2.239712674735e-05,
-                        'c12_final_weight': 1.000400062450, 'c11_first_gradient': 0.003279533883,
-                        'c11_final_weight': 0.99030476267, 'wrong_quantities': 9},
-    'activations': {'sigmoid_at_3': 0.9525741268224334, 'sigmoid_slope_at_3': 0.045176659730912,
-                    'bipolar_slope_at_1': 0.3932238665, 'sum_of_sigmoid': 49.5066928509, 'sum_of_relu': 122.5},
-    'attention_by_hand': {'small_weight_1_1': 0.40111209, 'small_output_2_2': 4.40667256, 'weight_1_1': 0.1603916071,
-                          'output_1_1': -0.2721753857, 'output_3_6': -0.1121090398},
-    'attention_vs_gru': {'weight_ml_machine': 0.46317288, 'weight_ml_pad': 0, 'weight_ml_pad_as_published': 0.12705554,
-                         'output_1_1': 0.78344678, 'attention_parameters': 384, 'gru_parameters': 600, 'words': 21},
-}  # fmt: skip
+    'threshold_gates': {
+        'bipolar_or_of_no_and_no': -1,
+        'truth_tables_right': 10,
+        'printed_entries': 36,
+        'wrong_entries': 1,
+    },
+    'perceptron_or': {
+        'bias': -1,
+        'weight_1': 1,
+        'weight_2': 1,
+        'epochs': 4,
+        'updates': 5,
+        'c05_epochs': 3,
+        'c05_bias': -0.5922852074362165,
+        'c05_weight_2': 1.37331598,
+        'c14_listed_epochs': 6,
+    },
+    'delta_rule': {
+        'weight_1': 0.8718228831,
+        'weight_2': -0.0205619150,
+        'bias': 0.1020170575,
+        'online_mse': 0.0062645004,
+        'final_mse': 0.0049774280,
+        'right_at_one_half': 4,
+        'right_at_zero': 2,
+        'c03_bias': 0.43,
+        'c03_weight_1': -0.03,
+        'c03_weight_2': 0.43,
+    },
+    'mlp_xor': {
+        'epochs': 3283,
+        'starts_converged': 716,
+        'median_epochs': 3145.5,
+        'final_mse': 0.1286852666,
+        'output_of_yes_and_yes': 0.4895731018,
+    },
+    'forward_passes': {
+        'c08_first_output': 0.5,
+        'c10_first_output': 0.11920292202211755,
+        'c15_last_net_of_row_1': 0,
+        'c16_first_output': 0.11920292202211755,
+        'printed_matrices': 28,
+        'wrong_matrices': 5,
+    },
+    'backward_passes': {
+        'c02_first_error': 4.5,
+        'c02_last_error': 420.5,
+        'c02_error_after': 4550505726.5,
+        'c02_final_weight': 56,
+        'c12_first_error': 2.239712674735e-05,
+        'c12_final_weight': 1.000400062450,
+        'c11_first_gradient': 0.003279533883,
+        'c11_final_weight': 0.99030476267,
+        'wrong_quantities': 9,
+    },
+    'activations': {
+        'sigmoid_at_3': 0.9525741268224334,
+        'sigmoid_slope_at_3': 0.045176659730912,
+        'bipolar_slope_at_1': 0.3932238665,
+        'sum_of_sigmoid': 49.5066928509,
+        'sum_of_relu': 122.5,
+    },
+    'attention_by_hand': {
+        'small_weight_1_1': 0.40111209,
+        'small_output_2_2': 4.40667256,
+        'weight_1_1': 0.1603916071,
+        'output_1_1': -0.2721753857,
+        'output_3_6': -0.1121090398,
+    },
+    'attention_vs_gru': {
+        'weight_ml_machine': 0.46317288,
+        'weight_ml_pad': 0,
+        'weight_ml_pad_as_published': 0.12705554,
+        'output_1_1': 0.78344678,
+        'attention_parameters': 384,
+        'gru_parameters': 600,
+        'words': 21,
+    },
+}
 WITHIN = {'attention_by_hand': 1e-8, 'attention_vs_gru': 1e-7}  # as printed in the specification
 OR = ['--config.inputs=[[0,0],[0,1],[1,0],[1,1]]', '--config.targets=[0,1,1,1]']
 
@@ -119,12 +186,15 @@ def test_gradients_equal_automatic_differentiation(plain):
     assert 'jax.grad' in out and 'central' in out
 
 
-@pytest.mark.parametrize('gate, coding, epochs, words', [
-    ('and', 'bipolar', 2, 'converged in 2 epochs (1 update)'),
-    ('and', 'binary', 6, 'converged in 6 epochs'),
-    ('xor', 'bipolar', 20, 'not converged in 20 epochs: the targets are not linearly separable'),
-    ('nor', 'bipolar', None, 'converged in'),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    'gate, coding, epochs, words',
+    [
+        ('and', 'bipolar', 2, 'converged in 2 epochs (1 update)'),
+        ('and', 'binary', 6, 'converged in 6 epochs'),
+        ('xor', 'bipolar', 20, 'not converged in 20 epochs: the targets are not linearly separable'),
+        ('nor', 'bipolar', None, 'converged in'),
+    ],
+)
 def test_perceptron_and_by_option(gate, coding, epochs, words, launch):
     asked = {'gate': gate, 'coding': coding}.items() - {'gate': 'and', 'coding': 'bipolar'}.items()
     _, results, out, _ = launch('perceptron_and', *(f'--config.data.options.{name}={value}' for name, value in asked))
@@ -160,9 +230,12 @@ def test_describe_and_eval(launch):
 
 def test_own_backward_pass_repeats_c02(launch):
     code, results, out, _ = launch(
-        'backward_passes', '--config.inputs=[[1,0],[-1,-1],[1,1]]', '--config.targets=[0,0,1]',
-        '--config.weights=[[[1,0,1],[-1,-1,1]],[[0,1,-1]]]', '--config.task.activation=linear,relu',
-    )  # fmt: skip
+        'backward_passes',
+        '--config.inputs=[[1,0],[-1,-1],[1,1]]',
+        '--config.targets=[0,0,1]',
+        '--config.weights=[[[1,0,1],[-1,-1,1]],[[0,1,-1]]]',
+        '--config.task.activation=linear,relu',
+    )
     found = values(results)
     assert code == 0 and found['error_before'] == 7 and found['error_after'] == 4550505726.5
     assert (found['weight_0_1_0'], found['weight_1_1_2']) == (56, -140)
@@ -184,20 +257,25 @@ def test_own_network_from_a_file(launch, tmp_path):
 
 def test_own_forward_pass_without_targets(launch):
     code, results, out, _ = launch(
-        'forward_passes', '--config.inputs=[[0,-1],[-1,0],[1,-1]]', '--config.weights=[[-1,-1,1],[-1,2,1]]',
+        'forward_passes',
+        '--config.inputs=[[0,-1],[-1,0],[1,-1]]',
+        '--config.weights=[[-1,-1,1],[-1,2,1]]',
         '--config.task.activation=sigmoid',
-    )  # fmt: skip
+    )
     assert code == 0 and values(results)['output_1_1'] == pytest.approx(0.11920292202211755, abs=1e-12)
     assert 'bias' in out
 
 
-@pytest.mark.parametrize('name, words, quantity, right', [
-    ('perceptron_or', [], 'epochs', 4),
-    ('perceptron_or', ['--config.task.activation=step'], 'updates', 5),
-    ('delta_rule', ['--config.targets=[0,0,1,1]'], 'weight_1', 0.8718228831),
-    ('delta_rule', ['--config.weights=[0.5,0.5]', '--config.training.epochs=3'], 'mse_before', None),
-    ('delta_rule', ['--config.task.learning_rate=5', '--config.training.epochs=1000'], None, None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    'name, words, quantity, right',
+    [
+        ('perceptron_or', [], 'epochs', 4),
+        ('perceptron_or', ['--config.task.activation=step'], 'updates', 5),
+        ('delta_rule', ['--config.targets=[0,0,1,1]'], 'weight_1', 0.8718228831),
+        ('delta_rule', ['--config.weights=[0.5,0.5]', '--config.training.epochs=3'], 'mse_before', None),
+        ('delta_rule', ['--config.task.learning_rate=5', '--config.training.epochs=1000'], None, None),
+    ],
+)
 def test_own_unit(name, words, quantity, right, launch):
     code, results, out, err = launch(name, *OR, *words)
     assert code == 0, err
@@ -221,28 +299,48 @@ def test_degenerate_boundary(targets, launch):
     assert 'could not be drawn' not in (launch.folder / 'report.html').read_text()
 
 
-@pytest.mark.parametrize('words, part', [
-    (['--config.inputs=[[1,3],[1,3],[1,3]]', '--config.targets=[0.5,1]', '--config.weights=[1,1,1]'],
-     '3 samples but config.targets 2'),
-    (['--config.inputs=[[1,2],[3]]', '--config.targets=[1,0]'], 'rows of different length'),
-    (['--config.inputs=[[1,2]]', '--config.targets=[1]', '--config.weights=[[1,2,3,4]]'], '4 columns do not fit 2 inputs'),
-    (['--config.inputs=[[1,2]]', '--config.targets=[[1,0]]', '--config.weights=[1,1,1]'], '2 numbers a sample'),
-    (['--config.inputs=[[1,2]]', '--config.weights=[1,1,1]'], 'config.targets is missing'),
-    (['--config.targets=[1]'], 'config.inputs is missing'),
-    (['--config.weights=none.json'], 'a .json file that is there'),
-    (['--config.inputs=[[1]]', '--config.targets=[1]', '--config.weights=[[[1]],[[1]],[[1]],[[1]],[[1]],[[1]],[[1]]]'],
-     '7 layers deep'),
-    (['--config.inputs=[[1,2,3,4,5,6,7,8,9,10,11,12,13]]', '--config.targets=[1]'], '13 units wide'),
-    (['--config.inputs=[[1]]', '--config.targets=[1]', '--config.task.activation=rellu'], "did you mean 'relu'?"),
-    (['--config.inputs=[[1]]', '--config.targets=[1]', '--config.task.rule=magic'], 'unknown config.task.rule'),
-    (['--config.inputs=[["a"]]', '--config.targets=[1]'], 'not numbers'),
-    (['--config.inputs=5'], 'config.inputs = 5'),
-    (['--config.inputs=[[1]]', '--config.targets=[1]', '--config.training.epochs=100000'], 'valid: up to 1000'),
-    (['--config.inputs=[[1]]', '--config.targets=[2]', '--config.task.rule=perceptron'], 'targets 0 and 1, or -1 and 1'),
-    (['--config.inputs=[[1]]', '--config.targets=[1]', '--config.weights=[[1],[2]]', '--config.task.rule=delta'], ''),
-    (['--config.task.learning_rate=-1'], 'valid: a number from 0 up'),
-    (['--config.replicas=3'], 'no seed'),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    'words, part',
+    [
+        (
+            ['--config.inputs=[[1,3],[1,3],[1,3]]', '--config.targets=[0.5,1]', '--config.weights=[1,1,1]'],
+            '3 samples but config.targets 2',
+        ),
+        (['--config.inputs=[[1,2],[3]]', '--config.targets=[1,0]'], 'rows of different length'),
+        (
+            ['--config.inputs=[[1,2]]', '--config.targets=[1]', '--config.weights=[[1,2,3,4]]'],
+            '4 columns do not fit 2 inputs',
+        ),
+        (['--config.inputs=[[1,2]]', '--config.targets=[[1,0]]', '--config.weights=[1,1,1]'], '2 numbers a sample'),
+        (['--config.inputs=[[1,2]]', '--config.weights=[1,1,1]'], 'config.targets is missing'),
+        (['--config.targets=[1]'], 'config.inputs is missing'),
+        (['--config.weights=none.json'], 'a .json file that is there'),
+        (
+            [
+                '--config.inputs=[[1]]',
+                '--config.targets=[1]',
+                '--config.weights=[[[1]],[[1]],[[1]],[[1]],[[1]],[[1]],[[1]]]',
+            ],
+            '7 layers deep',
+        ),
+        (['--config.inputs=[[1,2,3,4,5,6,7,8,9,10,11,12,13]]', '--config.targets=[1]'], '13 units wide'),
+        (['--config.inputs=[[1]]', '--config.targets=[1]', '--config.task.activation=rellu'], "did you mean 'relu'?"),
+        (['--config.inputs=[[1]]', '--config.targets=[1]', '--config.task.rule=magic'], 'unknown config.task.rule'),
+        (['--config.inputs=[["a"]]', '--config.targets=[1]'], 'not numbers'),
+        (['--config.inputs=5'], 'config.inputs = 5'),
+        (['--config.inputs=[[1]]', '--config.targets=[1]', '--config.training.epochs=100000'], 'valid: up to 1000'),
+        (
+            ['--config.inputs=[[1]]', '--config.targets=[2]', '--config.task.rule=perceptron'],
+            'targets 0 and 1, or -1 and 1',
+        ),
+        (
+            ['--config.inputs=[[1]]', '--config.targets=[1]', '--config.weights=[[1],[2]]', '--config.task.rule=delta'],
+            '',
+        ),
+        (['--config.task.learning_rate=-1'], 'valid: a number from 0 up'),
+        (['--config.replicas=3'], 'no seed'),
+    ],
+)
 def test_mistakes_get_one_line(words, part, launch):
     code, _, out, err = launch('backward_passes', *words)
     lines = [line for line in err.splitlines() if line.startswith('error: ')]

@@ -193,11 +193,14 @@ def test_gradient_by_differences() -> None:
         check_grads(function, (x, kernel), order=1, modes=('rev',), atol=1e-6, rtol=1e-6)
 
 
-@pytest.mark.parametrize('module', [
-    lambda layout: layers.Conv(4, 5, 2, layout=layout),
-    lambda layout: layers.Conv(4, 3, 1, 'VALID', kernel_dilation=2, layout=layout),
-    lambda layout: layers.Conv(6, 3, feature_group_count=3, layout=layout),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    'module',
+    [
+        lambda layout: layers.Conv(4, 5, 2, layout=layout),
+        lambda layout: layers.Conv(4, 3, 1, 'VALID', kernel_dilation=2, layout=layout),
+        lambda layout: layers.Conv(6, 3, feature_group_count=3, layout=layout),
+    ],
+)
 def test_batch_last_is_the_same_layer(module) -> None:
     x = jax.random.normal(KEY, (5, 9, 8, 3))
     variables = module('NHWC').init(jax.random.key(1), x)

@@ -22,9 +22,13 @@ UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)  # each try compiles si
 def stock(geometry: Geometry, x, kernel):
     letters = 'DHW'[-len(geometry.space) :]
     return jax.lax.conv_general_dilated(
-        x, kernel, geometry.strides, geometry.padding, rhs_dilation=geometry.dilation,
+        x,
+        kernel,
+        geometry.strides,
+        geometry.padding,
+        rhs_dilation=geometry.dilation,
         dimension_numbers=(f'N{letters}C', f'{letters}IO', f'N{letters}C'),
-    )  # fmt: skip
+    )
 
 
 def equals_stock(form, geometry: Geometry, images: int, channels: int, features: int, dtype, tolerance: float) -> None:
@@ -59,9 +63,12 @@ def test_winograd_for_any_size_and_padding(space, padding) -> None:
 
 @settings(max_examples=10, phases=UNSHRUNK)
 @given(
-    space=st.lists(st.integers(1, 4), min_size=1, max_size=2), size=st.integers(1, 4), stride=st.integers(1, 2),
-    dilation=st.integers(1, 2), edge=edges,
-)  # fmt: skip
+    space=st.lists(st.integers(1, 4), min_size=1, max_size=2),
+    size=st.integers(1, 4),
+    stride=st.integers(1, 2),
+    dilation=st.integers(1, 2),
+    edge=edges,
+)
 def test_unrolled_for_any_size(space, size, stride, dilation, edge) -> None:
     rank = len(space)
     geometry = Geometry(tuple(space), (size,) * rank, (stride,) * rank, (edge,) * rank, (dilation,) * rank)
@@ -77,15 +84,20 @@ def test_winograd_is_as_exact_as_the_plain_sum() -> None:
     kernel = jax.random.normal(jax.random.key(1), (3, 3, 64, 32))
     with jax.enable_x64(True):
         exact = np.asarray(stock(geometry, x.astype(jnp.float64), kernel.astype(jnp.float64)))
-    errors = [np.abs(np.asarray(f(geometry, x, kernel), np.float64) - exact).max() for f in (conv_winograd.forward, stock)]
+    errors = [
+        np.abs(np.asarray(f(geometry, x, kernel), np.float64) - exact).max() for f in (conv_winograd.forward, stock)
+    ]
     assert 0 < errors[0] < 3 * errors[1]
 
 
-@pytest.mark.parametrize('form, space, channels, images', [
-    (conv_winograd, (16, 15), 32, 8),
-    (conv_unrolled, (2, 2), 6, 4),
-    (conv_unrolled, (1, 1), 6, 4),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    'form, space, channels, images',
+    [
+        (conv_winograd, (16, 15), 32, 8),
+        (conv_unrolled, (2, 2), 6, 4),
+        (conv_unrolled, (1, 1), 6, 4),
+    ],
+)
 def test_a_layer_takes_the_form(form, space, channels, images, monkeypatch) -> None:
     """All three maps of a layer, alone and as replicas, go through it, and give what stock gives."""
     monkeypatch.setattr(conv_winograd, 'WORK', 0)

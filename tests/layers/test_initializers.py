@@ -14,12 +14,15 @@ def params(module, shape):
     return module.init(KEY, jnp.ones(shape))['params']
 
 
-@pytest.mark.parametrize('module, shape, fan_in', [
-    (layers.Dense(400, init_scheme='torch'), (2, 300), 300),
-    (layers.Conv(64, 5, init_scheme='torch'), (2, 8, 8, 16), 5 * 5 * 16),
-    (layers.ConvTranspose(64, 5, init_scheme='torch'), (2, 8, 8, 16), 5 * 5 * 64),
-    (layers.ConvTranspose(64, 5, transpose_kernel=True, init_scheme='torch'), (2, 8, 8, 16), 5 * 5 * 64),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    'module, shape, fan_in',
+    [
+        (layers.Dense(400, init_scheme='torch'), (2, 300), 300),
+        (layers.Conv(64, 5, init_scheme='torch'), (2, 8, 8, 16), 5 * 5 * 16),
+        (layers.ConvTranspose(64, 5, init_scheme='torch'), (2, 8, 8, 16), 5 * 5 * 64),
+        (layers.ConvTranspose(64, 5, transpose_kernel=True, init_scheme='torch'), (2, 8, 8, 16), 5 * 5 * 64),
+    ],
+)
 def test_torch_bounds(module, shape, fan_in) -> None:
     bound = fan_in**-0.5
     leaves = params(module, shape)

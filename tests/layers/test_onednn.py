@@ -129,7 +129,9 @@ def test_every_form_in_groups(geometry, groups) -> None:
             found = conv_grouped.forms(geometry, groups, name, groups == 6)
             assert found
             for form, function in found.items():
-                np.testing.assert_allclose(jax.jit(function)(*arguments), expected, atol=1e-12, err_msg=f'{name} {form}')
+                np.testing.assert_allclose(
+                    jax.jit(function)(*arguments), expected, atol=1e-12, err_msg=f'{name} {form}'
+                )
 
 
 FORMS = [
@@ -156,7 +158,9 @@ def test_every_form(geometry) -> None:
         for name, (expected, arguments) in wanted.items():
             found = conv_cpu.forms(geometry, name, *arguments)
             for form, function in found.items():
-                np.testing.assert_allclose(jax.jit(function)(*arguments), expected, atol=1e-12, err_msg=f'{name} {form}')
+                np.testing.assert_allclose(
+                    jax.jit(function)(*arguments), expected, atol=1e-12, err_msg=f'{name} {form}'
+                )
             for by_onednn in (True, False):
                 assert conv_cpu.choice(geometry, name, *arguments, by_onednn) in found
     assert ('matrix' in found) == conv_unrolled.possible(geometry)

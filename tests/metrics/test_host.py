@@ -94,8 +94,9 @@ def test_areas_over_several_classes_count_classes_alike():
     shares = 0.8 * np.eye(3)[predictions] + 0.2 / 3
     shares[:, 0] += np.linspace(0, 0.1, 10)
     for ours, theirs in (
-        (classification.roc_auc, reference.roc_auc_score), (classification.pr_auc, reference.average_precision_score)
-    ):  # fmt: skip
+        (classification.roc_auc, reference.roc_auc_score),
+        (classification.pr_auc, reference.average_precision_score),
+    ):
         each = [theirs(labels == number, shares[:, number]) for number in range(3)]
         assert ours(labels, shares) == pytest.approx(np.mean(each))
         assert abs(np.mean(each) - np.average(each, weights=[6, 3, 1])) > 0.01
@@ -150,8 +151,15 @@ def test_perfect_calibration_has_no_error():
 def test_classification_metrics(three):
     found = classification.classification_metrics(*three)
     assert set(found) == {
-        'accuracy', 'macro_precision', 'macro_recall', 'macro_f1', 'roc_auc', 'pr_auc', 'log_loss', 'calibration_error',
-    }  # fmt: skip
+        'accuracy',
+        'macro_precision',
+        'macro_recall',
+        'macro_f1',
+        'roc_auc',
+        'pr_auc',
+        'log_loss',
+        'calibration_error',
+    }
     assert all(np.isfinite(value) for value in found.values())
 
 

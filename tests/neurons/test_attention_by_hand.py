@@ -26,7 +26,9 @@ def test_goldens(case):
 @pytest.mark.parametrize('case', cases.ATTENTION.values(), ids=cases.ATTENTION)
 def test_equals_flax_and_jax(case):
     trace = attention.attention(case.queries, case.keys, case.values, case.mask)
-    q, k, v = (jnp.asarray(x)[None, :, None] for x in (case.queries, case.keys, case.values))  # [batch, length, heads, d]
+    q, k, v = (
+        jnp.asarray(x)[None, :, None] for x in (case.queries, case.keys, case.values)
+    )  # [batch, length, heads, d]
     mask = None if case.mask is None else jnp.asarray(case.mask)[None, None, None]
     flax = nn.dot_product_attention(q, k, v, mask=mask)
     np.testing.assert_allclose(trace.output, flax[0, :, 0], atol=1e-12)
@@ -39,7 +41,11 @@ def test_equals_flax_and_jax(case):
 def test_equals_pytorch(case):
     torch = pytest.importorskip('torch')
     q, k, v = (torch.from_numpy(np.array(x))[None] for x in (case.queries, case.keys, case.values))
-    mask = None if case.mask is None else torch.from_numpy(np.broadcast_to(case.mask, (len(case.queries), len(case.keys))).copy())
+    mask = (
+        None
+        if case.mask is None
+        else torch.from_numpy(np.broadcast_to(case.mask, (len(case.queries), len(case.keys))).copy())
+    )
     expected = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)[0].numpy()
     trace = attention.attention(case.queries, case.keys, case.values, case.mask)
     np.testing.assert_allclose(trace.output, expected, atol=1e-12)
@@ -82,8 +88,10 @@ def test_invariants():
 def test_b24_words_and_rows():
     words = attention.vocabulary(tuple(sentence for pair in cases.PAIRS for sentence in pair))
     assert len(words.words) == 21
-    assert ' '.join(words.words) == ("all amazing are attention i is learning love machine ml need paper's powerful "
-                                     "replaced rnns that's the they title transformers you")
+    assert ' '.join(words.words) == (
+        "all amazing are attention i is learning love machine ml need paper's powerful "
+        "replaced rnns that's the they title transformers you"
+    )
     assert tuple(tuple(words.encode(source, 5)) for source, _ in cases.PAIRS) == cases.B24_SOURCES
     assert tuple(tuple(words.encode(target, 5)) for _, target in cases.PAIRS) == cases.B24_TARGETS
     for case, row in ((cases.B24_UNMASKED, cases.B24_OUTPUT_ROW), (cases.B24_MASKED, cases.B24_MASKED_OUTPUT_ROW)):
@@ -98,10 +106,12 @@ def test_b24_words_and_rows():
 def test_b24_untrained_weights_are_noise_around_one_fifth():
     params = attention.init_projections(jax.random.key(0))
     assert sum(leaf.size for leaf in jax.tree.leaves(params)) == 384
-    source, target = (jnp.array([ids[n] - 1 for n in range(3)] + [4, 5]) for ids in (cases.B24_SOURCES[0],
-                                                                                     cases.B24_TARGETS[0]))
-    weights = jax.jit(jax.vmap(lambda key: attention.cross_attention(
-        attention.init_projections(key), source, target).weights))(jax.random.split(jax.random.key(1), 2000))
+    source, target = (
+        jnp.array([ids[n] - 1 for n in range(3)] + [4, 5]) for ids in (cases.B24_SOURCES[0], cases.B24_TARGETS[0])
+    )
+    weights = jax.jit(
+        jax.vmap(lambda key: attention.cross_attention(attention.init_projections(key), source, target).weights)
+    )(jax.random.split(jax.random.key(1), 2000))
     assert float(weights.mean()) == pytest.approx(0.2)
     assert float(weights.std()) == pytest.approx(0.062, abs=0.006)
     np.testing.assert_allclose(np.quantile(weights, [0.05, 0.95]), [0.110, 0.307], atol=0.015)
@@ -118,8 +128,13 @@ def test_scaling_keeps_the_variance():
     np.testing.assert_allclose(variances[:, 1], 1, atol=0.15)
 
 
-@pytest.mark.parametrize(('shapes', 'words'), [
-    (((2, 3), (4, 2), (4, 2)), 'queries have 3 numbers and keys 2'), (((2, 3), (4, 3), (5, 2)), '4 keys but 5 values')])
+@pytest.mark.parametrize(
+    ('shapes', 'words'),
+    [
+        (((2, 3), (4, 2), (4, 2)), 'queries have 3 numbers and keys 2'),
+        (((2, 3), (4, 3), (5, 2)), '4 keys but 5 values'),
+    ],
+)
 def test_bad_shapes(shapes, words):
     with pytest.raises(UserError, match=words):
         attention.attention(*(np.ones(shape) for shape in shapes))

@@ -21,8 +21,16 @@ pytestmark = pytest.mark.usefixtures('float64')
 
 
 def train(case):
-    return train_perceptron(case.weights, case.inputs, case.targets, case.learning_rate, case.max_epochs,
-                            case.fires_at_zero, case.coding, case.tie)
+    return train_perceptron(
+        case.weights,
+        case.inputs,
+        case.targets,
+        case.learning_rate,
+        case.max_epochs,
+        case.fires_at_zero,
+        case.coding,
+        case.tie,
+    )
 
 
 def computed(slip):
@@ -36,7 +44,9 @@ def computed(slip):
         return slip.computed(found | {f'W{index} before': np.array(w) for index, w in enumerate(case.weights)})
     if slip.case in GATES:
         case = GATES[slip.case]
-        return slip.computed({'output': gates.gate(gates.truth_inputs(2, case.coding), case.layers, case.coding)[-1].output})
+        return slip.computed(
+            {'output': gates.gate(gates.truth_inputs(2, case.coding), case.layers, case.coding)[-1].output}
+        )
     run = train(PERCEPTRON[slip.case])
     return slip.computed({name: values[slip.iteration - 1] for name, values in run.trace._asdict().items()})
 
@@ -55,8 +65,21 @@ def test_slip(slip):
 
 
 def test_every_page_with_slips_is_there():
-    assert {slip.spec for slip in SLIPS} == {'C02', 'C11', 'C12', 'C14', 'C19', 'C22', 'C24', 'C27', 'C29', 'C31', 'C33',
-                                             'A03', 'E1'}
+    assert {slip.spec for slip in SLIPS} == {
+        'C02',
+        'C11',
+        'C12',
+        'C14',
+        'C19',
+        'C22',
+        'C24',
+        'C27',
+        'C29',
+        'C31',
+        'C33',
+        'A03',
+        'E1',
+    }
     assert len(slips_of('C27')) == 17
 
 

@@ -53,8 +53,9 @@ def test_a03_step_size():
     np.testing.assert_allclose(eigenvalues, [0.4824881, 0.8948998, 0.9338121], atol=1e-7)
     for rate, radius in ((0.1, 0.9338121), (0.5, 0.5), (0.9, 0.7886109), (1.0, 1.0), (1.2, 1.6240529)):
         assert delta_rule.spectral_radius(A03.inputs, rate, bias=False) == pytest.approx(radius, abs=1e-7)
-    np.testing.assert_allclose(delta_rule.correlation_eigenvalues(A03.inputs, bias=False),
-                               [0.1569297, 0.25, 1.5930703], atol=1e-7)
+    np.testing.assert_allclose(
+        delta_rule.correlation_eigenvalues(A03.inputs, bias=False), [0.1569297, 0.25, 1.5930703], atol=1e-7
+    )
     late = run(200).online_mse
     assert late[-1] / late[-2] == pytest.approx(0.8720051, abs=1e-5)
     assert run(60, rate=0.95).mse[-1] < 1e-4 < 1e3 < run(60, rate=1.2).mse[-1]
@@ -72,20 +73,28 @@ def test_a03_random_starts():
 
     def last_mse(weights):
         _, trace = jax.lax.scan(lambda w, _: delta_rule.delta_epoch(w, inputs, targets, 0.1), weights, length=20)
-        return jnp.mean(trace.error[-1]**2)
+        return jnp.mean(trace.error[-1] ** 2)
+
     final = np.asarray(jax.jit(jax.vmap(last_mse))(starts))
-    np.testing.assert_allclose([final.mean(), np.median(final), final.max()],
-                               [0.0219338, 0.0147665, 0.0910286], atol=1e-7)
+    np.testing.assert_allclose(
+        [final.mean(), np.median(final), final.max()], [0.0219338, 0.0147665, 0.0910286], atol=1e-7
+    )
 
 
 def test_a03_sigmoid():
     result = run(function='sigmoid')
     np.testing.assert_allclose(result.online_mse[[0, -1]], [0.2515429, 0.2026757], atol=1e-7)
-    np.testing.assert_allclose(delta_rule.predict(result.weights, A03.inputs, 'sigmoid'),
-                               [0.4886378, 0.4832076, 0.5994672, 0.5942366], atol=1e-7)
+    np.testing.assert_allclose(
+        delta_rule.predict(result.weights, A03.inputs, 'sigmoid'),
+        [0.4886378, 0.4832076, 0.5994672, 0.5942366],
+        atol=1e-7,
+    )
     result = run(10_000, rate=0.9, function='sigmoid')
-    np.testing.assert_allclose(delta_rule.predict(result.weights, A03.inputs, 'sigmoid'),
-                               [0.0101997, 0.0082950, 0.9932412, 0.9916864], atol=1e-7)
+    np.testing.assert_allclose(
+        delta_rule.predict(result.weights, A03.inputs, 'sigmoid'),
+        [0.0101997, 0.0082950, 0.9932412, 0.9916864],
+        atol=1e-7,
+    )
 
 
 def test_a03_true_or():
@@ -108,7 +117,7 @@ def test_c03_trace_equals_backpropagation_and_autodiff():
     _, same = network.backprop_epoch([[C03.weights]], np.transpose(C03.inputs), C03.targets, ['linear'], 0.1)
     np.testing.assert_allclose(trace.gradient, same.backward[0].gradient[:, 0], atol=1e-12)
     for n in range(3):
-        automatic = jax.grad(lambda w, n=n: 0.5 * (w @ trace.inputs[n] - C03.targets[n])**2)(trace.weights_before[n])
+        automatic = jax.grad(lambda w, n=n: 0.5 * (w @ trace.inputs[n] - C03.targets[n]) ** 2)(trace.weights_before[n])
         np.testing.assert_allclose(trace.gradient[n], automatic, atol=1e-12)
     outputs = delta_rule.predict(weights, C03.inputs)
     np.testing.assert_allclose(outputs, [0.4, 0.83, 0.89], atol=1e-12)
@@ -119,8 +128,15 @@ def test_c03_epochs():
     np.testing.assert_allclose(delta_rule.predict(C03.weights, C03.inputs), [1, 2, 2])
     result = delta_rule.train_delta(C03.weights, C03.inputs, C03.targets, 0.1, 1000)
     summed = 1.5 * result.mse
-    for epoch, value in ((1, 3.6405), (2, 1.79695125), (3, 1.1046316061), (5, 0.6568057581), (10, 0.3876528633),
-                         (50, 0.02643880689), (100, 0.000958485803)):
+    for epoch, value in (
+        (1, 3.6405),
+        (2, 1.79695125),
+        (3, 1.1046316061),
+        (5, 0.6568057581),
+        (10, 0.3876528633),
+        (50, 0.02643880689),
+        (100, 0.000958485803),
+    ):
         assert summed[epoch - 1] == pytest.approx(value, rel=1e-9)
     assert summed[-1] < 1e-25
     np.testing.assert_allclose(result.trace.weights[1, -1], [0.1255, 0.0045, 0.0655], atol=1e-12)

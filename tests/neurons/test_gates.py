@@ -45,7 +45,9 @@ def test_c18_sums():
 
 
 def test_c19_has_one_slip():
-    wrong = [(name, row) for name, table in C19_TABLES.items() for row in range(4) if table[row] != GATES[name].output[row]]
+    wrong = [
+        (name, row) for name, table in C19_TABLES.items() for row in range(4) if table[row] != GATES[name].output[row]
+    ]
     assert wrong == [('or_bipolar', 0)]
 
 

@@ -13,8 +13,11 @@ pytestmark = pytest.mark.usefixtures('float64')
 
 @pytest.fixture
 def small():
-    return (manual.Params(*(jnp.asarray(value) for value in (golden.W1, golden.B1, golden.W2, golden.B2))),
-            jnp.asarray(golden.INPUTS), jnp.asarray(golden.LABELS))
+    return (
+        manual.Params(*(jnp.asarray(value) for value in (golden.W1, golden.B1, golden.W2, golden.B2))),
+        jnp.asarray(golden.INPUTS),
+        jnp.asarray(golden.LABELS),
+    )
 
 
 def test_golden_network(small):
@@ -45,8 +48,10 @@ def test_gradients_equal_autodiff_and_differences(small):
     step = 1e-5
     for row in range(3):
         for column in range(2):
-            up, down = (manual.mean_loss(params._replace(w1=params.w1.at[row, column].add(sign * step)), inputs, labels)
-                        for sign in (1, -1))
+            up, down = (
+                manual.mean_loss(params._replace(w1=params.w1.at[row, column].add(sign * step)), inputs, labels)
+                for sign in (1, -1)
+            )
             np.testing.assert_allclose(2 * (up - down) / (2 * step), golden.SUM_GRADIENTS['w1'][row][column], atol=1e-8)
 
 
@@ -57,14 +62,16 @@ def test_regulariser(small):
     for hand, expected in zip(corrected, automatic):
         np.testing.assert_allclose(hand, expected, atol=1e-15)
     plain = manual.manual_pass(*small, 'as_published').gradients
-    np.testing.assert_allclose(manual.manual_pass(*small, 'as_published', 0.1).gradients.w1 - plain.w1, 0.1 * params.w1,
-                               atol=1e-15)
+    np.testing.assert_allclose(
+        manual.manual_pass(*small, 'as_published', 0.1).gradients.w1 - plain.w1, 0.1 * params.w1, atol=1e-15
+    )
 
 
 def test_padding_rows_count_for_nothing(small):
     params, inputs, labels = small
-    padded = manual.manual_pass(params, jnp.concatenate([inputs, 9 * inputs[:1]]), jnp.append(labels, 1),
-                                weight=jnp.array([1.0, 1.0, 0.0]))
+    padded = manual.manual_pass(
+        params, jnp.concatenate([inputs, 9 * inputs[:1]]), jnp.append(labels, 1), weight=jnp.array([1.0, 1.0, 0.0])
+    )
     for hand, expected in zip(padded.gradients, manual.manual_pass(*small).gradients):
         np.testing.assert_allclose(hand, expected, atol=1e-15)
     assert float(padded.loss) == pytest.approx(golden.LOSS)
@@ -89,7 +96,8 @@ def test_counts_and_rates():
     params = manual.init(jax.random.key(0))
     assert sum(value.size for value in params) == 308_310
     assert float(params.w1.std()) == pytest.approx(1e-5, rel=0.01)
-    np.testing.assert_allclose([manual.effective_learning_rate(epoch) for epoch in range(10)], golden.EFFECTIVE_RATES,
-                               atol=5e-9)
+    np.testing.assert_allclose(
+        [manual.effective_learning_rate(epoch) for epoch in range(10)], golden.EFFECTIVE_RATES, atol=5e-9
+    )
     assert manual.learning_rate_at(10) == pytest.approx(3.486784401e-4, abs=1e-12)
     assert manual.effective_learning_rate(0, variant='corrected') == 1e-3

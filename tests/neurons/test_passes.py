@@ -17,8 +17,9 @@ pytestmark = pytest.mark.usefixtures('float64')
 
 
 def check(found, golden):
-    np.testing.assert_allclose(quantity(found, golden.quantity), golden.right, rtol=0, atol=golden.tolerance,
-                               err_msg=golden.quantity)
+    np.testing.assert_allclose(
+        quantity(found, golden.quantity), golden.right, rtol=0, atol=golden.tolerance, err_msg=golden.quantity
+    )
 
 
 def check_printed(found, golden):
@@ -65,15 +66,22 @@ def test_c15_listed_second_matrix_on_padded_inputs():
     case = FORWARD['C15']
     layer = network.forward(case.inputs, case.weights[1:], ['bipolar_sigmoid'])[0]
     np.testing.assert_array_equal(layer.net, [[2, 2, 1], [1, -1, 2], [-2, -3, 0]])
-    np.testing.assert_allclose(layer.output, [
-        [0.7615941560, 0.7615941560, 0.4621171573], [0.4621171573, -0.4621171573, 0.7615941560],
-        [-0.7615941560, -0.9051482536, 0]], atol=1e-10)
+    np.testing.assert_allclose(
+        layer.output,
+        [
+            [0.7615941560, 0.7615941560, 0.4621171573],
+            [0.4621171573, -0.4621171573, 0.7615941560],
+            [-0.7615941560, -0.9051482536, 0],
+        ],
+        atol=1e-10,
+    )
 
 
 def test_c08_padding_x_instead_of_the_hidden_output():
     case = FORWARD['C08']
-    np.testing.assert_array_equal(network.forward(case.inputs, case.weights[1:], ['linear'])[0].net,
-                                  [[0, 1, 0], [0, 2, -1], [-1, 1, -2]])
+    np.testing.assert_array_equal(
+        network.forward(case.inputs, case.weights[1:], ['linear'])[0].net, [[0, 1, 0], [0, 2, -1], [-1, 1, -2]]
+    )
 
 
 def test_sizes_may_not_decide_about_the_bias():
@@ -93,8 +101,8 @@ def test_backward_goldens(case):
             check(found, golden)
             if not case.wrong_golden:
                 assert golden.agrees, (index, golden)
-        for golden in ERROR_ROWS.get(case.name, ())[index:index + 1]:
-            row = 0.5 * (found['A1'].item() - np.array(case.targets))**2
+        for golden in ERROR_ROWS.get(case.name, ())[index : index + 1]:
+            row = 0.5 * (found['A1'].item() - np.array(case.targets)) ** 2
             np.testing.assert_allclose(row, golden.right, atol=golden.tolerance, rtol=1e-9)
 
 
@@ -108,16 +116,23 @@ def test_c11_as_published():
             check(found, golden)
             if golden.published:
                 check_printed(found, golden)
-        row = 0.5 * (found['A1'].item() - np.array(case.targets))**2
+        row = 0.5 * (found['A1'].item() - np.array(case.targets)) ** 2
         values, halves = numbers(ERROR_ROWS['C11'][index].published)
         assert np.all(np.abs(row - values) <= halves)
-    assert float(trace.backward[0].gradient[0, 0, 0]) < 0 < float(
-        network.backprop_epoch(case.weights, case.inputs, case.targets, ['sigmoid'])[1].backward[0].gradient[0, 0, 0])
+    assert (
+        float(trace.backward[0].gradient[0, 0, 0])
+        < 0
+        < float(
+            network.backprop_epoch(case.weights, case.inputs, case.targets, ['sigmoid'])[1]
+            .backward[0]
+            .gradient[0, 0, 0]
+        )
+    )
 
 
 def test_c11_true_slope_of_the_wrong_function():
     case, wrong = BACKWARD['C11'], museum.MUSEUM['precedence_sigmoid'].wrong
-    exact = jax.grad(lambda w: 0.5 * (wrong.function(w @ jnp.array([1.0, 1, 3])) - case.targets[0])**2)(jnp.ones(3))
+    exact = jax.grad(lambda w: 0.5 * (wrong.function(w @ jnp.array([1.0, 1, 3])) - case.targets[0]) ** 2)(jnp.ones(3))
     np.testing.assert_allclose(exact, [-0.003414373, -0.003414373, -0.01024312], rtol=1e-6)
 
 
@@ -134,14 +149,17 @@ def test_c11_after_the_epoch():
     weights, _ = network.backprop_epoch(case.weights, case.inputs, case.targets, case.activations)
     output = network.forward(case.inputs, weights, case.activations)[0].output[0]
     np.testing.assert_allclose(output, 0.993066623262, atol=1e-12)
-    np.testing.assert_allclose(0.5 * (output - jnp.array(case.targets))**2, [0.1215573474877, 2.403585649268e-05],
-                               rtol=1e-9)
+    np.testing.assert_allclose(
+        0.5 * (output - jnp.array(case.targets)) ** 2, [0.1215573474877, 2.403585649268e-05], rtol=1e-9
+    )
 
 
 def test_c11_cross_entropy_has_no_vanishing_factor():
     case = BACKWARD['C11']
-    steps = [network.backprop_epoch(case.weights, case.inputs, case.targets, ['sigmoid'], loss=loss)[1].backward[0]
-             for loss in ('cross_entropy', 'half_squared')]
+    steps = [
+        network.backprop_epoch(case.weights, case.inputs, case.targets, ['sigmoid'], loss=loss)[1].backward[0]
+        for loss in ('cross_entropy', 'half_squared')
+    ]
     np.testing.assert_allclose([float(step.delta[0, 0, 0]) for step in steps], [0.493307, 0.003280], atol=5e-7)
 
 
@@ -150,7 +168,7 @@ def test_c12_after_the_epoch_and_in_float32():
     weights, _ = network.backprop_epoch(case.weights, case.inputs, case.targets, case.activations)
     output = float(network.forward(case.inputs, weights, case.activations)[0].output[0, 0])
     assert output == pytest.approx(0.993316894028, abs=1e-12)
-    assert 0.5 * (output - 1)**2 == pytest.approx(2.233195271886e-05, rel=1e-9)
+    assert 0.5 * (output - 1) ** 2 == pytest.approx(2.233195271886e-05, rel=1e-9)
     with jax.enable_x64(False):
         _, trace = network.backprop_epoch(case.weights, case.inputs, case.targets, case.activations)
         for index, goldens in enumerate(case.golden):
@@ -186,7 +204,7 @@ def c02_epochs(rate, epochs):
 def test_c02_errors_before_and_after():
     layers = network.forward(C02.inputs, C02.weights, C02.activations)
     np.testing.assert_array_equal(layers[1].net, [[3, 1, 3]])
-    np.testing.assert_array_equal(0.5 * (layers[1].output - jnp.array(C02.targets))**2, [[4.5, 0.5, 2.0]])
+    np.testing.assert_array_equal(0.5 * (layers[1].output - jnp.array(C02.targets)) ** 2, [[4.5, 0.5, 2.0]])
     assert c02_error(C02.weights) == 7
     weights, _ = c02_epochs(1.0, 1)
     after = network.forward(C02.inputs, weights, C02.activations)[1]
@@ -206,8 +224,11 @@ def test_c02_smaller_rates():
     np.testing.assert_allclose(trace.weights[1][0], [[-0.3, 0.7, -0.4]], atol=1e-12)
     np.testing.assert_allclose(trace.weights[0][0], [[0.7, -0.3, 1], [-0.7, -0.7, 1]], atol=1e-12)
     np.testing.assert_allclose(trace.forward[1].net[1:].ravel(), [0.1, 0.83246], atol=1e-12)
-    np.testing.assert_allclose(network.forward(C02.inputs, weights, C02.activations)[1].output[0],
-                               [0.5738160695, 0.0724879342, 0.9183508440], atol=1e-10)
+    np.testing.assert_allclose(
+        network.forward(C02.inputs, weights, C02.activations)[1].output[0],
+        [0.5738160695, 0.0724879342, 0.9183508440],
+        atol=1e-10,
+    )
     assert c02_error(weights) == pytest.approx(0.1705929834, abs=1e-10)
     assert c02_error(c02_epochs(0.1, 10)[0]) == pytest.approx(0.004841644307, abs=1e-12)
     assert c02_error(c02_epochs(0.1, 100)[0]) < 1e-15
@@ -230,7 +251,7 @@ def test_c02_rate_one_explodes():
 @pytest.mark.parametrize('case', BACKWARD.values(), ids=BACKWARD)
 def test_hand_gradients_equal_autodiff(case):
     for n in range(len(case.targets)):
-        x, t = np.array(case.inputs)[:, n:n + 1], np.array(case.targets)[None, n:n + 1]
+        x, t = np.array(case.inputs)[:, n : n + 1], np.array(case.targets)[None, n : n + 1]
         automatic = jax.grad(network.total_error)(network.as_weights(case.weights), x, t, case.activations)
         steps = network.backward(network.forward(x, case.weights, case.activations), t, case.activations)
         for step, expected in zip(steps, automatic):
@@ -258,18 +279,28 @@ def test_binary_cross_entropy_equals_autodiff():
     np.testing.assert_allclose(steps[0].gradient, automatic, rtol=1e-12)
 
 
-@pytest.mark.parametrize(('call', 'words'), [
-    (lambda: network.backprop_epoch([np.ones((1, 3))], np.ones((2, 3)), [0.5, 1], ['sigmoid']),
-     '3 samples but 2 targets'),
-    (lambda: network.forward(np.ones((2, 3)), [np.ones((1, 5))], ['relu']), 'weight matrix 0 has 5 columns'),
-    (lambda: network.forward(np.ones((2, 3)), [np.ones((1, 3))], ['relu', 'relu']), '1 weight matrices but 2'),
-    (lambda: network.forward(np.ones((2, 3)), [], []), 'at least one weight matrix'),
-    (lambda: network.forward(np.ones((2, 3)), [np.ones((1, 3))], ['rleu']), "did you mean 'relu'"),
-    (lambda: network.backprop_epoch([np.ones((1, 3))], np.ones((2, 3)), np.ones((2, 3)), ['relu']),
-     '2 target rows but 1 output units'),
-    (lambda: network.backprop_epoch([np.ones((1, 3))], np.ones((2, 1)), [1], ['relu'], loss='cross_entropy'),
-     'cross_entropy needs a sigmoid or softmax output'),
-    (lambda: activation('sigmoid', slope=0.1), 'its options: none')])
+@pytest.mark.parametrize(
+    ('call', 'words'),
+    [
+        (
+            lambda: network.backprop_epoch([np.ones((1, 3))], np.ones((2, 3)), [0.5, 1], ['sigmoid']),
+            '3 samples but 2 targets',
+        ),
+        (lambda: network.forward(np.ones((2, 3)), [np.ones((1, 5))], ['relu']), 'weight matrix 0 has 5 columns'),
+        (lambda: network.forward(np.ones((2, 3)), [np.ones((1, 3))], ['relu', 'relu']), '1 weight matrices but 2'),
+        (lambda: network.forward(np.ones((2, 3)), [], []), 'at least one weight matrix'),
+        (lambda: network.forward(np.ones((2, 3)), [np.ones((1, 3))], ['rleu']), "did you mean 'relu'"),
+        (
+            lambda: network.backprop_epoch([np.ones((1, 3))], np.ones((2, 3)), np.ones((2, 3)), ['relu']),
+            '2 target rows but 1 output units',
+        ),
+        (
+            lambda: network.backprop_epoch([np.ones((1, 3))], np.ones((2, 1)), [1], ['relu'], loss='cross_entropy'),
+            'cross_entropy needs a sigmoid or softmax output',
+        ),
+        (lambda: activation('sigmoid', slope=0.1), 'its options: none'),
+    ],
+)
 def test_errors_are_one_line(call, words):
     with pytest.raises(UserError, match=words) as caught:
         call()

@@ -107,19 +107,28 @@ def test_c05_replay():
     assert run.epochs == 3 and run.converged
     np.testing.assert_array_equal(run.mistakes, [2, 1, 0])
     np.testing.assert_allclose(run.weights, [-0.5922852074362165, 0.93321385, 1.37331598], atol=1e-8)
-    np.testing.assert_allclose(run.trace.net, [
-        [0.4077147926, -0.2189692274, 1.3409286426, 2.7142446226],
-        [0.4077147926, 0.7810307726, 0.3409286426, 1.7142446226],
-        [-0.5922852074, 0.7810307726, 0.3409286426, 1.7142446226]], atol=1e-8)
-    np.testing.assert_allclose(run.trace.weights[:, :, 0], [
-        [-0.5922852074, 0.4077147926, 0.4077147926, 0.4077147926], [-0.5922852074] * 4, [-0.5922852074] * 4], atol=1e-8)
+    np.testing.assert_allclose(
+        run.trace.net,
+        [
+            [0.4077147926, -0.2189692274, 1.3409286426, 2.7142446226],
+            [0.4077147926, 0.7810307726, 0.3409286426, 1.7142446226],
+            [-0.5922852074, 0.7810307726, 0.3409286426, 1.7142446226],
+        ],
+        atol=1e-8,
+    )
+    np.testing.assert_allclose(
+        run.trace.weights[:, :, 0],
+        [[-0.5922852074, 0.4077147926, 0.4077147926, 0.4077147926], [-0.5922852074] * 4, [-0.5922852074] * 4],
+        atol=1e-8,
+    )
     np.testing.assert_allclose(run.trace.weights[0, :2, 2], [0.37331598, 1.37331598], atol=1e-8)
     np.testing.assert_array_equal(run.trace.output[-1], OR)
     assert geometry.distance_to_line(run.weights, BINARY, OR) == pytest.approx(0.2053308355, abs=1e-9)
 
 
-@pytest.mark.parametrize(('seed', 'bias', 'weights'), [
-    (0, -0.3972366239, [0.5488135039, 0.7151893664]), (42, -0.2680060582, None)])
+@pytest.mark.parametrize(
+    ('seed', 'bias', 'weights'), [(0, -0.3972366239, [0.5488135039, 0.7151893664]), (42, -0.2680060582, None)]
+)
 def test_c05_seeds(seed, bias, weights):
     draws = np.random.RandomState(seed).rand(3)  # w first, then b
     run = train_perceptron(draws[[2, 0, 1]], BINARY, OR, **C05)
@@ -158,12 +167,36 @@ def test_c14_and_c22_trace():
     run = train_perceptron(ZERO, BINARY, OR, **C14)
     assert run.epochs == 4 and run.mistakes.sum() == 5
     np.testing.assert_array_equal(run.trace.net, [[0, -1, 0, 1], [0, 0, -1, 2], [0, 0, 0, 1], [-1, 0, 0, 1]])
-    np.testing.assert_array_equal(run.trace.weights, [
-        [[-1, 0, 0], [0, 0, 1], [0, 0, 1], [0, 0, 1]], [[-1, 0, 1], [-1, 0, 1], [0, 1, 1], [0, 1, 1]],
-        [[-1, 1, 1]] * 4, [[-1, 1, 1]] * 4])
-    np.testing.assert_array_equal(run.trace.weights_before.reshape(16, 3), [
-        [0, 0, 0], [-1, 0, 0], [0, 0, 1], [0, 0, 1], [0, 0, 1], [-1, 0, 1], [-1, 0, 1], [0, 1, 1],
-        [0, 1, 1], [-1, 1, 1], [-1, 1, 1], [-1, 1, 1], [-1, 1, 1], [-1, 1, 1], [-1, 1, 1], [-1, 1, 1]])
+    np.testing.assert_array_equal(
+        run.trace.weights,
+        [
+            [[-1, 0, 0], [0, 0, 1], [0, 0, 1], [0, 0, 1]],
+            [[-1, 0, 1], [-1, 0, 1], [0, 1, 1], [0, 1, 1]],
+            [[-1, 1, 1]] * 4,
+            [[-1, 1, 1]] * 4,
+        ],
+    )
+    np.testing.assert_array_equal(
+        run.trace.weights_before.reshape(16, 3),
+        [
+            [0, 0, 0],
+            [-1, 0, 0],
+            [0, 0, 1],
+            [0, 0, 1],
+            [0, 0, 1],
+            [-1, 0, 1],
+            [-1, 0, 1],
+            [0, 1, 1],
+            [0, 1, 1],
+            [-1, 1, 1],
+            [-1, 1, 1],
+            [-1, 1, 1],
+            [-1, 1, 1],
+            [-1, 1, 1],
+            [-1, 1, 1],
+            [-1, 1, 1],
+        ],
+    )
     np.testing.assert_array_equal(run.trace.output, [[1, 0, 1, 1], [1, 1, 0, 1], [1, 1, 1, 1], [0, 1, 1, 1]])
     np.testing.assert_array_equal(run.trace.error, [[-1, 1, 0, 0], [-1, 0, 1, 0], [-1, 0, 0, 0], [0, 0, 0, 0]])
     assert geometry.distance_to_line(run.weights, BINARY, OR) == 0  # saved by the >= rule only
@@ -172,15 +205,22 @@ def test_c14_and_c22_trace():
 def test_c14_listed_and_targets():
     run = train_perceptron(ZERO, BINARY, AND, **C14)
     assert run.epochs == 6 and run.mistakes.sum() == 11
-    np.testing.assert_array_equal(run.trace.weights[:, -1], [
-        [0, 1, 1], [-1, 2, 1], [-2, 2, 1], [-2, 2, 2], [-3, 2, 1], [-3, 2, 1]])
+    np.testing.assert_array_equal(
+        run.trace.weights[:, -1], [[0, 1, 1], [-1, 2, 1], [-2, 2, 1], [-2, 2, 2], [-3, 2, 1], [-3, 2, 1]]
+    )
     np.testing.assert_array_equal(run.trace.net[-1], [-3, -2, -1, 0])
     np.testing.assert_array_equal(run.trace.output[-1], AND)
 
 
-@pytest.mark.parametrize(('targets', 'epochs', 'updates', 'weights'), [
-    ([1, 1, 1, 0], 6, 10, [2, -2, -1]), ([1, 0, 0, 0], 4, 4, [0, -1, -1]),
-    ([0, 0, 1, 0], 5, 7, [-1, 1, -2]), ([0, 1, 0, 0], 2, 3, [-1, -1, 1])])
+@pytest.mark.parametrize(
+    ('targets', 'epochs', 'updates', 'weights'),
+    [
+        ([1, 1, 1, 0], 6, 10, [2, -2, -1]),
+        ([1, 0, 0, 0], 4, 4, [0, -1, -1]),
+        ([0, 0, 1, 0], 5, 7, [-1, 1, -2]),
+        ([0, 1, 0, 0], 2, 3, [-1, -1, 1]),
+    ],
+)
 def test_c14_other_gates(targets, epochs, updates, weights):
     run = train_perceptron(ZERO, BINARY, targets, **C14)
     assert (run.epochs, run.mistakes.sum()) == (epochs, updates)
@@ -207,12 +247,16 @@ def test_equal_samples_with_different_targets_are_inseparable():
     assert not geometry.separability([[1.0, 2.0], [1.0, 2.0]], [0, 1]).separable
 
 
-@pytest.mark.parametrize(('arguments', 'words'), [
-    ((ZERO, BINARY, [-1, 1, 1]), '4 samples but 3 targets'),
-    ((np.zeros(5), BINARY, [-1, 1, 1, 1]), '5 weights do not fit samples of 2 numbers'),
-    ((ZERO, BINARY, [-1, 1, 2, 1]), 'target 2 is not in the bipolar coding'),
-    ((ZERO, [[0, 1], [1]], [1, 1]), 'inputs: rows of different length'),
-    ((ZERO, [0, 1], [1, 1]), 'inputs: expected 2 axes')])
+@pytest.mark.parametrize(
+    ('arguments', 'words'),
+    [
+        ((ZERO, BINARY, [-1, 1, 1]), '4 samples but 3 targets'),
+        ((np.zeros(5), BINARY, [-1, 1, 1, 1]), '5 weights do not fit samples of 2 numbers'),
+        ((ZERO, BINARY, [-1, 1, 2, 1]), 'target 2 is not in the bipolar coding'),
+        ((ZERO, [[0, 1], [1]], [1, 1]), 'inputs: rows of different length'),
+        ((ZERO, [0, 1], [1, 1]), 'inputs: expected 2 axes'),
+    ],
+)
 def test_bad_shapes_are_one_clear_line(arguments, words):
     with pytest.raises(UserError, match=words) as caught:
         train_perceptron(*arguments)

@@ -32,12 +32,19 @@ def by_name(figures):
     return {figure.name: figure for figure in figures}
 
 
-@pytest.mark.parametrize(('weights', 'level', 'ends'), [
-    ((-1, 1, 1), 0, [[-1, 2], [2, -1]]),
-    ((-0.5, 1, 0), 0, [[0.5, -1], [0.5, 2]]),  # vertical
-    ((-0.5, 0, 1), 0, [[-1, 0.5], [2, 0.5]]),  # horizontal
-    ((0, 1, 0), 0.5, [[0.5, -1], [0.5, 2]]),
-    ((0, 0, 0), 0, None), ((1, 0, 0), 0, None), ((9, 1, 0), 0, None), ((np.nan, 1, 1), 0, None)])
+@pytest.mark.parametrize(
+    ('weights', 'level', 'ends'),
+    [
+        ((-1, 1, 1), 0, [[-1, 2], [2, -1]]),
+        ((-0.5, 1, 0), 0, [[0.5, -1], [0.5, 2]]),  # vertical
+        ((-0.5, 0, 1), 0, [[-1, 0.5], [2, 0.5]]),  # horizontal
+        ((0, 1, 0), 0.5, [[0.5, -1], [0.5, 2]]),
+        ((0, 0, 0), 0, None),
+        ((1, 0, 0), 0, None),
+        ((9, 1, 0), 0, None),
+        ((np.nan, 1, 1), 0, None),
+    ],
+)
 def test_line(weights, level, ends):
     found = line(weights, level, (-1, 2), (-1, 2))
     if ends is None:
@@ -46,10 +53,16 @@ def test_line(weights, level, ends):
         np.testing.assert_allclose(sorted(found.tolist()), sorted(ends), atol=1e-12)
 
 
-@pytest.mark.parametrize(('weights', 'words'), [
-    ((0, 0, 0), 'there is no line; the net is 0 everywhere, at the level 0'),
-    ((0.5, 2, 0), 'the vertical line x1 = -0.25'), ((-0.2, 0.2, 0.2), 'x2 = 1 - 1 x1'),
-    ((9, 1, 0), 'outside the picture'), ((np.inf, 1, 1), 'not finite')])
+@pytest.mark.parametrize(
+    ('weights', 'words'),
+    [
+        ((0, 0, 0), 'there is no line; the net is 0 everywhere, at the level 0'),
+        ((0.5, 2, 0), 'the vertical line x1 = -0.25'),
+        ((-0.2, 0.2, 0.2), 'x2 = 1 - 1 x1'),
+        ((9, 1, 0), 'outside the picture'),
+        ((np.inf, 1, 1), 'not finite'),
+    ],
+)
 def test_boundary_says_what_it_is(weights, words):
     figure = planes.boundary('b', 'title', weights, BIPOLAR, [-1, -1, -1, 1])
     assert words in figure.note
@@ -88,9 +101,17 @@ def test_three_inputs_have_no_plane():
     assert isinstance(figures[1], Table)
 
 
-@pytest.mark.parametrize(('value', 'text'), [
-    (-0.0, '0'), (3.0, '3'), (0.1 + 0.2, '0.3'), (-4.449445223379e-05, r'-4.44945 \times 10^{-5}'),
-    (np.nan, r'\mathrm{undefined}'), (1e300 * 1e10, r'\infty')])
+@pytest.mark.parametrize(
+    ('value', 'text'),
+    [
+        (-0.0, '0'),
+        (3.0, '3'),
+        (0.1 + 0.2, '0.3'),
+        (-4.449445223379e-05, r'-4.44945 \times 10^{-5}'),
+        (np.nan, r'\mathrm{undefined}'),
+        (1e300 * 1e10, r'\infty'),
+    ],
+)
 def test_numbers(value, text):
     assert latex.number(value) == text
 
@@ -137,9 +158,13 @@ def test_forward_pages(name):
     case = FORWARD[name]
     layers = network.forward(case.inputs, case.weights, case.activations)
     found = forward_quantities(layers)
-    figures = complete([present.forward_worked(layers, case.activations, name, case.title, case.note),
-                        present.published_table(found, case.golden, name, case.title),
-                        passes.deviation_table(found, case.golden[-1], name, case.title)])
+    figures = complete(
+        [
+            present.forward_worked(layers, case.activations, name, case.title, case.note),
+            present.published_table(found, case.golden, name, case.title),
+            passes.deviation_table(found, case.golden[-1], name, case.title),
+        ]
+    )
     marks = [step.mark for step in figures[f'forward_{name}'].steps]
     assert not any(marks)
     wrong = museum.forward_as_published(case)
@@ -184,17 +209,22 @@ def test_xor_figures():
     assert figures['xor_map'].values.shape == (200, 200) and '60.2%' in figures['xor_map'].note
     assert (figures['xor_map'].values >= 0.5).sum() == 24_061
     assert np.size(figures['xor_starts'].samples['converged starts']) == int(starts.converged.sum())
-    moving = xor.learning([(0, online.legacy_start(42, A02.sizes)), (3283, run.weights)], A02.inputs, A02.targets,
-                          A02.activations)
+    moving = xor.learning(
+        [(0, online.legacy_start(42, A02.sizes)), (3283, run.weights)], A02.inputs, A02.targets, A02.activations
+    )
     assert [frame.title for frame in moving.frames] == ['epoch 0', 'epoch 3283']
 
 
 def test_attention_pages():
     for case in ATTENTION.values():
         trace = attention.attention(case.queries, case.keys, case.values, case.mask)
-        figures = complete([attention_page.worked(trace, 'x', case.title, case.note),
-                            attention_page.entropy_table({case.name: trace.weights}),
-                            attention_page.agreement_table(trace, {'itself': trace.output})])
+        figures = complete(
+            [
+                attention_page.worked(trace, 'x', case.title, case.note),
+                attention_page.entropy_table({case.name: trace.weights}),
+                attention_page.agreement_table(trace, {'itself': trace.output}),
+            ]
+        )
         assert ('masked' in ''.join(step.mark for step in figures['attention_x'].steps)) == (case.mask is not None)
     panels = attention_page.state_beside_map(np.zeros(8), trace, case.query_names, case.key_names)
     assert panels[1].values.shape == (5, 5)
@@ -206,8 +236,15 @@ def test_unit_pages():
     slip = units.gate_table(GATES['or_bipolar'], C19_TABLES['or_bipolar'])
     assert [row[-1] for row in slip.rows] == ['1  slip', '1', '1', '1']
     names = ['linear', 'sigmoid', 'bipolar_sigmoid', 'relu', 'leaky_relu', 'softmax']
-    figures = complete([units.margin_table(list(GATES.values())), *units.activation_curves(names), units.museum_table(),
-                        units.activation_table(names), units.tape_worked(TAPE)])
+    figures = complete(
+        [
+            units.margin_table(list(GATES.values())),
+            *units.activation_curves(names),
+            units.museum_table(),
+            units.activation_table(names),
+            units.tape_worked(TAPE),
+        ]
+    )
     assert all(float(row[4]) < 1e-12 for row in figures['activation_table'].rows)
     params = manual_backprop.Params(*(np.array(value) for value in (golden.W1, golden.B1, golden.W2, golden.B2)))
     for variant in manual_backprop.VARIANTS:
@@ -217,8 +254,40 @@ def test_unit_pages():
 
 def test_every_spec_has_a_case():
     found = by_spec()
-    expected = {'A01', 'A02', 'A03', 'A07', 'B24', 'D3.1'} | {f'C{n:02}' for n in (
-        1, 2, 3, 5, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 34)}
+    expected = {'A01', 'A02', 'A03', 'A07', 'B24', 'D3.1'} | {
+        f'C{n:02}'
+        for n in (
+            1,
+            2,
+            3,
+            5,
+            7,
+            8,
+            10,
+            11,
+            12,
+            13,
+            14,
+            15,
+            16,
+            17,
+            18,
+            19,
+            20,
+            21,
+            22,
+            23,
+            24,
+            25,
+            26,
+            27,
+            28,
+            29,
+            30,
+            31,
+            34,
+        )
+    }
     assert expected == set(found)
     assert case_of('forward', 'C08').name == 'C08'
     with pytest.raises(UserError, match="unknown forward case 'C99'"):

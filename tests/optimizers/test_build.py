@@ -135,10 +135,18 @@ def test_schedule_multiplies_the_rate(params):
 
 
 def test_takes_a_config_dict_and_leaves_none_out(params):
-    block = ml_collections.ConfigDict({
-        'name': 'sgd', 'learning_rate': 1.0, 'momentum': None, 'b1': None, 'schedule_options': {}, 'plateau': None,
-        'clip_norm': None, 'groups': (('Dense_1', {'learning_rate': 2.0}),),
-    })  # fmt: skip
+    block = ml_collections.ConfigDict(
+        {
+            'name': 'sgd',
+            'learning_rate': 1.0,
+            'momentum': None,
+            'b1': None,
+            'schedule_options': {},
+            'plateau': None,
+            'clip_norm': None,
+            'groups': (('Dense_1', {'learning_rate': 2.0}),),
+        }
+    )
     np.testing.assert_array_equal(change(block.to_dict(), params)['Dense_1']['bias'], -2.0)
     build_optimizer(block, 10, 100).init(params)
 

@@ -61,10 +61,14 @@ def test_a_published_number_that_is_not_to_be_judged(comparable, ending):
 @pytest.mark.parametrize(
     ('name', 'sign', 'bounded'),
     [
-        ('test_f1_tuned_threshold', 1, True), ('test_ece_corrected', -1, True), ('test_recall_at_90_precision', 1, True),
-        ('test_mcc', 1, False), ('test_brier', -1, True), ('test_chosen_threshold', 0, True),
+        ('test_f1_tuned_threshold', 1, True),
+        ('test_ece_corrected', -1, True),
+        ('test_recall_at_90_precision', 1, True),
+        ('test_mcc', 1, False),
+        ('test_brier', -1, True),
+        ('test_chosen_threshold', 0, True),
     ],
-)  # fmt: skip
+)
 def test_directions(name, sign, bounded):
     assert wording.direction(name) == sign and wording.is_bounded(name) == bounded
 

@@ -199,9 +199,11 @@ def on_splits(values, seeds=(3, 4, 5, 6, 7)):
     """The results of a run on several splits of 800 training and 200 test examples."""
     return {
         'metrics': {'test_accuracy': {'mean': float(np.mean(values)), 'values': list(values)}},
-        'seeds': list(seeds), 'replicas': len(seeds), 'splits': {'seeds': list(seeds), 'replicas': 2},
+        'seeds': list(seeds),
+        'replicas': len(seeds),
+        'splits': {'seeds': list(seeds), 'replicas': 2},
         'data': {'source': 'files', 'checksum': 'x', 'examples': {'train': 800, 'test': 200}},
-    }  # fmt: skip
+    }
 
 
 def test_variants_on_several_splits_are_compared_with_their_overlap_in_mind():
@@ -215,7 +217,9 @@ def test_variants_on_several_splits_are_compared_with_their_overlap_in_mind():
     assert found.test.method == found.interval.method == 'Nadeau-Bengio t'
     assert found.test.p == pytest.approx(2 * stats.t.sf(differences.mean() / error, 4))
     half = stats.t.ppf(0.975, 4) * error
-    assert (found.interval.low, found.interval.high) == pytest.approx((differences.mean() - half, differences.mean() + half))
+    assert (found.interval.low, found.interval.high) == pytest.approx(
+        (differences.mean() - half, differences.mean() + half)
+    )
     assert 'overlap' in ' '.join(comparison.statements(runs))
     own = summary.interval_of('test_accuracy', runs['plain'])
     replicas = {**runs['plain'], 'splits': None}
@@ -228,19 +232,24 @@ def test_curves_of_variants_over_updates_examples_and_time():
     runs, (few, many) = example.variants(), (example.history(1), example.history(1))
     runs = {'few': runs['plain'], 'many': runs['shifted']}
     runs['few'].update(
-        data={'examples': {'train': 1437}}, steps_per_epoch=1,
+        data={'examples': {'train': 1437}},
+        steps_per_epoch=1,
         curves={'x_axes': ['epoch', 'updates', 'examples', 'seconds'], 'lines': {'train_loss': {'ln 10': 2.302585}}},
-    )  # fmt: skip
+    )
     runs['many'].update(data={'examples': {'train': 1437}}, steps_per_epoch=1437)
     for rows, steps in ((few, 1), (many, 1437)):
         for row in rows:
             row['step'] = steps * row['epoch']
     found = {figure.name: figure for figure in variant_curves({'few': few, 'many': many}, runs, ['test_accuracy'])}
     assert list(found) == [
-        'variants_curve_test_accuracy', 'variants_curve_train_loss',
-        *(f'variants_curve_{name}_by_{axis}' for name in ('test_accuracy', 'train_loss')
-          for axis in ('updates', 'examples', 'seconds')),
-    ]  # fmt: skip
+        'variants_curve_test_accuracy',
+        'variants_curve_train_loss',
+        *(
+            f'variants_curve_{name}_by_{axis}'
+            for name in ('test_accuracy', 'train_loss')
+            for axis in ('updates', 'examples', 'seconds')
+        ),
+    ]
     by_updates, by_examples = (found[f'variants_curve_train_loss_by_{axis}'] for axis in ('updates', 'examples'))
     assert by_updates.x_log and by_updates.series['many'][0][-1] == 14_370 and by_updates.series['few'][0][-1] == 10
     assert not by_examples.x_log and all(x[-1] == 14_370 for x, _ in by_examples.series.values())
@@ -295,7 +304,21 @@ def test_the_order_of_a_page_is_that_of_a_readers_interest(tmp_path):
     results = {**example.results(), 'answer': 'About half of them can be read.'}
     shown = [example.charts()[0], example.grids()[0]]
     text = write_report(tmp_path, results, example.history(), shown).read_text()
-    order = ['class="question"', 'About half', 'id="lead"', shown[0].title, 'id="curves"', 'id="results"', 'id="figures"',
-             shown[1].title, 'id="theory"', 'id="model"', 'id="data"', 'id="settings"', 'id="limits"', 'id="repeat"']  # fmt: skip
+    order = [
+        'class="question"',
+        'About half',
+        'id="lead"',
+        shown[0].title,
+        'id="curves"',
+        'id="results"',
+        'id="figures"',
+        shown[1].title,
+        'id="theory"',
+        'id="model"',
+        'id="data"',
+        'id="settings"',
+        'id="limits"',
+        'id="repeat"',
+    ]
     places = [text.index(part) for part in order]
     assert places == sorted(places)

@@ -90,9 +90,9 @@ def test_the_figures_name_each_rule_with_its_rate(subject):
     assert [figure.name for figure in figures] == ['optimizer_paths_beale', 'optimizer_heights_beale']
     best = best_path(SGD, SURFACES['beale'], 60)
     assert list(figures[0].lines)[0] == f'SGD (rate {best.rate:.2g})'
-    assert [label.split(' (')[0] for label in descent.optimizer_paths(subject, surfaces=('ravine',), steps=2)[0].lines] == [
-        'SGD', 'momentum 0.9', 'RMSprop', 'Adam'
-    ]  # fmt: skip
+    assert [
+        label.split(' (')[0] for label in descent.optimizer_paths(subject, surfaces=('ravine',), steps=2)[0].lines
+    ] == ['SGD', 'momentum 0.9', 'RMSprop', 'Adam']
     assert all(path.shape == (61, 2) and tuple(path[0]) == (1.0, 1.5) for path in figures[0].lines.values())
 
 

@@ -77,7 +77,10 @@ def test_early_stopping_on_the_printed_losses():
     cells = {row[0]: row[1:] for row in settings.rows}
     assert cells[5][0] == 'stops after 8, restores 3' and cells[8][0] == 'goes on, restores 3'
     assert cells[1][0] == 'stops after 2, restores 1' and cells[3] == (
-        'stops after 6, restores 3', 'stops after 4, restores 3', 'stops after 4, restores 3')  # fmt: skip
+        'stops after 6, restores 3',
+        'stops after 4, restores 3',
+        'stops after 4, restores 3',
+    )
     assert procedure.patience(None) == []
 
 
@@ -118,9 +121,11 @@ def test_batch_statistics_against_running_averages(tmp_path):
     """After five updates the averages (0.99 of the old) are still near their start and answer otherwise."""
     looks = (('batch_statistics', {'batch': 25}),)
     config = lab.small(
-        model={'name': 'convnet', **FILTERS}, report__options={'figures': looks}, training__epochs=1,
+        model={'name': 'convnet', **FILTERS},
+        report__options={'figures': looks},
+        training__epochs=1,
         optimizer__learning_rate=0.01,
-    )  # fmt: skip
+    )
     found = lab.train(config, tmp_path)
     (table,) = [figure for figure in found.report.figures if figure.name == 'batch_statistics']
     (running, own) = table.rows
@@ -151,10 +156,15 @@ def test_the_two_heads_are_one_function():
     np.testing.assert_allclose(*shares, atol=1e-6)
 
 
-@pytest.mark.parametrize('name, parameters', [
-    ('early_stopping_pets', 263_042), ('augmentation_cats_dogs', 19_034_177), ('batchnorm_cats_dogs', 989_173),
-    ('softmax_cats_dogs', 1_082_174),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    'name, parameters',
+    [
+        ('early_stopping_pets', 263_042),
+        ('augmentation_cats_dogs', 19_034_177),
+        ('batchnorm_cats_dogs', 989_173),
+        ('softmax_cats_dogs', 1_082_174),
+    ],
+)
 def test_the_configs_are_the_specs_networks(name, parameters):
     """B07, D1, C04, C35 at their own image size; the light head of D1 has 159,809."""
     import importlib

@@ -60,7 +60,9 @@ def written_out(task, state, batch, key):
     return loss_g, loss_d, slope_g, slope_d
 
 
-@pytest.mark.parametrize('changes', [{}, {'task__form': 'wasserstein'}, SHIFTED], ids=['plain', 'other form', 'shifted'])
+@pytest.mark.parametrize(
+    'changes', [{}, {'task__form': 'wasserstein'}, SHIFTED], ids=['plain', 'other form', 'shifted']
+)
 def test_one_update_is_that_of_the_two_losses(changes, batch):
     """Both gradients at the old parameters, each by its own rate, the generator's through the transforms of what it made;
     ten real images against sixteen made ones."""
@@ -72,9 +74,13 @@ def test_one_update_is_that_of_the_two_losses(changes, batch):
     loss_g, loss_d, slope_g, slope_d = jax.jit(lambda s, b, k: written_out(task, s, b, k))(state, batch, key)
     updated, sums = jax.jit(task.train_step)(state, batch, key)
     assert float(sums['generator_loss'][0] / sums['generator_loss'][1]) == pytest.approx(float(loss_g), rel=1e-5)
-    assert float(sums['discriminator_loss'][0] / sums['discriminator_loss'][1]) == pytest.approx(float(loss_d), rel=1e-5)
+    assert float(sums['discriminator_loss'][0] / sums['discriminator_loss'][1]) == pytest.approx(
+        float(loss_d), rel=1e-5
+    )
     for name, slope in (('generator', slope_g), ('discriminator', slope_d)):
-        expected = optax.apply_updates(state[name].params, jax.tree.map(lambda leaf, rate=rates[name]: -rate * leaf, slope))
+        expected = optax.apply_updates(
+            state[name].params, jax.tree.map(lambda leaf, rate=rates[name]: -rate * leaf, slope)
+        )
         lab.close(expected, updated[name].params, 1e-5)
         assert int(updated[name].step) == 1
 
@@ -116,10 +122,18 @@ class Grey(nn.Module):
         return jnp.broadcast_to(start, (len(noise), 28, 28, 1))
 
 
-@pytest.mark.parametrize(('scale', 'made', 'shown'), [
-    ((-1.0, 1.0), -1.0, 0.0), ((-1.0, 1.0), -0.5, 0.25), ((-1.0, 1.0), 0.5, 0.75), ((-1.0, 1.0), 1.0, 1.0),
-    ((-1.0, 1.0), 1.5, 1.0), ((0.0, 1.0), 0.25, 0.25), ((0.0, 2.0), 0.5, 0.25),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ('scale', 'made', 'shown'),
+    [
+        ((-1.0, 1.0), -1.0, 0.0),
+        ((-1.0, 1.0), -0.5, 0.25),
+        ((-1.0, 1.0), 0.5, 0.75),
+        ((-1.0, 1.0), 1.0, 1.0),
+        ((-1.0, 1.0), 1.5, 1.0),
+        ((0.0, 1.0), 0.25, 0.25),
+        ((0.0, 2.0), 0.5, 0.25),
+    ],
+)
 def test_samples_are_brought_back_to_unit_range(ready, batch, scale, made, shown):
     """From the scale that was trained in, in everything that is drawn."""
     task = dataclasses.replace(ready.task, generator=Grey(made), scale=scale)
@@ -193,9 +207,11 @@ def test_images_come_from_the_average(batch):
     other = generator.replace(ema={}, ema_decay=0.0)
     key, noise = jax.random.key(2), jnp.ones((4, 8))
     for draw in (
-        lambda s: task.generate(s, noise), lambda s: task.sample(s, key, 4), lambda s: task.snapshot(s, key)['image'],
+        lambda s: task.generate(s, noise),
+        lambda s: task.sample(s, key, 4),
+        lambda s: task.snapshot(s, key)['image'],
         lambda s: task._some(s, key, 4),
-    ):  # fmt: skip
+    ):
         shown = draw(state)
         lab.close(shown, draw({**state, 'generator': alone}), 1e-6)
         assert float(np.abs(shown - draw({**state, 'generator': other})).max()) > 1e-4
@@ -244,7 +260,9 @@ def test_what_a_gan_refuses():
     with pytest.raises(UserError, match='unknown field config.model.width of task gan'):
         experiment.prepare(lab.gan(model__width=8))
     for decay in (1.0, -0.1, float('nan')):
-        with pytest.raises(UserError, match=f'^config.task.ema = {decay}; valid: a number from 0 up to, not including, 1'):
+        with pytest.raises(
+            UserError, match=f'^config.task.ema = {decay}; valid: a number from 0 up to, not including, 1'
+        ):
             experiment.prepare(lab.gan(task__ema=decay))
     with pytest.raises(UserError, match="^config.task.transform_made: made images have no labels; transform 'mixup'"):
         experiment.prepare(lab.gan(task__transform_made=True, data__transforms=('mixup',)))

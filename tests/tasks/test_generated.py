@@ -116,9 +116,16 @@ def test_the_share_that_the_scorer_is_sure_of(digits):
     assert summary.answer({'answer': found.answer, 'metrics': {}}) == found.answer
 
 
-@pytest.mark.parametrize('sure, real, word', [
-    (0.9, 0.95, 'Yes'), (0.8, 0.95, 'Mostly'), (0.5, 0.95, 'Partly'), (0.1, 0.95, 'Hardly'), (0.5, 0.0, 'Hardly'),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    'sure, real, word',
+    [
+        (0.9, 0.95, 'Yes'),
+        (0.8, 0.95, 'Mostly'),
+        (0.5, 0.95, 'Partly'),
+        (0.1, 0.95, 'Hardly'),
+        (0.5, 0.0, 'Hardly'),
+    ],
+)
 def test_the_answer_in_a_word(sure, real, word):
     assert generated._verdict(sure, real) == word
 

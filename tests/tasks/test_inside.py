@@ -38,11 +38,24 @@ def config_of(figures, **changes):
 def trained(tmp_path_factory):
     """A small convolutional net on 100 digits: (subject, figures by name)."""
     wishes = (
-        'filters', ('filters', {'layer': 'conv_2'}), ('feature_maps', {'layers': ('conv_1', 'conv_1_active', 'pool_2')}),
-        'equivariance', 'receptive_fields', ('strongest_patches', {'filters': 3, 'patches': 4}), 'dead_units',
-        'class_activations', 'saliency', 'weight_histogram', 'gradient_norms', 'augmented', 'worst_confusions',
-        'class_accuracy', 'hidden_activations', 'first_layer', 'untrained',
-    )  # fmt: skip
+        'filters',
+        ('filters', {'layer': 'conv_2'}),
+        ('feature_maps', {'layers': ('conv_1', 'conv_1_active', 'pool_2')}),
+        'equivariance',
+        'receptive_fields',
+        ('strongest_patches', {'filters': 3, 'patches': 4}),
+        'dead_units',
+        'class_activations',
+        'saliency',
+        'weight_histogram',
+        'gradient_norms',
+        'augmented',
+        'worst_confusions',
+        'class_accuracy',
+        'hidden_activations',
+        'first_layer',
+        'untrained',
+    )
     config = config_of(wishes, data__transforms=(('shift', {'pixels': 2}), 'flip'))
     ready = experiment.prepare(config)
     found = lab.train(config, tmp_path_factory.mktemp('run'))
@@ -59,10 +72,18 @@ def test_every_layer_has_a_name_and_gives_its_shape():
     found = of.layers(ConvNet(10, **LENET), shape_of(32, 32, 3))
     shapes = {name: layer.shape[1:] for name, layer in found.items() if not name.startswith('Dropout')}
     assert shapes == {
-        'conv_1': (28, 28, 6), 'conv_1_active': (28, 28, 6), 'pool_1': (14, 14, 6),
-        'conv_2': (10, 10, 16), 'conv_2_active': (10, 10, 16), 'pool_2': (5, 5, 16),
-        'dense_1': (120,), 'dense_1_active': (120,), 'dense_2': (84,), 'dense_2_active': (84,), 'dense_3': (10,),
-    }  # fmt: skip
+        'conv_1': (28, 28, 6),
+        'conv_1_active': (28, 28, 6),
+        'pool_1': (14, 14, 6),
+        'conv_2': (10, 10, 16),
+        'conv_2_active': (10, 10, 16),
+        'pool_2': (5, 5, 16),
+        'dense_1': (120,),
+        'dense_1_active': (120,),
+        'dense_2': (84,),
+        'dense_2_active': (84,),
+        'dense_3': (10,),
+    }
     assert list(shapes)[:4] == ['conv_1', 'conv_1_active', 'pool_1', 'conv_2']
     assert of.convolutions(found) == ['conv_1', 'conv_2'] and found['dense_1'].kernel == (400, 120)
     assert of.active(found, of.with_maps(found)) == ['conv_1_active', 'conv_2_active']
@@ -74,9 +95,12 @@ def test_a_layer_gives_what_the_formula_says():
     variables = module.init(jax.random.key(0), images, train=False)
     found = of.activations(module, variables, images)
     params = variables['params']['conv_1']
-    plain = jax.lax.conv_general_dilated(
-        images, params['kernel'], (1, 1), 'VALID', dimension_numbers=('NHWC', 'HWIO', 'NHWC')
-    ) + params['bias']  # fmt: skip
+    plain = (
+        jax.lax.conv_general_dilated(
+            images, params['kernel'], (1, 1), 'VALID', dimension_numbers=('NHWC', 'HWIO', 'NHWC')
+        )
+        + params['bias']
+    )
     np.testing.assert_allclose(found['conv_1'], plain, atol=1e-5)
     np.testing.assert_allclose(found['conv_1_active'], np.maximum(plain, 0), atol=1e-5)
     np.testing.assert_allclose(found['pool_1'], nn.max_pool(np.maximum(plain, 0), (2, 2), (2, 2)), atol=1e-5)
@@ -133,8 +157,11 @@ def test_receptive_fields_of_b11():
     """Golden: 5, 6, 14 and 16 pixels; an activation changes nothing."""
     found = fields(ConvNet(10, **LENET), 32, 32, 3)
     assert {name: size for name, size in found.items() if not name.endswith('active')} == {
-        'conv_1': (5, 5), 'pool_1': (6, 6), 'conv_2': (14, 14), 'pool_2': (16, 16)
-    }  # fmt: skip
+        'conv_1': (5, 5),
+        'pool_1': (6, 6),
+        'conv_2': (14, 14),
+        'pool_2': (16, 16),
+    }
     assert found['conv_2_active'] == found['conv_2']
 
 

@@ -11,7 +11,9 @@ from launch import configfile, experiment
 @pytest.fixture(scope='module')
 def ready():
     config = configfile.load(configfile.main_folder() / 'manual_backprop_cifar10.py', 'smoke')
-    return experiment.prepare(configfile.apply(config, {'variants': {}, 'data.limit': 60, 'data.eval_limit': 20}, 'test'))
+    return experiment.prepare(
+        configfile.apply(config, {'variants': {}, 'data.limit': 60, 'data.eval_limit': 20}, 'test')
+    )
 
 
 def test_each_replica_has_its_own_gradient_check(ready, monkeypatch):
@@ -20,7 +22,9 @@ def test_each_replica_has_its_own_gradient_check(ready, monkeypatch):
     states = [ready.task.init(jax.random.key(seed), example) for seed in range(3)]
     spoilt = states[1]['model']
     states[1] = {'model': spoilt.replace(params=jax.tree.map(lambda leaf: leaf * jnp.nan, spoilt.params))}
-    monkeypatch.setattr('jaxlab.tasks.classification.Classification.report', lambda *_: Report(metrics={'kept': [1.0] * 3}))
+    monkeypatch.setattr(
+        'jaxlab.tasks.classification.Classification.report', lambda *_: Report(metrics={'kept': [1.0] * 3})
+    )
     found = ready.task.report(Record(states, [], {}, [], {}, jax.random.key(0)), ready.data)
     differences = found.metrics['gradient_difference']
     assert len(differences) == 3 and found.metrics['kept'] == [1.0] * 3

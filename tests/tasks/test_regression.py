@@ -141,9 +141,14 @@ def test_the_report():
     assert report.metrics['test_mae_points'][0] == pytest.approx(100 * metrics['test_mae'][0], rel=1e-5)
     figures = {figure.name: figure for figure in report.figures}
     kinds = {
-        'examples': Table, 'targets': Histogram, 'predicted_actual': Points, 'residuals': Histogram, 'stages_mse': Lines,
-        'baselines': Table, 'coefficients': Table,
-    }  # fmt: skip
+        'examples': Table,
+        'targets': Histogram,
+        'predicted_actual': Points,
+        'residuals': Histogram,
+        'stages_mse': Lines,
+        'baselines': Table,
+        'coefficients': Table,
+    }
     assert {name: type(figures[name]) for name in kinds} == kinds
     train = data.splits['train'].arrays
     exact = sklearn.linear_model.LinearRegression().fit(train['features'], train['target'])

@@ -74,7 +74,9 @@ def test_a_finished_run_is_only_evaluated(whole, copy):
 
 def test_keeps_the_latest_and_the_best(tmp_path):
     """A best checkpoint that is older than the latest two stays."""
-    config = lab.small(training__best_metric='train_loss', training__best_mode='max', training__epochs=5, training__keep=2)
+    config = lab.small(
+        training__best_metric='train_loss', training__best_mode='max', training__epochs=5, training__keep=2
+    )
     found = lab.train(config, tmp_path)
     losses = [row['train_loss'][0] for row in found.record.history]
     best = 5 * (1 + int(np.argmax(losses)))
@@ -160,7 +162,9 @@ def test_a_missing_part_falls_back(whole, copy):
 def test_all_damaged_is_said(copy):
     for step in (15, 20):
         flip_a_bit(data_files(copy, step)[0])
-    with pytest.raises(UserError, match=r'every checkpoint in .* is damaged \(steps 20, 15, kept in damaged/\); valid: --fresh'):
+    with pytest.raises(
+        UserError, match=r'every checkpoint in .* is damaged \(steps 20, 15, kept in damaged/\); valid: --fresh'
+    ):
         lab.train(lab.small(**LONG), copy, lab.Listener())
 
 
@@ -206,6 +210,7 @@ def test_another_network_is_an_error_and_stays_where_it_is(copy):
 
 def test_it_opens_on_another_number_of_devices(tmp_path):
     """Written on one device, gone on with on eight, and the other way round."""
+
     def stopped(first: int, then: int):
         workdir = tmp_path / f'{first}'
         with pytest.raises(Interrupted):
@@ -237,7 +242,9 @@ def test_the_precision_of_products_holds_where_programs_are_traced(asked, inside
     seen = []
     compile_it = MeshPlacement.compile
     monkeypatch.setattr(
-        MeshPlacement, 'compile', lambda *a, **k: (seen.append(jax.config.jax_default_matmul_precision), compile_it(*a, **k))[1]
+        MeshPlacement,
+        'compile',
+        lambda *a, **k: (seen.append(jax.config.jax_default_matmul_precision), compile_it(*a, **k))[1],
     )
     facts = lab.train(lab.small(training__matmul_precision=asked, training__epochs=1), tmp_path).facts
     assert len(seen) == 2 and set(seen) == {inside}

@@ -14,8 +14,16 @@ LOGS = {'loss': np.array([[[8, 4], [4, 4], [5, 1]], [[0, 4], [4, 4], [1, 1]]], n
 
 
 def settings(**training):
-    chosen = {'best_metric': '', 'best_mode': 'min', 'min_delta': 0.0, 'patience': 0, 'restore_best': False, 'stop_at': {},
-              'watch': ('validation', 'test'), 'eval_every': 1}  # fmt: skip
+    chosen = {
+        'best_metric': '',
+        'best_mode': 'min',
+        'min_delta': 0.0,
+        'patience': 0,
+        'restore_best': False,
+        'stop_at': {},
+        'watch': ('validation', 'test'),
+        'eval_every': 1,
+    }
     assert set(training) <= set(chosen)
     return types.SimpleNamespace(training=types.SimpleNamespace(**chosen | training), optimizer={})
 
@@ -70,15 +78,26 @@ def test_watched_splits():
         control.watched(settings(watch=('train',)), ('train',))
 
 
-@pytest.mark.parametrize(('training', 'splits', 'words'), [
-    ({'patience': 2}, ('validation',), '^config.training.patience needs config.training.best_metric; valid: .validation_loss'),
-    ({'restore_best': True}, ('validation',), '^config.training.restore_best needs config.training.best_metric'),
-    ({'best_metric': 'test_loss'}, ('test',), "best_metric = 'test_loss' would choose by the test split"),
-    ({'best_metric': 'validation_loss'}, ('test',), 'not measured while training; valid: a metric of train '),
-    ({'best_metric': 'validation_loss', 'eval_every': 0}, ('validation',), 'not measured while training'),
-    ({'stop_at': {'metric': 'validation_loss', 'value': 0.1}}, (), '^config.training.stop_at.metric = .validation_loss'),
-    ({'best_metric': 'loss'}, ('validation',), 'a metric of train or validation '),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ('training', 'splits', 'words'),
+    [
+        (
+            {'patience': 2},
+            ('validation',),
+            '^config.training.patience needs config.training.best_metric; valid: .validation_loss',
+        ),
+        ({'restore_best': True}, ('validation',), '^config.training.restore_best needs config.training.best_metric'),
+        ({'best_metric': 'test_loss'}, ('test',), "best_metric = 'test_loss' would choose by the test split"),
+        ({'best_metric': 'validation_loss'}, ('test',), 'not measured while training; valid: a metric of train '),
+        ({'best_metric': 'validation_loss', 'eval_every': 0}, ('validation',), 'not measured while training'),
+        (
+            {'stop_at': {'metric': 'validation_loss', 'value': 0.1}},
+            (),
+            '^config.training.stop_at.metric = .validation_loss',
+        ),
+        ({'best_metric': 'loss'}, ('validation',), 'a metric of train or validation '),
+    ],
+)
 def test_what_is_refused_before_the_first_step(training, splits, words):
     with pytest.raises(UserError, match=words):
         control.check_metrics(settings(**training), splits)
@@ -97,9 +116,10 @@ def test_fields_that_decide():
     config = settings(best_metric='train_loss', stop_at={'metric': 'train_mse', 'value': 1.0})
     config.optimizer = {'plateau': {'metric': 'validation_loss'}}
     assert control.decisive(config) == {
-        'config.training.best_metric': 'train_loss', 'config.training.stop_at.metric': 'train_mse',
+        'config.training.best_metric': 'train_loss',
+        'config.training.stop_at.metric': 'train_mse',
         'config.optimizer.plateau.metric': 'validation_loss',
-    }  # fmt: skip
+    }
     assert control.decisive(settings()) == {}
 
 
@@ -113,10 +133,15 @@ def test_a_metric_that_is_missing_from_the_row():
             control.check_measured(settings(best_metric=metric), row, evaluated)
 
 
-@pytest.mark.parametrize(('mode', 'values', 'best'), [
-    ('min', (3, 2, 2, 1), [True, True, False, True]), ('max', (3, 4, 4, 5), [True, True, False, True]),
-    ('max', (3, 2, 1, 4), [True, False, False, True]), ('min', (3, 4, 5, 2), [True, False, False, True]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ('mode', 'values', 'best'),
+    [
+        ('min', (3, 2, 2, 1), [True, True, False, True]),
+        ('max', (3, 4, 4, 5), [True, True, False, True]),
+        ('max', (3, 2, 1, 4), [True, False, False, True]),
+        ('min', (3, 4, 5, 2), [True, False, False, True]),
+    ],
+)
 def test_new_bests(mode, values, best):
     chosen = settings(best_metric='validation_loss', best_mode=mode).training
     rows = history(*values)

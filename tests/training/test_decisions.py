@@ -30,7 +30,8 @@ def test_steps_take_the_place_of_epochs(tmp_path):
     found = lab.train(lab.small(training__steps=7, training__epochs=50), tmp_path)
     assert found.facts['steps'] == 7 and [row['step'] for row in found.record.history] == [5, 7]
     assert lab.equal(
-        lab.plain(found.record.states), lab.plain(lab.train(lab.small(training__steps=7), tmp_path / 'again').record.states)
+        lab.plain(found.record.states),
+        lab.plain(lab.train(lab.small(training__steps=7), tmp_path / 'again').record.states),
     )
 
 
@@ -54,9 +55,14 @@ def test_eval_every(every, evaluated, tmp_path):
 def test_early_stopping_restores_the_best(tmp_path):
     """Wanted: a loss that grows. So the first epoch is the best, two more are borne, then the best comes back."""
     config = lab.small(
-        **HELD_OUT, training__epochs=20, training__best_metric='validation_loss', training__best_mode='max',
-        training__patience=2, training__restore_best=True, training__min_delta=100.0,
-    )  # fmt: skip
+        **HELD_OUT,
+        training__epochs=20,
+        training__best_metric='validation_loss',
+        training__best_mode='max',
+        training__patience=2,
+        training__restore_best=True,
+        training__min_delta=100.0,
+    )
     listener = lab.Listener()
     found = lab.train(config, tmp_path, listener)
     stopped = found.facts['stopped']
@@ -73,9 +79,14 @@ def test_early_stopping_restores_the_best(tmp_path):
 
 def test_patience_counts_evaluations_not_epochs(tmp_path):
     config = lab.small(
-        **HELD_OUT, training__epochs=20, training__eval_every=2, training__best_metric='validation_loss',
-        training__best_mode='max', training__patience=2, training__min_delta=100.0,
-    )  # fmt: skip
+        **HELD_OUT,
+        training__epochs=20,
+        training__eval_every=2,
+        training__best_metric='validation_loss',
+        training__best_mode='max',
+        training__patience=2,
+        training__min_delta=100.0,
+    )
     assert lab.train(config, tmp_path).facts['epochs'] == 6
 
 
@@ -112,14 +123,19 @@ def test_decisions_without_their_metric_are_refused(tmp_path):
         lab.train(lab.small(optimizer__plateau={'metric': 'train_los'}), tmp_path)
 
 
-@pytest.mark.parametrize('changes, field', [
-    ({'training__best_metric': 'test_loss'}, 'training.best_metric'),
-    ({'training__stop_at': {'metric': 'test_loss', 'value': 1.0}}, 'training.stop_at.metric'),
-    ({'optimizer__plateau': {'metric': 'test_loss'}}, 'optimizer.plateau.metric'),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    'changes, field',
+    [
+        ({'training__best_metric': 'test_loss'}, 'training.best_metric'),
+        ({'training__stop_at': {'metric': 'test_loss', 'value': 1.0}}, 'training.stop_at.metric'),
+        ({'optimizer__plateau': {'metric': 'test_loss'}}, 'optimizer.plateau.metric'),
+    ],
+)
 def test_the_test_split_chooses_nothing(changes, field):
     """Not even where its curve is watched."""
-    with pytest.raises(UserError, match=f"config.{field} = 'test_loss' would choose by the test split.*'validation_loss'"):
+    with pytest.raises(
+        UserError, match=f"config.{field} = 'test_loss' would choose by the test split.*'validation_loss'"
+    ):
         lab.machine(lab.small(**HELD_OUT, **changes, training__watch=('validation', 'test')))
 
 
@@ -128,9 +144,14 @@ def test_the_best_epoch_is_restored_whatever_the_checkpoints_are(every, tmp_path
     """The best of six epochs is the first or a middle one: by a loss that should grow, and by one that falls and grows."""
     for mode in ('max', 'min'):
         config = lab.small(
-            **HELD_OUT, training__epochs=6, training__best_metric='validation_loss', training__best_mode=mode,
-            training__restore_best=True, training__checkpoint_every=every, optimizer__learning_rate=1.0,
-        )  # fmt: skip
+            **HELD_OUT,
+            training__epochs=6,
+            training__best_metric='validation_loss',
+            training__best_mode=mode,
+            training__restore_best=True,
+            training__checkpoint_every=every,
+            optimizer__learning_rate=1.0,
+        )
         found = lab.train(config, tmp_path / mode)
         losses = [row['validation_loss'][0] for row in found.record.history]
         best = losses.index(min(losses) if mode == 'min' else max(losses))
@@ -168,7 +189,10 @@ def test_checkpoints_by_minutes(minutes, steps, tmp_path, monkeypatch):
     saved = []
     monkeypatch.setattr(Checkpoints, 'save', lambda self, step, *rest, **named: saved.append(step))
     config = lab.small(
-        training__epochs=1, training__steps_per_call=1, training__checkpoint_every=0, training__checkpoint_minutes=minutes
+        training__epochs=1,
+        training__steps_per_call=1,
+        training__checkpoint_every=0,
+        training__checkpoint_minutes=minutes,
     )
     lab.train(config, tmp_path)
     assert saved == steps
@@ -176,7 +200,9 @@ def test_checkpoints_by_minutes(minutes, steps, tmp_path, monkeypatch):
 
 def test_a_signal_during_an_evaluation_loses_no_update(tmp_path):
     """It comes once the epoch's last update is made: the epoch is kept, and evaluated when the run goes on."""
-    config = lab.small(**HELD_OUT, training__epochs=3, training__restore_best=True, training__best_metric='validation_loss')
+    config = lab.small(
+        **HELD_OUT, training__epochs=3, training__restore_best=True, training__best_metric='validation_loss'
+    )
     whole = lab.train(config, tmp_path / 'whole')
     for step in (5, 15):
         workdir = tmp_path / f'cut{step}'
@@ -217,8 +243,15 @@ def test_a_metric_of_the_report_that_is_not_finite(tmp_path):
 
 def test_weights_that_are_not_finite_are_not_saved(tmp_path):
     """The only update's loss is fine, what it leaves is not."""
-    huge = {'training__steps': 1, 'optimizer__learning_rate': 3e38, 'data__scale': (0.0, 1000.0), 'model__batch_norm': False}
-    with pytest.raises(Diverged, match=r'/params/.* is not finite after step 1; there is no checkpoint yet .*clip_norm'):
+    huge = {
+        'training__steps': 1,
+        'optimizer__learning_rate': 3e38,
+        'data__scale': (0.0, 1000.0),
+        'model__batch_norm': False,
+    }
+    with pytest.raises(
+        Diverged, match=r'/params/.* is not finite after step 1; there is no checkpoint yet .*clip_norm'
+    ):
         lab.train(lab.small(**huge), tmp_path)
     assert not [path for path in (tmp_path / 'checkpoints').iterdir() if path.name.isdigit()]
 

@@ -80,9 +80,10 @@ def test_the_training_split_lies_on_the_device_once(monkeypatch):
     moved = []
     whole = type(found.placement).whole
     monkeypatch.setattr(
-        type(found.placement), 'whole',
+        type(found.placement),
+        'whole',
         lambda self, tree: (moved.append(1) if isinstance(tree, dict) else None, whole(self, tree))[1],
-    )  # fmt: skip
+    )
     state = found.placement.state(found.init())
     rows = found.placement.split(found.feed.epoch(0), axis=2)
     state, _, _ = found.train(state, found.resident, rows, 0, 1, 0)
@@ -119,7 +120,9 @@ def test_signals_are_heard_between_the_calls(monkeypatch):
     assert len(looks) == 6
 
 
-@pytest.mark.parametrize('batches, size, calls', [(10, 1000, 1), (10, 100, 10), (12, 256, 4), (7, 512, 1), (1, 5000, 1)])
+@pytest.mark.parametrize(
+    'batches, size, calls', [(10, 1000, 1), (10, 100, 10), (12, 256, 4), (7, 512, 1), (1, 5000, 1)]
+)
 def test_batches_a_call(batches, size, calls):
     """As many as 1,024 examples, or one batch; always a divisor."""
     assert engine.batches_a_call(batches, size) == calls
@@ -148,5 +151,7 @@ def test_multiply_adds_of_recurrent_cells_and_attention():
     assert found['lstm_0']['multiply_adds'] == 7 * (32 * 20 + 5 * 20)
     model = TransformerClassifier(10, vocabulary=100, max_length=8, dropout=0.0)
     found = {row['path']: row for row in model_table.rows(model, jax.ShapeDtypeStruct((1, 8), jnp.int32))}
-    assert found['layer_0/attention']['multiply_adds'] == 2 * 8 * 8 * 128 and found['layer_0/attention']['parameters'] == 0
+    assert (
+        found['layer_0/attention']['multiply_adds'] == 2 * 8 * 8 * 128 and found['layer_0/attention']['parameters'] == 0
+    )
     assert found['layer_0/attention/query']['multiply_adds'] == 8 * 128 * 128

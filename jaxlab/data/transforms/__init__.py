@@ -31,8 +31,9 @@ TRANSFORMS = {
 }
 
 
-def compose(transforms: Sequence[Any], context: Context, example: Mapping[str, Any]
-            ) -> Callable[[Batch, jax.Array], Batch]:
+def compose(
+    transforms: Sequence[Any], context: Context, example: Mapping[str, Any]
+) -> Callable[[Batch, jax.Array], Batch]:
     """`augment(batch, key)`: the transforms in order, the i-th with fold_in(key, i); the identity where there are none.
 
     transforms: (name, {arguments}) or just a name each. example: one prepared batch (shapes and dtypes) with which all
@@ -50,8 +51,9 @@ def compose(transforms: Sequence[Any], context: Context, example: Mapping[str, A
     return augment
 
 
-def alone(transforms: Sequence[Any], context: Context, example: Mapping[str, Any]
-          ) -> dict[str, Callable[[Batch, jax.Array], Batch]]:
+def alone(
+    transforms: Sequence[Any], context: Context, example: Mapping[str, Any]
+) -> dict[str, Callable[[Batch, jax.Array], Batch]]:
     """Each of the transforms by itself, under its name and arguments: 'crop (padding 4)'."""
     found = {}
     for entry in transforms:
@@ -64,8 +66,11 @@ def alone(transforms: Sequence[Any], context: Context, example: Mapping[str, Any
 def _checked(entry: Any) -> tuple[Callable, dict[str, Any]]:
     name, arguments = (entry, {}) if isinstance(entry, str) else _pair(entry)
     function = lookup(TRANSFORMS, name, 'transform')
-    valid = [field for field, parameter in inspect.signature(function).parameters.items()
-             if parameter.kind is parameter.KEYWORD_ONLY]
+    valid = [
+        field
+        for field, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    ]
     for field in arguments:
         if field not in valid:
             raise UserError(f'transform {name!r} has no argument {field!r}; {closest(field, valid)}')

@@ -19,8 +19,9 @@ from jaxlab.errors import lookup
 FILLS = ('nearest', 'constant', 'reflect')  # outside the image: the edge pixel, black, the mirror image
 
 
-def flip(batch: Batch, key: jax.Array, context: Context, *, horizontal: bool = True, vertical: bool = False,
-         p: float = 0.5) -> Batch:
+def flip(
+    batch: Batch, key: jax.Array, context: Context, *, horizontal: bool = True, vertical: bool = False, p: float = 0.5
+) -> Batch:
     """Mirrors left and right (`horizontal`) and top and bottom (`vertical`), each with probability p."""
     image = image_of(batch)
     count, height, width = image.shape[:3]
@@ -39,8 +40,9 @@ def flip(batch: Batch, key: jax.Array, context: Context, *, horizontal: bool = T
     return moved(batch, matrix, move)
 
 
-def shift(batch: Batch, key: jax.Array, context: Context, *, pixels: Pair = 0, fraction: Pair = 0.0,
-          fill: str = 'nearest') -> Batch:
+def shift(
+    batch: Batch, key: jax.Array, context: Context, *, pixels: Pair = 0, fraction: Pair = 0.0, fill: str = 'nearest'
+) -> Batch:
     """Shifts by whole pixels from -pixels to pixels, or by up to a fraction of the size with interpolation.
 
     Both take one number or (rows, columns). `fraction` is the width and height shift of Keras's image generator.
@@ -64,15 +66,32 @@ def rotation(batch: Batch, key: jax.Array, context: Context, *, degrees: float =
     return affine(batch, key, context, rotation=degrees, fill=fill)
 
 
-def zoom(batch: Batch, key: jax.Array, context: Context, *, amount: float = 0.2, fill: str = 'nearest',
-         keep_aspect: bool = True) -> Batch:
+def zoom(
+    batch: Batch,
+    key: jax.Array,
+    context: Context,
+    *,
+    amount: float = 0.2,
+    fill: str = 'nearest',
+    keep_aspect: bool = True,
+) -> Batch:
     """Scales about the centre: a factor from 1 - amount (larger) to 1 + amount (smaller) on the sampled distance."""
     return affine(batch, key, context, zoom=amount, fill=fill, keep_aspect=keep_aspect)
 
 
-def affine(batch: Batch, key: jax.Array, context: Context, *, rotation: float = 0.0, shift: Pair = 0.0,
-           shear: float = 0.0, zoom: float = 0.0, horizontal_flip: bool = False, fill: str = 'nearest',
-           keep_aspect: bool = False) -> Batch:
+def affine(
+    batch: Batch,
+    key: jax.Array,
+    context: Context,
+    *,
+    rotation: float = 0.0,
+    shift: Pair = 0.0,
+    shear: float = 0.0,
+    zoom: float = 0.0,
+    horizontal_flip: bool = False,
+    fill: str = 'nearest',
+    keep_aspect: bool = False,
+) -> Batch:
     """Rotation, shift, shear, zoom (and flip) in one interpolation, as Keras's ImageDataGenerator composes them.
 
     rotation, shear: degrees, from -value to value; shift: fraction of (height, width); zoom: 1 - zoom to 1 + zoom.
@@ -95,8 +114,14 @@ def affine(batch: Batch, key: jax.Array, context: Context, *, rotation: float = 
     return warped(batch, matrix, fill, context)
 
 
-def resized_crop(batch: Batch, key: jax.Array, context: Context, *, scale: tuple[float, float] = (0.08, 1.0),
-                 ratio: tuple[float, float] = (3 / 4, 4 / 3)) -> Batch:
+def resized_crop(
+    batch: Batch,
+    key: jax.Array,
+    context: Context,
+    *,
+    scale: tuple[float, float] = (0.08, 1.0),
+    ratio: tuple[float, float] = (3 / 4, 4 / 3),
+) -> Batch:
     """Cuts out a part of the area (`scale`) with a random ratio of width to height and enlarges it to the old size.
 
     Source: C. Szegedy et al., "Going deeper with convolutions", arXiv 1409.4842. Sides longer than the image are cut
@@ -106,8 +131,13 @@ def resized_crop(batch: Batch, key: jax.Array, context: Context, *, scale: tuple
     count, height, width = image.shape[:3]
     area = pair('resized_crop', 'scale', scale, 0.001, 1)
     aspect = pair('resized_crop', 'ratio', ratio, 0.05, 20)
-    draw = uniform(key, count, (area[0], *jnp.log(jnp.array(aspect))[:1], 0, 0),
-                   (area[1], *jnp.log(jnp.array(aspect))[1:], 1, 1), draws=4)
+    draw = uniform(
+        key,
+        count,
+        (area[0], *jnp.log(jnp.array(aspect))[:1], 0, 0),
+        (area[1], *jnp.log(jnp.array(aspect))[1:], 1, 1),
+        draws=4,
+    )
     pixels, root = draw[:, 0] * height * width, jnp.exp(draw[:, 1] / 2)
     sides = jnp.stack([jnp.sqrt(pixels) / root, jnp.sqrt(pixels) * root], axis=1)
     full = jnp.array([height, width], jnp.float32)
@@ -119,8 +149,9 @@ def resized_crop(batch: Batch, key: jax.Array, context: Context, *, scale: tuple
     return warped(batch, matrix, 'nearest', context)
 
 
-def affine_matrix(size: tuple[int, int], theta: jax.Array, shift: jax.Array, shear: jax.Array, scale: jax.Array
-                  ) -> jax.Array:
+def affine_matrix(
+    size: tuple[int, int], theta: jax.Array, shift: jax.Array, shear: jax.Array, scale: jax.Array
+) -> jax.Array:
     """[N, 2, 3] from theta [N] and shear [N] (radians), shift [N, 2] (pixels: rows, columns), scale [N, 2]."""
     cos, sin = jnp.cos(theta), jnp.sin(theta)
     turn = jnp.stack([jnp.stack([cos, -sin], -1), jnp.stack([sin, cos], -1)], -2)
@@ -145,6 +176,7 @@ def _product(a: jax.Array, b: jax.Array) -> jax.Array:
 
 def translated(batch: Batch, offset: jax.Array, fill: str, context: Context) -> Batch:
     """Moves by whole pixels, without interpolation: output (r, c) is input (r, c) + offset; offset: [N, 2]."""
+
     def move(values: jax.Array, is_mask: bool) -> jax.Array:
         for axis in (1, 2):
             size = values.shape[axis]
@@ -175,6 +207,7 @@ def _inside(position: jax.Array, size: int, fill: str) -> jax.Array:
 
 def warped(batch: Batch, matrix: jax.Array, fill: str, context: Context) -> Batch:
     """Moves by any matrix: images with bilinear interpolation, masks to the nearest pixel."""
+
     def move(values: jax.Array, is_mask: bool) -> jax.Array:
         black = jnp.float32(0) if is_mask else context.black(values)
         # Without the barrier XLA merges the gathers into the next step and computes them several times over.
@@ -201,7 +234,7 @@ def warp(values: jax.Array, matrix: jax.Array, fill: str, black: jax.Array, near
     flat = values.reshape(count, height * width, -1)
     axes = (jnp.arange(size, dtype=jnp.float32) for size in (height, width))
     row, column = jnp.meshgrid(*axes, indexing='ij')
-    place = (matrix[:, :, 0, None, None] * row + matrix[:, :, 1, None, None] * column + matrix[:, :, 2, None, None])
+    place = matrix[:, :, 0, None, None] * row + matrix[:, :, 1, None, None] * column + matrix[:, :, 2, None, None]
     place = place.reshape(count, 2, -1)
     if fill != 'constant':
         place = jnp.stack([_inside(place[:, axis], size, fill) for axis, size in ((0, height), (1, width))], axis=1)
@@ -217,9 +250,15 @@ def warp(values: jax.Array, matrix: jax.Array, fill: str, black: jax.Array, near
         return sampled.reshape(values.shape)
     low = jnp.floor(place)
     (row_part, column_part), (top, left) = (jnp.moveaxis(part, 1, 0) for part in (place - low, low))
-    parts = [weight[:, :, None] * tap(rows, columns).astype(jnp.float32) for rows, columns, weight in (
-        (top, left, (1 - row_part) * (1 - column_part)), (top, left + 1, (1 - row_part) * column_part),
-        (top + 1, left, row_part * (1 - column_part)), (top + 1, left + 1, row_part * column_part))]
+    parts = [
+        weight[:, :, None] * tap(rows, columns).astype(jnp.float32)
+        for rows, columns, weight in (
+            (top, left, (1 - row_part) * (1 - column_part)),
+            (top, left + 1, (1 - row_part) * column_part),
+            (top + 1, left, row_part * (1 - column_part)),
+            (top + 1, left + 1, row_part * column_part),
+        )
+    ]
     total = reduce(jnp.add, parts)
     return like(values, total.reshape(values.shape))
 

@@ -15,8 +15,14 @@ from jaxlab.neurons.cases.perceptron import PERCEPTRON
 from jaxlab.neurons.cases.xor import A02
 
 KINDS: dict[str, dict[str, Any]] = {
-    'gates': GATES, 'perceptron': PERCEPTRON, 'delta': DELTA, 'xor': {'A02': A02}, 'forward': FORWARD,
-    'backward': BACKWARD, 'attention': ATTENTION}
+    'gates': GATES,
+    'perceptron': PERCEPTRON,
+    'delta': DELTA,
+    'xor': {'A02': A02},
+    'forward': FORWARD,
+    'backward': BACKWARD,
+    'attention': ATTENTION,
+}
 
 
 def case(kind: str, name: str) -> Any:

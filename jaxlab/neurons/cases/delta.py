@@ -22,14 +22,33 @@ class DeltaCase:
 
 
 A03 = DeltaCase(
-    'A03', 'delta rule with stochastic gradient descent', ((0, 0, 1), (0, 1, 1), (1, 0, 1), (1, 1, 1)), (0, 0, 1, 1),
-    (0.0, 0.0, 0.0), 0.1, 20, ('A03',), bias_last=True, published_level=0.0,
+    'A03',
+    'delta rule with stochastic gradient descent',
+    ((0, 0, 1), (0, 1, 1), (1, 0, 1), (1, 1, 1)),
+    (0, 0, 1, 1),
+    (0.0, 0.0, 0.0),
+    0.1,
+    20,
+    ('A03',),
+    bias_last=True,
+    published_level=0.0,
     note='The targets are called OR and are x1. Outputs near 0 and 1 must be cut at 0.5; the published line is that of '
-         'output 0: it calls all four samples class 1, and is vertical at the exact solution (1, 0, 0). The start '
-         'weights are lost; zeros here.')
-C03 = DeltaCase('C03', 'one linear unit', ((1, 0), (1, 1), (-1, 1)), (1, -1, -1), (1.0, 0.0, 1.0), 0.1, 1,
-                ('C03', 'C31', 'C34'), level=0.0, note='Exact solution (1, 0, -2). After one epoch the outputs '
-                '0.4, 0.83, 0.89 have the wrong sign for samples 2 and 3.')
+    'output 0: it calls all four samples class 1, and is vertical at the exact solution (1, 0, 0). The start '
+    'weights are lost; zeros here.',
+)
+C03 = DeltaCase(
+    'C03',
+    'one linear unit',
+    ((1, 0), (1, 1), (-1, 1)),
+    (1, -1, -1),
+    (1.0, 0.0, 1.0),
+    0.1,
+    1,
+    ('C03', 'C31', 'C34'),
+    level=0.0,
+    note='Exact solution (1, 0, -2). After one epoch the outputs '
+    '0.4, 0.83, 0.89 have the wrong sign for samples 2 and 3.',
+)
 TRUE_OR_TARGETS = (0, 1, 1, 1)
 DELTA = {'A03': A03, 'C03': C03}
 

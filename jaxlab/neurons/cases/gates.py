@@ -19,29 +19,57 @@ class GateCase:
 
 
 def _one(weights, theta):
-    return ((weights,), (theta,)),
+    return (((weights,), (theta,)),)
 
 
-GATES: dict[str, GateCase] = {case.name: case for case in (
-    GateCase('or', 'OR', 'binary', _one((1, 1), 1), (0, 1, 1, 1), ('C01', 'C19', 'C20'), (0, 1, 1, 1)),
-    GateCase('and', 'AND', 'binary', _one((1, 1), 2), (0, 0, 0, 1), ('C01', 'C19', 'C20'), (0, 0, 0, 1)),
-    GateCase('or_bipolar', 'OR', 'bipolar', _one((1, 1), 0), (-1, 1, 1, 1), ('C01', 'C19', 'C20'), (-1, 1, 1, 1)),
-    GateCase('and_bipolar', 'AND', 'bipolar', _one((1, 1), 1), (-1, -1, -1, 1), ('C01', 'C19', 'C20'),
-             (-1, -1, -1, 1), note='The only one of the four thresholds that does not sit exactly on a net.'),
-    GateCase('xor', 'XOR from three units', 'binary',
-             ((((1, -1), (-1, 1)), (1, 1)), (((1, 1),), (1,))), (0, 1, 1, 0), ('C18', 'C21'), (0, 1, 1, 0),
-             note='OR of two AND-NOT units; any thresholds in (0, 1] work. One unit alone cannot do it.'),
-    GateCase('nand', 'NAND', 'binary', _one((-1, -1), -1.5), (1, 1, 1, 0), ()),
-    GateCase('nor', 'NOR', 'binary', _one((-1, -1), -0.5), (1, 0, 0, 0), ()),
-    GateCase('not', 'NOT', 'binary', _one((-1,), -0.5), (1, 0), (), inputs=1),
-    GateCase('nand_bipolar', 'NAND', 'bipolar', _one((-1, -1), -1), (1, 1, 1, -1), ()),
-    GateCase('xor_bipolar', 'XOR from three units', 'bipolar',
-             ((((1, -1), (-1, 1)), (1, 1)), (((1, 1),), (-1,))), (-1, 1, 1, -1), (),
-             note='The same two AND-NOT units; their OR needs a threshold in (-2, 0].'),
-)}
+GATES: dict[str, GateCase] = {
+    case.name: case
+    for case in (
+        GateCase('or', 'OR', 'binary', _one((1, 1), 1), (0, 1, 1, 1), ('C01', 'C19', 'C20'), (0, 1, 1, 1)),
+        GateCase('and', 'AND', 'binary', _one((1, 1), 2), (0, 0, 0, 1), ('C01', 'C19', 'C20'), (0, 0, 0, 1)),
+        GateCase('or_bipolar', 'OR', 'bipolar', _one((1, 1), 0), (-1, 1, 1, 1), ('C01', 'C19', 'C20'), (-1, 1, 1, 1)),
+        GateCase(
+            'and_bipolar',
+            'AND',
+            'bipolar',
+            _one((1, 1), 1),
+            (-1, -1, -1, 1),
+            ('C01', 'C19', 'C20'),
+            (-1, -1, -1, 1),
+            note='The only one of the four thresholds that does not sit exactly on a net.',
+        ),
+        GateCase(
+            'xor',
+            'XOR from three units',
+            'binary',
+            ((((1, -1), (-1, 1)), (1, 1)), (((1, 1),), (1,))),
+            (0, 1, 1, 0),
+            ('C18', 'C21'),
+            (0, 1, 1, 0),
+            note='OR of two AND-NOT units; any thresholds in (0, 1] work. One unit alone cannot do it.',
+        ),
+        GateCase('nand', 'NAND', 'binary', _one((-1, -1), -1.5), (1, 1, 1, 0), ()),
+        GateCase('nor', 'NOR', 'binary', _one((-1, -1), -0.5), (1, 0, 0, 0), ()),
+        GateCase('not', 'NOT', 'binary', _one((-1,), -0.5), (1, 0), (), inputs=1),
+        GateCase('nand_bipolar', 'NAND', 'bipolar', _one((-1, -1), -1), (1, 1, 1, -1), ()),
+        GateCase(
+            'xor_bipolar',
+            'XOR from three units',
+            'bipolar',
+            ((((1, -1), (-1, 1)), (1, 1)), (((1, 1),), (-1,))),
+            (-1, 1, 1, -1),
+            (),
+            note='The same two AND-NOT units; their OR needs a threshold in (-2, 0].',
+        ),
+    )
+}
 
 # Columns of C01: nets and the interval of thresholds that give the same table with w = (1, 1).
-C01_NETS = {'or': ((0, 1, 1, 2), (0, 1)), 'and': ((0, 1, 1, 2), (1, 2)),
-            'or_bipolar': ((-2, 0, 0, 2), (-2, 0)), 'and_bipolar': ((-2, 0, 0, 2), (0, 2))}
+C01_NETS = {
+    'or': ((0, 1, 1, 2), (0, 1)),
+    'and': ((0, 1, 1, 2), (1, 2)),
+    'or_bipolar': ((-2, 0, 0, 2), (-2, 0)),
+    'and_bipolar': ((-2, 0, 0, 2), (0, 2)),
+}
 # The handwritten tables of C19, in truth order; one of the 16 entries is a slip.
 C19_TABLES = {'and': (0, 0, 0, 1), 'or': (0, 1, 1, 1), 'and_bipolar': (-1, -1, -1, 1), 'or_bipolar': (1, 1, 1, 1)}

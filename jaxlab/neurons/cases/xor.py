@@ -18,8 +18,10 @@ class XorCase:
     seed: int = 42
     starts: int = 1000
     spec: tuple[str, ...] = ('A02',)
-    note: str = ('Training stops the moment all four predictions fall on the right side of 0.5: the answer for (1, 1) '
-                 'is then 0.4896. Without that rule 10,000 epochs give 0.05 and 0.95. Success hangs on the start.')
+    note: str = (
+        'Training stops the moment all four predictions fall on the right side of 0.5: the answer for (1, 1) '
+        'is then 0.4896. Without that rule 10,000 epochs give 0.05 and 0.95. Success hangs on the start.'
+    )
 
 
 A02 = XorCase()

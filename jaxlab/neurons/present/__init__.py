@@ -10,5 +10,13 @@ from jaxlab.neurons.present.perceptron import perceptron_figures
 from jaxlab.neurons.present.units import gate_figures
 from jaxlab.neurons.present.xor import xor_figures
 
-__all__ = ['backward_figures', 'delta_figures', 'forward_worked', 'gate_figures', 'perceptron_figures',
-           'published_table', 'slip_table', 'xor_figures']
+__all__ = [
+    'backward_figures',
+    'delta_figures',
+    'forward_worked',
+    'gate_figures',
+    'perceptron_figures',
+    'published_table',
+    'slip_table',
+    'xor_figures',
+]

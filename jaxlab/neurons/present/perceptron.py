@@ -15,8 +15,12 @@ FRAMES = 24  # an animation with more is tiring
 
 def _learning_rate(run: PerceptronRun) -> float | None:
     """Read back from the first update; None when there was none."""
-    for change, error, x in zip(*(np.asarray(values).reshape(-1, *values.shape[2:]) for values in (
-            run.trace.change, run.trace.error, run.trace.inputs))):
+    for change, error, x in zip(
+        *(
+            np.asarray(values).reshape(-1, *values.shape[2:])
+            for values in (run.trace.change, run.trace.error, run.trace.inputs)
+        )
+    ):
         used = np.flatnonzero(error * x)
         if used.size:
             return float(change[used[0]] / (error * x[used[0]]))
@@ -35,19 +39,35 @@ def worked(run: PerceptronRun, epochs: int = 1) -> Worked:
 
 def _sample(run: PerceptronRun, epoch: int, n: int, rate: float | None) -> list[Step]:
     at = type(run.trace)(*(values[epoch, n] for values in run.trace))
-    begins = (f'Epoch {epoch + 1}, sample {n + 1}: x = {latex.text_vector(at.inputs)}, target '
-              f'{latex.text_number(at.target)}, w = {latex.text_vector(at.weights_before)}')
+    begins = (
+        f'Epoch {epoch + 1}, sample {n + 1}: x = {latex.text_vector(at.inputs)}, target '
+        f'{latex.text_number(at.target)}, w = {latex.text_vector(at.weights_before)}'
+    )
     steps = [
         Step('Net', r'z = w \cdot x', latex.products(at.weights_before, at.inputs), latex.number(at.net), part=begins),
         Step('Output', r'y = \mathrm{step}(z)', '', latex.number(at.output)),
-        Step('Error', r'e = t - y', f'{latex.number(at.target)} - {latex.factor(at.output)}', latex.number(at.error),
-             '' if at.error == 0 else 'mistake')]
+        Step(
+            'Error',
+            r'e = t - y',
+            f'{latex.number(at.target)} - {latex.factor(at.output)}',
+            latex.number(at.error),
+            '' if at.error == 0 else 'mistake',
+        ),
+    ]
     if at.error == 0:
         return [*steps, Step('No error, so the weights stay', 'w', '', latex.vector(at.weights))]
     eta = latex.number(1.0 if rate is None else rate)
-    return [*steps, Step('New weights', r'w \leftarrow w + \eta\, e\, x',
-                         rf'{latex.vector(at.weights_before)} + {eta} \cdot {latex.factor(at.error)} \cdot '
-                         rf'{latex.vector(at.inputs)}', latex.vector(at.weights), 'update')]
+    return [
+        *steps,
+        Step(
+            'New weights',
+            r'w \leftarrow w + \eta\, e\, x',
+            rf'{latex.vector(at.weights_before)} + {eta} \cdot {latex.factor(at.error)} \cdot '
+            rf'{latex.vector(at.inputs)}',
+            latex.vector(at.weights),
+            'update',
+        ),
+    ]
 
 
 def _effect(error: float, rate: float | None) -> str:
@@ -67,16 +87,34 @@ def trace_table(run: PerceptronRun, most: int = 200) -> Table:
         for n in range(run.trace.target.shape[1]):
             at = type(run.trace)(*(values[epoch, n] for values in run.trace))
             effect = _effect(float(at.error), rate)
-            rows.append((f'{epoch + 1}.{n + 1}', latex.text_vector(at.inputs), latex.text_number(at.target),
-                         latex.text_vector(at.weights_before), latex.text_number(at.net), latex.text_number(at.output),
-                         latex.text_number(at.error), effect, latex.text_vector(at.weights)))
+            rows.append(
+                (
+                    f'{epoch + 1}.{n + 1}',
+                    latex.text_vector(at.inputs),
+                    latex.text_number(at.target),
+                    latex.text_vector(at.weights_before),
+                    latex.text_number(at.net),
+                    latex.text_number(at.output),
+                    latex.text_number(at.error),
+                    effect,
+                    latex.text_vector(at.weights),
+                )
+            )
     note = 'at: epoch and sample. x and w have the bias first, e = t - y.'
     note += f' The first {most} of {len(rows)} rows.' if len(rows) > most else ''
     if repeats is not None:
-        note += (f' Epoch {repeats[1]} ends in the weights of epoch {repeats[0]}: from there it goes round for ever '
-                 f'({run.epochs} epochs were run).')
-    return Table('perceptron_trace', 'Every sample of every epoch', note,
-                 ('at', 'x', 't', 'w before', 'z', 'y', 'e', 'effect', 'w after'), rows[:most], '><><>>><<')
+        note += (
+            f' Epoch {repeats[1]} ends in the weights of epoch {repeats[0]}: from there it goes round for ever '
+            f'({run.epochs} epochs were run).'
+        )
+    return Table(
+        'perceptron_trace',
+        'Every sample of every epoch',
+        note,
+        ('at', 'x', 't', 'w before', 'z', 'y', 'e', 'effect', 'w after'),
+        rows[:most],
+        '><><>>><<',
+    )
 
 
 def error_curve(run: PerceptronRun) -> Lines:
@@ -85,13 +123,20 @@ def error_curve(run: PerceptronRun) -> Lines:
     series = {'sum of |t - y|': (epochs, run.errors)}
     if not np.array_equal(run.errors, run.mistakes):
         series['mistakes'] = (epochs, run.mistakes)
-    return Lines('perceptron_error', 'Convergence curve',
-                 'Counted online: each prediction before its own update. The last epoch without a mistake is a check.',
-                 series, 'epoch', 'total error', markers=True)
+    return Lines(
+        'perceptron_error',
+        'Convergence curve',
+        'Counted online: each prediction before its own update. The last epoch without a mistake is a check.',
+        series,
+        'epoch',
+        'total error',
+        markers=True,
+    )
 
 
-def decision(run: PerceptronRun, inputs: Numbers, targets: Numbers, fires_at_zero: bool = True,
-             weights: Numbers | None = None) -> Regions:
+def decision(
+    run: PerceptronRun, inputs: Numbers, targets: Numbers, fires_at_zero: bool = True, weights: Numbers | None = None
+) -> Regions:
     """What the trained unit says everywhere on the plane."""
     final = np.asarray(run.weights if weights is None else weights, np.float64)
     x_range, y_range = planes.ranges(inputs)
@@ -107,8 +152,16 @@ def decision(run: PerceptronRun, inputs: Numbers, targets: Numbers, fires_at_zer
     def answer(grid):
         fires = np.asarray(threshold(final[0] + grid @ final[1:], fires_at_zero, 'binary'))
         return np.where(fires > 0, yes, no)
-    return planes.regions('perceptron_boundary', 'Decision boundary', answer, inputs, targets, note=note,
-                          lines={} if ends is None else {'boundary': ends})
+
+    return planes.regions(
+        'perceptron_boundary',
+        'Decision boundary',
+        answer,
+        inputs,
+        targets,
+        note=note,
+        lines={} if ends is None else {'boundary': ends},
+    )
 
 
 def _values(targets: Numbers) -> tuple[float, float]:
@@ -134,23 +187,41 @@ def separation_table(run: PerceptronRun, inputs: Numbers, targets: Numbers) -> T
     answer = separability.separability(inputs, targets)
     rows: list[tuple[Any, ...]] = [
         ('linearly separable (linear programme)', 'yes' if answer.separable else 'no'),
-        ('epochs', run.epochs), ('updates', int(run.mistakes.sum())), ('outcome', verdict(run, inputs, targets))]
+        ('epochs', run.epochs),
+        ('updates', int(run.mistakes.sum())),
+        ('outcome', verdict(run, inputs, targets)),
+    ]
     if answer.weights is not None and np.any(answer.weights[1:]):
         rows.insert(1, ('separating weights (bias first)', latex.text_vector(answer.weights, 4)))
     if run.converged and len(np.unique(np.asarray(targets))) == 2:
         bound = separability.mistake_bound(run.weights, inputs)
-        rows += [('margin of the final weights, min |z| / ||w||',
-                  latex.text_number(separability.margin(run.weights, inputs))),
-                 ('mistake bound (R / margin)^2', latex.text_number(bound) if np.isfinite(bound) else 'none: margin 0')]
-    return Table('perceptron_separability', 'Can one threshold unit do it?',
-                 'The bound holds for a start at zero weights.', ('question', 'answer'), rows, '<<')
+        rows += [
+            (
+                'margin of the final weights, min |z| / ||w||',
+                latex.text_number(separability.margin(run.weights, inputs)),
+            ),
+            ('mistake bound (R / margin)^2', latex.text_number(bound) if np.isfinite(bound) else 'none: margin 0'),
+        ]
+    return Table(
+        'perceptron_separability',
+        'Can one threshold unit do it?',
+        'The bound holds for a start at zero weights.',
+        ('question', 'answer'),
+        rows,
+        '<<',
+    )
 
 
-def perceptron_figures(run: PerceptronRun, inputs: Numbers, targets: Numbers, fires_at_zero: bool = True,
-                       worked_epochs: int = 1) -> list[Figure]:
+def perceptron_figures(
+    run: PerceptronRun, inputs: Numbers, targets: Numbers, fires_at_zero: bool = True, worked_epochs: int = 1
+) -> list[Figure]:
     """Everything a report shows of one training; the plane only where there are two inputs."""
-    figures: list[Figure] = [worked(run, worked_epochs), trace_table(run), error_curve(run),
-                             separation_table(run, inputs, targets)]
+    figures: list[Figure] = [
+        worked(run, worked_epochs),
+        trace_table(run),
+        error_curve(run),
+        separation_table(run, inputs, targets),
+    ]
     if np.shape(inputs)[1] == 2 and len(run.weights) == 3:
         figures += [decision(run, inputs, targets, fires_at_zero), animation(run, inputs, targets)]
     return figures
@@ -163,6 +234,12 @@ def start_bars(epochs: Numbers, converged: Numbers, title: str) -> Bars:
     note = f'{len(epochs)} random starts' + (f'; {failed} did not converge and are left out.' if failed else '.')
     needed = epochs[converged].astype(int)
     counts = np.arange(needed.min(), needed.max() + 1) if needed.size else np.zeros(0, int)
-    return Bars('perceptron_starts', title, note, [str(count) for count in counts],
-                {'starts': np.array([np.sum(needed == count) for count in counts])},
-                x_label='epochs', y_label='starts')
+    return Bars(
+        'perceptron_starts',
+        title,
+        note,
+        [str(count) for count in counts],
+        {'starts': np.array([np.sum(needed == count) for count in counts])},
+        x_label='epochs',
+        y_label='starts',
+    )

@@ -36,8 +36,10 @@ def describe_line(weights: Numbers, level: float = 0.0) -> str:
         return 'The weights are not finite: there is no boundary.'
     if w1 == 0.0 and w2 == 0.0:
         side = 'above' if w0 > level else 'at' if w0 == level else 'below'
-        return (f'Both input weights are zero: there is no line; the net is {text_number(w0)} everywhere, '
-                f'{side} the level {text_number(level)}.')
+        return (
+            f'Both input weights are zero: there is no line; the net is {text_number(w0)} everywhere, '
+            f'{side} the level {text_number(level)}.'
+        )
     if w2 == 0.0:
         return f'Boundary: the vertical line x1 = {text_number((level - w0) / w1)} (w2 = 0).'
     slope, start = -w1 / w2, (level - w0) / w2
@@ -45,8 +47,16 @@ def describe_line(weights: Numbers, level: float = 0.0) -> str:
     return f'Boundary: x2 = {text_number(start)} {sign} {text_number(abs(slope))} x1.'
 
 
-def boundary(name: str, title: str, weights: Numbers, points: Numbers, targets: Numbers, level: float = 0.0,
-             other_levels: dict[str, float] | None = None, note: str = '') -> Points:
+def boundary(
+    name: str,
+    title: str,
+    weights: Numbers,
+    points: Numbers,
+    targets: Numbers,
+    level: float = 0.0,
+    other_levels: dict[str, float] | None = None,
+    note: str = '',
+) -> Points:
     """Samples and the line w0 + w1 x1 + w2 x2 = level (weights: bias first), and further levels by name."""
     x_range, y_range = ranges(points)
     drawn = {}
@@ -56,8 +66,17 @@ def boundary(name: str, title: str, weights: Numbers, points: Numbers, targets: 
             drawn[label] = ends
     outside = '' if 'boundary' in drawn or _no_line(weights) else ' It lies outside the picture.'
     words = f'{describe_line(weights, level)}{outside}'
-    return Points(name, title, f'{words} {note}'.strip(), groups(points, targets), drawn,
-                  x_label='x1', y_label='x2', x_range=x_range, y_range=y_range)
+    return Points(
+        name,
+        title,
+        f'{words} {note}'.strip(),
+        groups(points, targets),
+        drawn,
+        x_label='x1',
+        y_label='x2',
+        x_range=x_range,
+        y_range=y_range,
+    )
 
 
 def _no_line(weights: Numbers) -> bool:
@@ -65,22 +84,55 @@ def _no_line(weights: Numbers) -> bool:
     return not np.all(np.isfinite(weights)) or not np.any(weights[1:])
 
 
-def regions(name: str, title: str, answer: Callable[[Float[np.ndarray, 'M 2']], Any], points: Numbers,
-            targets: Numbers, levels: Sequence[float] = (), value_label: str = '', note: str = '', nodes: int = 101,
-            box: tuple[Range, Range] | None = None, lines: dict[str, np.ndarray] | None = None) -> Regions:
+def regions(
+    name: str,
+    title: str,
+    answer: Callable[[Float[np.ndarray, 'M 2']], Any],
+    points: Numbers,
+    targets: Numbers,
+    levels: Sequence[float] = (),
+    value_label: str = '',
+    note: str = '',
+    nodes: int = 101,
+    box: tuple[Range, Range] | None = None,
+    lines: dict[str, np.ndarray] | None = None,
+) -> Regions:
     """A filled map of the answer over the plane: right for every unit and network, with or without a line."""
     x_range, y_range = box or ranges(points)
     x, y = np.linspace(*x_range, nodes), np.linspace(*y_range, nodes)
     grid = np.stack([values.ravel() for values in np.meshgrid(x, y)], axis=1)
     values = np.asarray(answer(grid)).reshape(nodes, nodes)
-    return Regions(name, title, note, groups(points, targets), lines or {},
-                   x_label='x1', y_label='x2', x_range=x_range, y_range=y_range, x=x, y=y,
-                   values=values, levels=tuple(levels), value_label=value_label)
+    return Regions(
+        name,
+        title,
+        note,
+        groups(points, targets),
+        lines or {},
+        x_label='x1',
+        y_label='x2',
+        x_range=x_range,
+        y_range=y_range,
+        x=x,
+        y=y,
+        values=values,
+        levels=tuple(levels),
+        value_label=value_label,
+    )
 
 
-def moving_boundary(name: str, title: str, weights: Float[np.ndarray, 'F W'], captions: Sequence[str],
-                    points: Numbers, targets: Numbers, level: float = 0.0, seconds: float = 0.7) -> Animation:
+def moving_boundary(
+    name: str,
+    title: str,
+    weights: Float[np.ndarray, 'F W'],
+    captions: Sequence[str],
+    points: Numbers,
+    targets: Numbers,
+    level: float = 0.0,
+    seconds: float = 0.7,
+) -> Animation:
     """One frame for each set of weights; a frame without a line says why."""
-    frames = [boundary(f'{name}_{index}', caption, each, points, targets, level, note=f'w = {text_vector(each, 4)}.')
-              for index, (each, caption) in enumerate(zip(weights, captions))]
+    frames = [
+        boundary(f'{name}_{index}', caption, each, points, targets, level, note=f'w = {text_vector(each, 4)}.')
+        for index, (each, caption) in enumerate(zip(weights, captions))
+    ]
     return Animation(name, title, '', frames, seconds)

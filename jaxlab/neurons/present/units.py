@@ -38,8 +38,14 @@ def gate_table(case: GateCase, published: Sequence[float] | None = None) -> Tabl
         rows.append(tuple(row))
     thresholds = '; '.join(latex.text_vector(trace.thresholds) for trace in traces)
     columns += ['published'] if printed is not None else []
-    return Table(f'gate_{case.name}', f'{case.title} ({case.coding})', f'Thresholds {thresholds}. {case.note}'.strip(),
-                 columns, rows, '>' * len(columns))
+    return Table(
+        f'gate_{case.name}',
+        f'{case.title} ({case.coding})',
+        f'Thresholds {thresholds}. {case.note}'.strip(),
+        columns,
+        rows,
+        '>' * len(columns),
+    )
 
 
 def margin_table(cases: Sequence[GateCase]) -> Table:
@@ -52,11 +58,23 @@ def margin_table(cases: Sequence[GateCase]) -> Table:
         interval = gates.threshold_interval(trace.net[:, 0], case.output)
         theta = float(trace.thresholds[0])
         margin = gates.margin(trace.net[:, 0], theta, trace.weights[0])
-        rows.append((f'{case.title} ({case.coding})', latex.text_number(theta),
-                     f'({latex.text_number(interval.low)}, {latex.text_number(interval.high)}]',
-                     latex.text_number(margin, 4), '> instead of >= would break it' if margin == 0 else ''))
-    return Table('gate_margins', 'How much room the thresholds leave', 'A margin of 0: a sample lies on the line.',
-                 ('gate', 'threshold', 'thresholds that do', 'margin', ''), rows, '<><><')
+        rows.append(
+            (
+                f'{case.title} ({case.coding})',
+                latex.text_number(theta),
+                f'({latex.text_number(interval.low)}, {latex.text_number(interval.high)}]',
+                latex.text_number(margin, 4),
+                '> instead of >= would break it' if margin == 0 else '',
+            )
+        )
+    return Table(
+        'gate_margins',
+        'How much room the thresholds leave',
+        'A margin of 0: a sample lies on the line.',
+        ('gate', 'threshold', 'thresholds that do', 'margin', ''),
+        rows,
+        '<><><',
+    )
 
 
 def gate_regions(case: GateCase) -> Regions:
@@ -65,13 +83,22 @@ def gate_regions(case: GateCase) -> Regions:
 
     def answer(grid):
         return gates.gate(grid, case.layers, case.coding)[-1].output[:, 0]
+
     lines = {}
     for unit, (weights, theta) in enumerate(zip(*case.layers[0]), start=1):
         ends = line((0.0, *weights), theta, *planes.ranges(points))
         if ends is not None:
             lines[f'unit {unit}'] = ends
-    return planes.regions(f'gate_map_{case.name}', f'{case.title} ({case.coding})', answer, points, case.output,
-                          note=case.note, nodes=301, lines=lines)
+    return planes.regions(
+        f'gate_map_{case.name}',
+        f'{case.title} ({case.coding})',
+        answer,
+        points,
+        case.output,
+        note=case.note,
+        nodes=301,
+        lines=lines,
+    )
 
 
 def gate_figures(case: GateCase) -> list[Figure]:
@@ -79,16 +106,21 @@ def gate_figures(case: GateCase) -> list[Figure]:
     return [gate_table(case), *([gate_regions(case)] if case.inputs == 2 else [])]
 
 
-def activation_curves(names: Sequence[str | Activation], low: float = -5, high: float = 5, step: float = 0.1
-                      ) -> tuple[Lines, Lines]:
+def activation_curves(
+    names: Sequence[str | Activation], low: float = -5, high: float = 5, step: float = 0.1
+) -> tuple[Lines, Lines]:
     """Functions and derivatives over one grid (built in float64: entry 50 is -1.8e-14, not 0)."""
     x = np.arange(low, high, step)
     entries = [activation(name) for name in names]
     entries = [entry for entry in entries if entry.elementwise]
-    functions, slopes = ({entry.name: (x, np.asarray(getattr(entry, part)(jnp.asarray(x)))) for entry in entries}
-                         for part in ('function', 'derivative'))
-    return (Lines('activations', 'Activations', '', functions, 'x', 'f(x)'),
-            Lines('activation_slopes', 'Their derivatives', 'Closed forms.', slopes, 'x', "f'(x)"))
+    functions, slopes = (
+        {entry.name: (x, np.asarray(getattr(entry, part)(jnp.asarray(x)))) for entry in entries}
+        for part in ('function', 'derivative')
+    )
+    return (
+        Lines('activations', 'Activations', '', functions, 'x', 'f(x)'),
+        Lines('activation_slopes', 'Their derivatives', 'Closed forms.', slopes, 'x', "f'(x)"),
+    )
 
 
 def activation_table(names: Sequence[str | Activation]) -> Table:
@@ -102,11 +134,24 @@ def activation_table(names: Sequence[str | Activation]) -> Table:
         automatic = np.asarray(jax.vmap(jax.grad(entry.function))(jnp.asarray(x)))
         flat = x[np.abs(slope) < 0.01]
         steepest = float(np.max(np.asarray(entry.derivative(jnp.linspace(-8, 8, 1601)))))
-        rows.append((entry.name, float(entry.function(jnp.asarray(0.0))), steepest,
-                     f'{len(flat) / len(x):.0%}', f'{float(np.max(np.abs(slope - automatic))):.0e}', entry.note))
-    return Table('activation_table', 'Activations side by side',
-                 'Flat: share of [-8, 8] with a slope below 0.01. Gap: closed form against jax.grad.',
-                 ('name', 'f(0)', 'steepest', 'flat', 'gap', 'note'), rows, '<>>>><')
+        rows.append(
+            (
+                entry.name,
+                float(entry.function(jnp.asarray(0.0))),
+                steepest,
+                f'{len(flat) / len(x):.0%}',
+                f'{float(np.max(np.abs(slope - automatic))):.0e}',
+                entry.note,
+            )
+        )
+    return Table(
+        'activation_table',
+        'Activations side by side',
+        'Flat: share of [-8, 8] with a slope below 0.01. Gap: closed form against jax.grad.',
+        ('name', 'f(0)', 'steepest', 'flat', 'gap', 'note'),
+        rows,
+        '<>>>><',
+    )
 
 
 def museum_table() -> Table:
@@ -115,10 +160,23 @@ def museum_table() -> Table:
     for each in museum.MUSEUM.values():
         at = jnp.asarray(1.0)
         right, part = activation(each.right), 'derivative' if 'slope' in each.wrong.name else 'function'
-        rows.append((', '.join(each.where), each.slip, float(getattr(each.wrong, part)(at)),
-                     float(getattr(right, part)(at)), each.effect))
-    return Table('wrong_formulas', 'Formulas that were printed or executed wrongly', 'Values at x = 1.',
-                 ('where', 'slip', 'wrong', 'right', 'effect'), rows, '<<>><')
+        rows.append(
+            (
+                ', '.join(each.where),
+                each.slip,
+                float(getattr(each.wrong, part)(at)),
+                float(getattr(right, part)(at)),
+                each.effect,
+            )
+        )
+    return Table(
+        'wrong_formulas',
+        'Formulas that were printed or executed wrongly',
+        'Values at x = 1.',
+        ('where', 'slip', 'wrong', 'right', 'effect'),
+        rows,
+        '<<>><',
+    )
 
 
 def tape_worked(cases: Sequence[TapeCase]) -> Worked:
@@ -126,10 +184,23 @@ def tape_worked(cases: Sequence[TapeCase]) -> Worked:
     steps = []
     for case in cases:
         value, gradient = value_and_gradient(case)
-        steps.append(Step(f'{case.what} at {latex.text_vector(case.at)}', case.latex, '',
-                          latex.vector(value) if np.ndim(value) else latex.number(value)))
-        steps.append(Step('Gradient (jax.grad)', case.latex_gradient, '', latex.vector(gradient),
-                          f'printed: {case.printed}' if case.printed else ''))
+        steps.append(
+            Step(
+                f'{case.what} at {latex.text_vector(case.at)}',
+                case.latex,
+                '',
+                latex.vector(value) if np.ndim(value) else latex.number(value),
+            )
+        )
+        steps.append(
+            Step(
+                'Gradient (jax.grad)',
+                case.latex_gradient,
+                '',
+                latex.vector(gradient),
+                f'printed: {case.printed}' if case.printed else '',
+            )
+        )
     return Worked('tape', 'Values and gradients', latex.ROUNDING, steps)
 
 
@@ -137,20 +208,42 @@ def manual_worked(trace: ManualTrace, params: Params, inputs: Numbers, labels: N
     """E1's two-layer network on a few samples, every matrix."""
     divided = variant == 'corrected'
     steps = [
-        Step('Hidden net', r'X W_1 + b_1', f'{latex.matrix(inputs)} {latex.matrix(params.w1)} + {latex.matrix(params.b1)}',
-             latex.matrix(trace.hidden_net)),
+        Step(
+            'Hidden net',
+            r'X W_1 + b_1',
+            f'{latex.matrix(inputs)} {latex.matrix(params.w1)} + {latex.matrix(params.b1)}',
+            latex.matrix(trace.hidden_net),
+        ),
         Step('Hidden output', r'h = \sigma(X W_1 + b_1)', '', latex.matrix(trace.hidden)),
-        Step('Logits', r'h W_2 + b_2', f'{latex.matrix(trace.hidden)} {latex.matrix(params.w2)} + {latex.matrix(params.b2)}',
-             latex.matrix(trace.logits)),
+        Step(
+            'Logits',
+            r'h W_2 + b_2',
+            f'{latex.matrix(trace.hidden)} {latex.matrix(params.w2)} + {latex.matrix(params.b2)}',
+            latex.matrix(trace.logits),
+        ),
         Step('Probabilities', r'p = \mathrm{softmax}(h W_2 + b_2)', '', latex.matrix(trace.probabilities)),
-        Step(f'Loss, labels {latex.text_vector(labels)}', r'L = -\frac{1}{N}\sum_i \ln p_{i, y_i}', '',
-             latex.number(trace.loss)),
-        Step('Delta of the logits', r'\delta = (p - y) / N' if divided else r'\delta = p - y', '', latex.matrix(trace.delta),
-             '' if divided else 'as published: no 1/N, so sums over the batch'),
+        Step(
+            f'Loss, labels {latex.text_vector(labels)}',
+            r'L = -\frac{1}{N}\sum_i \ln p_{i, y_i}',
+            '',
+            latex.number(trace.loss),
+        ),
+        Step(
+            'Delta of the logits',
+            r'\delta = (p - y) / N' if divided else r'\delta = p - y',
+            '',
+            latex.matrix(trace.delta),
+            '' if divided else 'as published: no 1/N, so sums over the batch',
+        ),
         Step('Gradient of W2', r'dW_2 = h^T \delta', '', latex.matrix(trace.gradient_w2)),
         Step('Gradient of b2', r'db_2 = \sum_i \delta_i', '', latex.matrix(trace.gradient_b2)),
-        Step('Delta of the hidden net (old W2)', r'\delta_h = \delta W_2^T \odot h \odot (1 - h)', '',
-             latex.matrix(trace.delta_hidden)),
+        Step(
+            'Delta of the hidden net (old W2)',
+            r'\delta_h = \delta W_2^T \odot h \odot (1 - h)',
+            '',
+            latex.matrix(trace.delta_hidden),
+        ),
         Step('Gradient of W1', r'dW_1 = X^T \delta_h', '', latex.matrix(trace.gradient_w1)),
-        Step('Gradient of b1', r'db_1 = \sum_i \delta_{h,i}', '', latex.matrix(trace.gradient_b1))]
+        Step('Gradient of b1', r'db_1 = \sum_i \delta_{h,i}', '', latex.matrix(trace.gradient_b1)),
+    ]
     return Worked(f'manual_{variant}', f'Two layers by hand, {variant.replace("_", " ")}', latex.ROUNDING, steps)

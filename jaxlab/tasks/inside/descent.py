@@ -52,11 +52,18 @@ def gradient_variance(
     lines = {f'squared mean gradient, {label} ({float(value):.2g})': float(value) for label, value in signal.items()}
     return [
         Lines(
-            'gradient_variance', 'The noise of a gradient falls with the batch size', note, series,
-            'examples in a batch, b', 'variance of the gradient (sum over all parameters)', x_log=True, y_log=True,
-            markers=True, horizontal=lines,
+            'gradient_variance',
+            'The noise of a gradient falls with the batch size',
+            note,
+            series,
+            'examples in a batch, b',
+            'variance of the gradient (sum over all parameters)',
+            x_log=True,
+            y_log=True,
+            markers=True,
+            horizontal=lines,
         )
-    ]  # fmt: skip
+    ]
 
 
 def _measure(task: Any, key: jax.Array, batches: int, largest: int) -> Callable[..., tuple[Any, jax.Array, jax.Array]]:
@@ -114,10 +121,21 @@ def _map(name: str, surface: Surface, paths: Mapping[str, Path], steps: int) -> 
     }
     note = f'f = {surface.formula}; {steps} steps; each rule at the rate, of 31 between 1e-5 and 1, that ends lowest'
     return Regions(
-        f'optimizer_paths_{name}', f'Ways of the update rules down {surface.title}', note, groups,
-        {label: path.points for label, path in paths.items()}, x_label='x', y_label='y', x_range=(left, right),
-        y_range=(low, high), x=x, y=y, values=values, levels=levels, value_label='log10 f',
-    )  # fmt: skip
+        f'optimizer_paths_{name}',
+        f'Ways of the update rules down {surface.title}',
+        note,
+        groups,
+        {label: path.points for label, path in paths.items()},
+        x_label='x',
+        y_label='y',
+        x_range=(left, right),
+        y_range=(low, high),
+        x=x,
+        y=y,
+        values=values,
+        levels=levels,
+        value_label='log10 f',
+    )
 
 
 def _heights(name: str, surface: Surface, paths: Mapping[str, Path], steps: int) -> Lines:

@@ -37,10 +37,8 @@ def augmented(subject: Subject, *, image: int = 0, versions: int = 9) -> list[Fi
     captions = ['original', *[''] * versions] + [''] * (versions + 1) * (len(ways) - 1)
     title = 'One training image and what augmentation makes of it'
     return [
-        Images(
-            'augmented', title, note, np.concatenate(shown), captions, row_labels=list(ways), columns=versions + 1
-        )
-    ]  # fmt: skip
+        Images('augmented', title, note, np.concatenate(shown), captions, row_labels=list(ways), columns=versions + 1)
+    ]
 
 
 def untrained(subject: Subject) -> list[Figure]:
@@ -84,10 +82,16 @@ def worst_confusions(subject: Subject, *, pairs: int = 10, images: int = 16) -> 
     order = [(true, other) for true, other in order if wrong[true, other]]
     sizes, total = np.bincount(labels, minlength=len(names)), int(wrong.sum())
     rows = [
-        (names[true], names[other], int(wrong[true, other]), wrong[true, other] / sizes[true],
-         wrong[true, other] / total, int(wrong[other, true]))
+        (
+            names[true],
+            names[other],
+            int(wrong[true, other]),
+            wrong[true, other] / sizes[true],
+            wrong[true, other] / total,
+            int(wrong[other, true]),
+        )
         for true, other in order
-    ]  # fmt: skip
+    ]
     note = f'{subject.split} split, n = {len(labels):,}, {total:,} wrong; first replica'
     columns = ('true class', 'taken for', 'times', 'share of the class', 'share of all mistakes', 'the other way round')
     figures: list[Figure] = [Table('worst_confusions', 'What is confused most', note, columns, rows)]

@@ -57,8 +57,12 @@ def two_class_heads(subject: Subject) -> list[Figure]:
     rows = [
         ('two softmax units', f'{float(softmax.mean()):.6f}', int((softmax > 0.5).sum())),
         ('sigmoid of their difference', f'{float(sigmoid.mean()):.6f}', int((sigmoid > 0.5).sum())),
-        ('largest difference', f'{float(jnp.abs(softmax - sigmoid).max()):.1e}', int(((softmax > 0.5) != (sigmoid > 0.5)).sum())),
-    ]  # fmt: skip
+        (
+            'largest difference',
+            f'{float(jnp.abs(softmax - sigmoid).max()):.1e}',
+            int(((softmax > 0.5) != (sigmoid > 0.5)).sum()),
+        ),
+    ]
     note = f'{subject.split} split, n = {len(logits):,}, first replica.'
     columns = ('head', f'mean probability of {other}', f'taken for {other}')
     return [Table('two_class_heads', 'Two softmax units and one sigmoid', note, columns, rows, align='<>>')]

@@ -94,7 +94,5 @@ def saliency(subject: Subject) -> list[Figure]:
     labels_of_rows = ('image', *found)
     title = 'Which pixels the answer hangs on'
     return [
-        Images(
-            'saliency', title, note, np.concatenate(shown), captions, row_labels=labels_of_rows, columns=len(rows)
-        )
-    ]  # fmt: skip
+        Images('saliency', title, note, np.concatenate(shown), captions, row_labels=labels_of_rows, columns=len(rows))
+    ]

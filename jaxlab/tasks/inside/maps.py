@@ -104,11 +104,17 @@ def hidden_activations(subject: Subject, *, layers: Sequence[str] = ()) -> list[
         )
         figures.append(
             Matrix(
-                f'hidden_activations_{name.replace("/", "_")}', f'What the units of {name} say', note, values,
-                subject.names(rows), x_label='unit', y_label='class', number_format='{:.1f}',
+                f'hidden_activations_{name.replace("/", "_")}',
+                f'What the units of {name} say',
+                note,
+                values,
+                subject.names(rows),
+                x_label='unit',
+                y_label='class',
+                number_format='{:.1f}',
                 diverging=bool(values.min() < 0),
             )
-        )  # fmt: skip
+        )
     return figures
 
 
@@ -187,6 +193,14 @@ def _example_of_shift(subject: Subject, name: str, plain: np.ndarray, moved: np.
     note = f'{subject.split} image 0, moved right by {by} pixels; maps 1 to {count}; one range for all; first replica'
     labels = ('maps of the image', 'of the moved one', 'moved back - first')
     return Images(
-        'equivariance_example', f'Maps of {name} move with the image', note, shown, row_labels=labels, columns=count,
-        low=-high, high=high, colours='diverging', value_label=f'value of {name}',
-    )  # fmt: skip
+        'equivariance_example',
+        f'Maps of {name} move with the image',
+        note,
+        shown,
+        row_labels=labels,
+        columns=count,
+        low=-high,
+        high=high,
+        colours='diverging',
+        value_label=f'value of {name}',
+    )

@@ -56,10 +56,16 @@ def _curve(values: Sequence[float], end: int | None) -> Lines:
     marks = {f'restored: epoch {best}': float(best)}
     marks |= {} if end is None else {f'stopped after epoch {end + 1}': end + 1.0}
     return Lines(
-        'patience_curve', 'The published validation losses', 'One run of the source.',
-        {'validation': (epochs, np.asarray(values))}, 'epoch', 'loss', markers=True, vertical=marks,
+        'patience_curve',
+        'The published validation losses',
+        'One run of the source.',
+        {'validation': (epochs, np.asarray(values))},
+        'epoch',
+        'loss',
+        markers=True,
+        vertical=marks,
         horizontal={'coin flip, ln 2': float(np.log(2))},
-    )  # fmt: skip
+    )
 
 
 def _action(improved: bool, waited: int, patience: int) -> str:

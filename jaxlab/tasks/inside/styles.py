@@ -72,12 +72,18 @@ def functions(classes: int) -> dict[str, tuple[Callable[[Params, jax.Array], Any
     """style -> (function of parameters and images, our names of the layers -> its own)."""
     same = {name: name for name in SEQUENTIAL_NAMES}
     setup, compact, container = LeNet(classes), CompactLeNet(classes), sequential_lenet(classes)
-    return dict(zip(OPINIONS, (
-        (lambda params, images: setup.apply({'params': params}, images), same),
-        (lambda params, images: compact.apply({'params': params}, images), same),
-        (lambda params, images: container.apply({'params': params}, images), SEQUENTIAL_NAMES),
-        (lenet_function, same),
-    ), strict=True))  # fmt: skip
+    return dict(
+        zip(
+            OPINIONS,
+            (
+                (lambda params, images: setup.apply({'params': params}, images), same),
+                (lambda params, images: compact.apply({'params': params}, images), same),
+                (lambda params, images: container.apply({'params': params}, images), SEQUENTIAL_NAMES),
+                (lenet_function, same),
+            ),
+            strict=True,
+        )
+    )
 
 
 def compared(params: Params, images: jax.Array, labels: jax.Array) -> list[tuple[Any, ...]]:

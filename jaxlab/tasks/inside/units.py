@@ -77,9 +77,16 @@ def class_activations(subject: Subject, *, layers: Sequence[str] = ()) -> list[F
         note = f'mean over {over}the {subject.split} examples of a class, n = {len(labels):,}; {which}; first replica'
         figures.append(
             Matrix(
-                f'class_activations_{name.replace("/", "_")}', f'What {name} says to each class', note, values,
-                subject.data.class_names, [str(k + 1) for k in range(values.shape[1])], what, 'class',
-                number_format='{:.2f}', diverging=bool(values.min() < 0),
+                f'class_activations_{name.replace("/", "_")}',
+                f'What {name} says to each class',
+                note,
+                values,
+                subject.data.class_names,
+                [str(k + 1) for k in range(values.shape[1])],
+                what,
+                'class',
+                number_format='{:.2f}',
+                diverging=bool(values.min() < 0),
             )
-        )  # fmt: skip
+        )
     return figures

@@ -14,9 +14,7 @@ COLUMNS = 16
 
 def kernels(subject: Subject, layer: str) -> dict[str, np.ndarray]:
     """The kernel of a layer, untrained and trained."""
-    return {
-        name: np.asarray(kernel_of(state.params, layer), np.float32) for name, state in subject.states.items()
-    }  # fmt: skip
+    return {name: np.asarray(kernel_of(state.params, layer), np.float32) for name, state in subject.states.items()}
 
 
 def grid(pictures: dict[str, np.ndarray], columns: int, words: str = '') -> tuple[np.ndarray, list[str]]:
@@ -66,10 +64,18 @@ def filters(subject: Subject, *, layer: str = '', most: int = 32) -> list[Figure
     images = np.concatenate([block for block, _ in blocks])
     return [
         Images(
-            name, title, note, images, row_labels=labels, columns=min(COLUMNS, count), low=-limit, high=limit,
-            colours='diverging', value_label='weight',
+            name,
+            title,
+            note,
+            images,
+            row_labels=labels,
+            columns=min(COLUMNS, count),
+            low=-limit,
+            high=limit,
+            colours='diverging',
+            value_label='weight',
         )
-    ]  # fmt: skip
+    ]
 
 
 def first_layer(subject: Subject, *, units: int = 32) -> list[Figure]:
@@ -91,10 +97,8 @@ def first_layer(subject: Subject, *, units: int = 32) -> list[Figure]:
     title = 'What the first layer looks for, trained beside untrained'
     columns = min(COLUMNS, count)
     return [
-        Images(
-            'first_layer', title, note, images, row_labels=labels, columns=columns, low=-limit, high=limit, **look
-        )
-    ]  # fmt: skip
+        Images('first_layer', title, note, images, row_labels=labels, columns=columns, low=-limit, high=limit, **look)
+    ]
 
 
 def weight_histogram(subject: Subject, *, layers: Sequence[str] = ()) -> list[Figure]:
