@@ -143,3 +143,9 @@ def test_bootstrap_of_a_mean():
     assert (low, high) == binary.bootstrap(labels, scores, recall, draws=2000)  # a pure function
     few = np.repeat([0, 1], [500, 19])
     assert np.isnan(binary.bootstrap(few, np.zeros(519), recall)).all()  # below 20 it would cover too little
+
+
+def test_the_highest_score_alone_may_be_the_threshold():
+    """Only the surest of four is right at 100 % precision."""
+    labels, scores = np.array([0, 1, 0, 1]), np.array([0.1, 0.2, 0.3, 0.4])
+    assert binary.precision_threshold(labels, scores, 1.0) == 0.4

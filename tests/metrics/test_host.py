@@ -231,3 +231,24 @@ def test_frechet_refuses_what_has_no_covariance():
     for features in (np.zeros((1, 3)), np.zeros(4), np.array([[np.nan], [1.0]])):
         with pytest.raises(ValueError):
             frechet.fit(features)
+
+
+def test_a_class_that_nobody_names_keeps_its_row():
+    found = classification.confusion_matrix(np.array([0, 0, 2]), np.array([0, 2, 2]), 4)
+    np.testing.assert_array_equal(found, [[1, 0, 1, 0], [0, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]])
+
+
+def test_precision_and_recall_over_the_thresholds_by_hand():
+    """Labels 0 1 1 under scores .2 .5 .9: from the lowest threshold 2 of 3, then 2 of 2, 1 of 1, and nothing called."""
+    curve = classification.precision_recall_curve(np.array([0, 1, 1]), np.array([0.2, 0.5, 0.9]))
+    np.testing.assert_allclose(curve.x, [1, 1, 0.5, 0])
+    np.testing.assert_allclose(curve.y, [2 / 3, 1, 1, 1])
+    assert curve.area == 1
+
+
+def test_fifteen_bins_of_confidence_by_default():
+    """0.65 and 0.68: two of 15 bins (one below 2/3, one above), one of 16; 30 % wrong in one is not set off by the other."""
+    probabilities = np.array([[0.35, 0.65], [0.32, 0.68]])
+    found = classification.calibration(np.array([1, 0]), probabilities)
+    assert len(found.examples) == 15
+    assert found.error == pytest.approx((0.35 + 0.68) / 2)

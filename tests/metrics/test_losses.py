@@ -202,3 +202,18 @@ def test_cross_entropy_of_clipped_and_divided_numbers():
         np.testing.assert_allclose(found, expected, rtol=1e-12)
     np.testing.assert_allclose(clipped_probability_cross_entropy(outputs, labels), expected, rtol=1e-12)
     assert float(found[2]) == pytest.approx(float(np.log(2)))  # shares that sum to 1: the plain cross-entropy
+
+
+def test_huber_by_hand():
+    """Half the square up to delta, a line beyond: |d| = 1/2, 2, 3 at delta 2 give 1/8, 2 and 2 (3 - 1) = 4."""
+    predictions = jnp.array([0.5, -2.0, 3.0])
+    np.testing.assert_allclose(huber(predictions, jnp.zeros(3), delta=2.0), [0.125, 2.0, 4.0])
+    np.testing.assert_allclose(huber(predictions, jnp.zeros(3)), [0.125, 1.5, 2.5])
+
+
+def test_means_stay_as_wide_as_the_values():
+    with jax.enable_x64(True):
+        values = jnp.array([1.0, 1.0 + 1e-12])
+        assert float(weighted_mean(values, jnp.ones(2)) - 1) == pytest.approx(5e-13, rel=1e-3)
+    assert weighted_mean(jnp.ones(2, jnp.bfloat16), jnp.ones(2)).dtype == jnp.float32
+    assert weighted_mean(jnp.array([True, False]), jnp.ones(2)).dtype == jnp.float32
