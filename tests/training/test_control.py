@@ -51,10 +51,10 @@ def test_sums_are_exact():
 def test_the_first_value_that_is_not_finite(bad):
     logs = {name: np.ones((3, 6, 2), np.float32) for name in ('a', 'b')}
     assert control.first_not_finite(logs, 0, 6) is None
-    logs['a'][2, 4, 0] = logs['b'][1, 3, 1] = logs['b'][2, 5, 0] = bad
+    logs['a'][2, 4, 0] = logs['b'][1, 3, 1] = logs['b'][0, 5, 0] = bad  # replica 0 of b after replica 1
     assert control.first_not_finite(logs, 0, 6) == ('b', 1, 3)
     assert control.first_not_finite(logs, 4, 6) == ('a', 2, 4) and control.first_not_finite(logs, 0, 3) is None
-    assert control.first_not_finite(logs, 5, 6) == ('b', 2, 5)
+    assert control.first_not_finite(logs, 5, 6) == ('b', 0, 5)
 
 
 def test_paths_of_what_is_not_finite():
