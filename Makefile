@@ -46,7 +46,7 @@ help:
 	@echo 'make parity                   the tests against PyTorch'
 	@echo 'make smoke [ARGS=NAME ...]    the smoke profile of every config, through the command line'
 	@echo 'make lint                     ruff, import-linter, mypy'
-	@echo 'make mutants ARGS=jaxlab/metrics   small faults planted in a part: how many do its tests notice?'
+	@echo 'make mutants ARGS=jaxlab/measures   small faults planted in a part: how many do its tests notice?'
 	@echo 'make bench [ARGS=--json=FILE] whole training steps against Flax and PyTorch'
 	@echo 'make bench-accelerator [ARGS=--data_dir=DIR]  what an accelerator can do, in eight minutes'
 	@echo 'make notebooks                executes the notebooks'

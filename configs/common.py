@@ -256,7 +256,7 @@ FIELDS: Mapping[str, Field] = {
 REPORT_OPTIONS: Mapping[str, Field] = {
     'main_metric': _field('', TEXT, "the metric that answers the question ('': the report chooses)"),
     'compared': _field((), LIST, 'metrics that a comparison of variants shows'),
-    'figures': _field((), LIST, 'looks into the network (`jaxlab/tasks/inside`): names, or pairs (name, {arguments})'),
+    'figures': _field((), LIST, 'looks into the network (`jaxlab/looks`): names, or pairs (name, {arguments})'),
     'baselines': _field((), LIST, 'rules without a network that stand beside it (`jaxlab/tasks/baselines.py`)'),
     'baseline_rows': _field(0, COUNT, 'training rows that these are fitted on (0: all)'),
     'sparsity': _field(False, FLAG, 'whether the report says how large the parameters are'),

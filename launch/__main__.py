@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from jaxlab.errors import UserError
-from launch import arguments, catalogue, configfile, progress
+from jaxlab.experiments import config as configs
+from launch import arguments, catalogue, progress
 
 USER, INTERRUPTED = 2, 128  # exit codes: the user's mistake; plus the signal's number
 
@@ -42,23 +43,24 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _run(asked: arguments.Arguments, words: Sequence[str]) -> int:
-    path, profile = configfile.split_profile(asked.config)
-    changes = configfile.parse_overrides(asked.overrides)
-    plain = configfile.load(path, profile)
-    config = configfile.apply(plain, changes, configfile.COMMAND_LINE)
-    cut = configfile.differing(plain, configfile.load(path, 'full')) if profile != 'full' else []
-    chosen = dict.fromkeys(cut, 'profile') | dict.fromkeys(changes, configfile.COMMAND_LINE)
-    config = configfile.only_variants(config, asked.variants)
+    path, profile = configs.split_profile(asked.config)
+    changes = configs.parse_overrides(asked.overrides)
+    plain = configs.load(path, profile)
+    config = configs.apply(plain, changes, configs.COMMAND_LINE)
+    cut = configs.differing(plain, configs.load(path, 'full')) if profile != 'full' else []
+    chosen = dict.fromkeys(cut, 'profile') | dict.fromkeys(changes, configs.COMMAND_LINE)
+    config = configs.only_variants(config, asked.variants)
     if asked.variants is not None:
-        chosen['variants'] = configfile.COMMAND_LINE
+        chosen['variants'] = configs.COMMAND_LINE
     workdir = _workdir(asked, config)
 
     with _stdout_kept_clean(asked.json):
         from jaxlab.training import runtime  # from here on jax is needed
 
         runtime.start(asked.deterministic)
+        from jaxlab.experiments.prepare import prepare
         from jaxlab.training.loop import Interrupted
-        from launch import experiment, paging
+        from launch import paging
         from launch.progress import Watcher
 
         watcher = Watcher(title=config.name)
@@ -68,7 +70,7 @@ def _run(asked: arguments.Arguments, words: Sequence[str]) -> int:
 
             prepare_tfds(config.data.name, asked.data_dir)
         command = 'python -m launch ' + shlex.join(words)
-        prepared = experiment.prepare(config, asked.data_dir, chosen, command)
+        prepared = prepare(config, asked.data_dir, chosen, command)
         try:
             result = _act(asked, prepared, workdir, watcher)
         except Interrupted as stop:
@@ -102,11 +104,12 @@ def _stdout_kept_clean(asked: bool) -> Iterator[None]:
 
 
 def _act(asked: arguments.Arguments, prepared: Any, workdir: Path, watcher: Any) -> dict[str, Any]:
-    from launch import experiment, modes
+    from jaxlab.experiments import many
+    from launch import modes
 
     change = asked.allow_config_change
     if asked.mode != 'train':
-        prepared, workdir = experiment.reference(prepared, workdir)
+        prepared, workdir = many.reference(prepared, workdir)
     if asked.mode == 'describe':
         return modes.describe(prepared)
     if asked.mode == 'sample':
@@ -117,7 +120,7 @@ def _act(asked: arguments.Arguments, prepared: Any, workdir: Path, watcher: Any)
         raise UserError('--mode=eval: a worked computation keeps no checkpoint; valid: train, describe')
     if asked.mode == 'eval' and not (workdir / 'checkpoints').is_dir():
         raise UserError(f'no checkpoint in {workdir}; train first: the same command with --mode=train')
-    return experiment.train(prepared, workdir, watcher, asked.mode, change)
+    return many.train(prepared, workdir, watcher, asked.mode, change)
 
 
 def _workdir(asked: arguments.Arguments, config: Any) -> Path:

@@ -4,17 +4,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from launch import configfile
+from jaxlab.experiments import config as configs
 
 
 def experiments(folder: Path | None = None) -> list[dict[str, Any]]:
     """One row an experiment, by name."""
-    folder = folder or configfile.main_folder()
+    folder = folder or configs.main_folder()
     rows = []
     for path in sorted(folder.glob('*.py')):
         if path.stem in ('common', '__init__'):
             continue
-        config = configfile.load(path, 'full')
+        config = configs.load(path, 'full')
         rows.append(
             {
                 'name': config.name,

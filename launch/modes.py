@@ -7,8 +7,9 @@ from typing import Any
 
 from jaxlab.data.images import Decoding, decode
 from jaxlab.errors import UserError
-from launch import preprocessed
-from launch.experiment import Prepared, facts
+from jaxlab.experiments import preprocessed
+from jaxlab.experiments.facts import facts
+from jaxlab.experiments.prepare import Prepared
 from launch.progress import Watcher
 
 BLOCK = 64  # examples read and computed at a time
@@ -106,7 +107,7 @@ def _predicted(prepared: Prepared, state: Any, blocks: Iterable[Mapping[str, Any
     import jax
     import numpy as np
 
-    from jaxlab.tasks.protocol import inputs_of
+    from jaxlab.protocol import inputs_of
 
     run = jax.jit(lambda state, batch: prepared.task.predict(state, inputs_of(prepared.data.prepare(batch))))
     for block in blocks:

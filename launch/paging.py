@@ -5,24 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from jaxlab.figures import Figure, Table, Worked
-from jaxlab.tasks.protocol import Report
-
-
-def chosen(report: Report, show: str) -> list[Figure]:
-    """What is printed: the named ones by default, everything that a terminal can show with `all`, steps with `step`.
-
-    A task that names none prints none.
-    """
-    if not report.printed:
-        return []
-    words = [figure for figure in report.figures if isinstance(figure, Table | Worked)]
-    if show == 'all':
-        return words
-    if show == 'step':
-        return [figure for figure in words if isinstance(figure, Worked)]
-    by_name = {figure.name: figure for figure in words}
-    return [by_name[name] for name in report.printed]
+from jaxlab.figures import Figure, Worked
 
 
 def show(figures: Sequence[Figure], how: str) -> None:

@@ -1,6 +1,6 @@
-"""`make mutants ARGS=jaxlab/metrics`: plants small faults in a part of the project and counts those that its tests notice.
+"""`make mutants ARGS=jaxlab/measures`: plants small faults in a part of the project and counts those that its tests notice.
 
-`ARGS="jaxlab/metrics --sample=100"` tries a hundred of them, drawn at random (seed 0), where all would take hours.
+`ARGS="jaxlab/measures --sample=100"` tries a hundred of them, drawn at random (seed 0), where all would take hours.
 
 mutmut does the work, in a copy of the project under `.cache/mutants`: it forks one process a fault from a server that has
 collected the tests, so that nothing is imported again. JAX's threads do not survive a fork: `tests/conftest.py` therefore
@@ -30,7 +30,7 @@ OTHER_TESTS = {  # where the mirror of a part is another file, or only some of i
 
 
 def tests_of(part: str) -> tuple[str, ...]:
-    """The tests that mirror a part: `jaxlab/metrics` has `tests/metrics`, `jaxlab/data/x.py` has `tests/data/test_x.py`."""
+    """The tests that mirror a part: `jaxlab/measures` has `tests/metrics`, `jaxlab/data/x.py` has `tests/data/test_x.py`."""
     if part in OTHER_TESTS:
         return OTHER_TESTS[part]
     folder, _, name = part.removeprefix('jaxlab/').rpartition('/')
@@ -82,7 +82,7 @@ def run(place: Path, names: Sequence[str] = (), quiet: bool = False) -> None:
 
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser('make mutants ARGS=', description=__doc__)
-    parser.add_argument('part', help='a folder or a file, e.g. jaxlab/metrics')
+    parser.add_argument('part', help='a folder or a file, e.g. jaxlab/measures')
     parser.add_argument(
         'tests', nargs='*', help='the tests that shall notice, where they are not the mirror of the part'
     )

@@ -118,7 +118,7 @@ def tables(result: dict[str, Any]) -> list[Table]:
 # ---- the process that trains ------------------------------------------------------------------------------------------
 def config_of(tiny: bool, epochs: int) -> Any:
     """The experiment with this recipe; tiny: a small net, for tests."""
-    from launch import configfile
+    from jaxlab.experiments import config as configs
 
     per_epoch = 50_000 // BATCH
     changes: dict[str, Any] = {
@@ -152,8 +152,8 @@ def config_of(tiny: bool, epochs: int) -> Any:
             'optimizer': {'name': 'adam', 'learning_rate': 0.003},
             'data.transforms': (('flip', {}),),
         }
-    path = configfile.main_folder() / 'architectures_cifar10.py'
-    return configfile.apply(configfile.load(path, 'full'), changes, 'benchmarks.accelerator')
+    path = configs.main_folder() / 'architectures_cifar10.py'
+    return configs.apply(configs.load(path, 'full'), changes, 'benchmarks.accelerator')
 
 
 class Watch:
@@ -188,11 +188,11 @@ class Watch:
 
 def train(options: argparse.Namespace) -> dict[str, Any]:
     """One training of the engine."""
+    from jaxlab.experiments.prepare import prepare
     from jaxlab.training import run as engine
     from jaxlab.training.loop import Interrupted
-    from launch import experiment
 
-    ready = experiment.prepare(config_of(options.tiny, options.epochs), options.data_dir)
+    ready = prepare(config_of(options.tiny, options.epochs), options.data_dir)
     watch = Watch(options.begun, options.seconds)
     model, rule, data = ready.config.model, ready.config.optimizer, ready.config.data
     recipe = {
@@ -206,7 +206,7 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     }
     found: dict[str, Any] = {'recipe': recipe}
     try:
-        outcome = engine.train(ready.config, ready.task, ready.data, Path(options.workdir), watch)
+        outcome = engine.train(ready.config, ready.task, ready.data, Path(options.workdir), watch, ready.reporter)
         found['compile_seconds'] = outcome.facts['compile_seconds']
     except Interrupted:
         pass  # what was reached stands in the log

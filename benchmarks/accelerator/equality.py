@@ -125,10 +125,10 @@ def train(model: str, tiny: bool) -> dict[str, np.ndarray]:
     """Arrays `start/...`, `end/...` (the whole state) and `loss` [steps]."""
     from flax import serialization, traverse_util
 
+    from jaxlab.experiments.prepare import prepare
     from jaxlab.training.machine import Machine
-    from launch import experiment
 
-    ready = experiment.prepare(config_of(model, tiny))
+    ready = prepare(config_of(model, tiny))
     machine = Machine(ready.config, ready.task, ready.data)
 
     def named(state: Any, part: str) -> dict[str, np.ndarray]:

@@ -9,10 +9,12 @@ from typing import Any
 
 import jax
 
-from jaxlab.data import cifar10, folders, gates, mnist, pipeline, resample, table_rows, tables, transforms, worked
+from jaxlab.data import pipeline, resample, transforms
 from jaxlab.data.dataset import Dataset, Raw, Split, identity
+from jaxlab.data.fitted.columns import Preprocessing
 from jaxlab.data.prepare import prepare_tfds
-from jaxlab.data.preprocessing import Preprocessing
+from jaxlab.data.sets import cifar10, folders, gates, mnist, table_rows, tables
+from jaxlab.data.sets import no_data as worked
 from jaxlab.data.settings import DEFAULTS, checked
 from jaxlab.data.sources import Request, cache_dir_or_none, named_dir
 from jaxlab.data.splits import epoch_order

@@ -7,8 +7,8 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from jaxlab.data.fitted.columns import Preprocessing, Target, is_number
 from jaxlab.data.images import Decoding
-from jaxlab.data.preprocessing import Preprocessing, Target, is_number
 from jaxlab.errors import UserError, closest
 
 Arrays = dict[str, np.ndarray]

@@ -1,4 +1,4 @@
-"""Kinds of learning by name: `config.task.name` is looked up here."""
+"""Kinds of learning by name: `config.task.name` is looked up here. Each is a folder: what is learned, and what is shown of it."""
 
 import dataclasses
 import importlib
@@ -6,21 +6,31 @@ from typing import Any
 
 from jaxlab.data.dataset import Dataset
 from jaxlab.errors import UserError, closest, lookup
+from jaxlab.protocol import Reporter
 
-TASKS = {  # name -> module:class; imported when asked for
-    'classification': 'jaxlab.tasks.classification:Classification',
-    'gan': 'jaxlab.tasks.gan:Gan',
-    'manual_backprop': 'jaxlab.tasks.manual_backprop:ManualBackprop',
-    'perceptron': 'jaxlab.tasks.perceptron:Perceptron',
-    'regression': 'jaxlab.tasks.regression:Regression',
-    'trace': 'jaxlab.tasks.trace:Trace',
+TASKS = {  # name -> (module:class of the task, module:class of its report) below this package; imported when asked for
+    'classification': ('classification.step:Classification', 'classification.report:ClassificationReport'),
+    'gan': ('gan.step:Gan', 'gan.report:GanReport'),
+    'manual_backprop': ('manual_backprop.step:ManualBackprop', 'manual_backprop.report:ManualBackpropReport'),
+    'perceptron': ('perceptron.step:Perceptron', 'perceptron.report:PerceptronReport'),
+    'regression': ('regression.step:Regression', 'regression.report:RegressionReport'),
+    'trace': ('trace.step:Trace', 'trace.report:TraceReport'),
 }
+
+
+def _found(name: str, part: int) -> Any:
+    path, attribute = lookup(TASKS, name, 'config.task.name')[part].split(':')
+    return getattr(importlib.import_module(f'{__name__}.{path}'), attribute)
+
+
+def build_report(config: Any, task: Any, data: Dataset) -> Reporter:
+    """What shows a finished run of this task; the wishes of `config.report` are checked here."""
+    return _found(config.task.get('name', ''), 1).from_config(config, task, data)
 
 
 def build_task(config: Any, data: Dataset, steps_per_epoch: int, total_steps: int) -> Any:
     """The task of a checked config. A task's options are its dataclass fields with defaults."""
-    path, attribute = lookup(TASKS, config.task.get('name', ''), 'config.task.name').split(':')
-    kind = getattr(importlib.import_module(path), attribute)
+    kind = _found(config.task.get('name', ''), 0)
     given = [name for name in ('inputs', 'weights', 'targets') if len(config.get(name, ()))]
     if given and not getattr(kind, 'takes_numbers', False):
         raise UserError(f'config.{given[0]}: task {config.task.name} takes no numbers of your own; valid: task trace')

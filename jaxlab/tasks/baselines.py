@@ -13,9 +13,9 @@ import numpy as np
 from jaxlab.data.dataset import Dataset, Split
 from jaxlab.errors import UserError, lookup
 from jaxlab.figures import Table
-from jaxlab.metrics import classification as scores
-from jaxlab.metrics.regression import regression_metrics
-from jaxlab.tasks.protocol import Record, Report
+from jaxlab.measures import classification as scores
+from jaxlab.measures.regression import regression_metrics
+from jaxlab.protocol import Record, Report
 
 MAIN = ('mse', 'mae', 'accuracy', 'loss')
 MOST_VALUES = 200_000_000  # of a training split in memory

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from jaxlab.figures import Histogram, Lines, Table
-from jaxlab.tasks.protocol import Record, Report
+from jaxlab.protocol import Record, Report
 
 NEARLY = 1e-3
 

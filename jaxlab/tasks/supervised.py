@@ -10,7 +10,7 @@ import optax
 
 from jaxlab.data.dataset import Dataset
 from jaxlab.optimizers import TrainState
-from jaxlab.tasks.protocol import Batch, inputs_of
+from jaxlab.protocol import Batch, inputs_of
 
 State = dict[str, TrainState]
 

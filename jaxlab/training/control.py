@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxlab.errors import UserError, closest
-from jaxlab.metrics.stopping import waiting
+from jaxlab.measures.stopping import waiting
 
 Logs = Mapping[str, np.ndarray]  # metric -> [replicas, steps, 2]: (total, weight)
 

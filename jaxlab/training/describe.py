@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxlab.data.dataset import Dataset
-from jaxlab.tasks.protocol import Task
+from jaxlab.protocol import Task
 from jaxlab.training import model_table
 from jaxlab.training.machine import Machine
 

@@ -10,7 +10,7 @@ import jax
 
 from jaxlab.errors import UserError
 from jaxlab.layers import onednn
-from jaxlab.tasks.protocol import Task
+from jaxlab.protocol import Task
 from jaxlab.training import model_table
 
 # Floating-point operations of a run's convolutions above which oneDNN pays, though its programs are compiled at every

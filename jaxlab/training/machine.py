@@ -14,7 +14,7 @@ from jax.experimental import multihost_utils
 from jaxlab.data.dataset import Dataset
 from jaxlab.errors import UserError
 from jaxlab.layers.conv_geometry import images_a_block
-from jaxlab.tasks.protocol import Task
+from jaxlab.protocol import Task
 from jaxlab.training import control, forms
 from jaxlab.training.feeding import Feed, blocks, gather, prefetched
 from jaxlab.training.placement import Placement, placement

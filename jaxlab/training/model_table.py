@@ -10,7 +10,7 @@ import numpy as np
 from jaxlab.layers import Conv, ConvTranspose, Dense
 from jaxlab.layers.attention import MultiHeadAttention
 from jaxlab.layers.recurrent import GRU, LSTM, SimpleRNN
-from jaxlab.tasks.protocol import Task
+from jaxlab.protocol import Task
 
 FORWARD, BACKWARD = (Conv, Dense, nn.Conv, nn.Dense), (ConvTranspose, nn.ConvTranspose)
 RECURRENT = (LSTM, GRU, SimpleRNN)

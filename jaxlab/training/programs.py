@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxlab.layers.batch_axis import sum_over_batch_axis
-from jaxlab.tasks.protocol import Batch, State, Sums, Task
+from jaxlab.protocol import Batch, State, Sums, Task
 
 Augment = Callable[[Batch, jax.Array], Batch]
 Logs = dict[str, jax.Array]  # metric -> [replicas, steps, 2]: (total, weight)

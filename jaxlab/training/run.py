@@ -12,7 +12,7 @@ import numpy as np
 from jaxlab.data.dataset import Dataset
 from jaxlab.errors import UserError
 from jaxlab.optimizers import Plateau
-from jaxlab.tasks.protocol import Needed, Record, Report, Task
+from jaxlab.protocol import Needed, Record, Report, Reporter, Task
 from jaxlab.training import control, model_table
 from jaxlab.training.checkpoints import Checkpoints, Saved, digest
 from jaxlab.training.events import Events
@@ -37,15 +37,15 @@ def train(
     data: Dataset,
     workdir: Path,
     listener: Listener,
+    reporter: Reporter | None = None,
     needs: Mapping[str, Needed] | None = None,
     allow_change: bool = False,
     trial: bool = False,
-    reported: bool = True,
 ) -> Outcome:
     """Trains (or goes on, or only evaluates what is finished) and reports.
 
-    trial: a choice is to be made by what comes out: the test split is not looked at, and there is no report.
-    reported: False where nobody reads the report (a scorer's).
+    reporter: None where nobody reads a report (a scorer's, a trial's).
+    trial: a choice is to be made by what comes out: the test split is not looked at.
     """
     begun = time.perf_counter()
     writer = jax.process_index() == 0
@@ -73,8 +73,7 @@ def train(
     finally:
         events.close()
     phases['train'] = progress.seconds
-    reported = reported and not trial
-    return _finish(machine, progress, device_state, final, kept, needs or {}, phases, mine, listener, trial, reported)
+    return _finish(machine, progress, device_state, final, kept, needs or {}, phases, mine, listener, reporter, trial)
 
 
 def evaluate(
@@ -83,6 +82,7 @@ def evaluate(
     data: Dataset,
     workdir: Path,
     listener: Listener,
+    reporter: Reporter | None = None,
     needs: Mapping[str, Needed] | None = None,
     allow_change: bool = False,
 ) -> Outcome:
@@ -91,7 +91,8 @@ def evaluate(
     kept = Kept.of(workdir, writer=False)
     kept.resume(progress.history)
     state = machine.placement.state(final)
-    return _finish(machine, progress, state, final, kept, needs or {}, {'train': progress.seconds}, mine, listener)
+    phases = {'train': progress.seconds}
+    return _finish(machine, progress, state, final, kept, needs or {}, phases, mine, listener, reporter)
 
 
 def restore(
@@ -159,10 +160,10 @@ def _finish(
     phases: dict[str, float],
     mine: Mapping[str, Any],
     listener: Listener,
+    reporter: Reporter | None = None,
     trial: bool = False,
-    reported: bool = True,
 ) -> Outcome:
-    """The last evaluation, the task's own report, and the facts."""
+    """The last evaluation, the report, and the facts."""
 
     def heard() -> None:
         """Everything is saved: a signal ends the evaluation, and the same command makes it anew."""
@@ -184,7 +185,7 @@ def _finish(
     for split in data.splits:
         if split == 'train' or (trial and split == 'test'):
             continue
-        evaluation = machine.evaluate(state, split, keep=reported, heard=heard)
+        evaluation = machine.evaluate(state, split, keep=reporter is not None, heard=heard)
         metrics |= {f'{split}_{name}': values for name, values in evaluation.metrics.items()}
         counts |= {f'{split}_{name}': count for name, count in evaluation.counts.items()}
         broken = control.not_finite(metrics)
@@ -199,7 +200,7 @@ def _finish(
     record = Record(
         states, progress.history, outputs, seen, metrics, key, needs, steps, lambda: machine.replica(machine.init(), 0)
     )
-    report = task.report(record, data) if reported else Report()
+    report = reporter.report(record) if reporter is not None else Report()
     metrics |= {name: list(values) for name, values in report.metrics.items()}
     remarks = [*report.remarks, *not_finite_remarks(metrics, machine.seeds), *one_decision(config)]
     phases['report'] = time.perf_counter() - begun

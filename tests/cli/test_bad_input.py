@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from jaxlab.tasks.classification import Classification
+from jaxlab.tasks.classification.step import Classification
 from tests.cli import command
 
 FIELDS = [  # (words of the command line, what the line says)

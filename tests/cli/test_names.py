@@ -9,19 +9,20 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from launch import catalogue, configfile, modes
+from jaxlab.experiments import config as configs
+from launch import catalogue, modes
 from tests.cli import command
 
 
 def test_a_bare_name_is_an_experiment_of_the_project(tmp_path, monkeypatch):
     """From any folder; with a profile; a file of one's own keeps its path."""
     monkeypatch.chdir(tmp_path)
-    path, profile = configfile.split_profile('lenet_mnist')
+    path, profile = configs.split_profile('lenet_mnist')
     assert path.is_file() and path.name == 'lenet_mnist.py' and profile == 'full'
-    assert configfile.split_profile('lenet_mnist:smoke') == (path, 'smoke')
-    assert configfile.load(path, 'smoke').name == 'lenet_mnist'
-    assert configfile.split_profile('mine.py:smoke')[0].as_posix() == 'mine.py'
-    assert configfile.split_profile('folder/lenet_mnist')[0].as_posix() == 'folder/lenet_mnist'
+    assert configs.split_profile('lenet_mnist:smoke') == (path, 'smoke')
+    assert configs.load(path, 'smoke').name == 'lenet_mnist'
+    assert configs.split_profile('mine.py:smoke')[0].as_posix() == 'mine.py'
+    assert configs.split_profile('folder/lenet_mnist')[0].as_posix() == 'folder/lenet_mnist'
 
 
 def test_a_bare_name_from_another_folder_runs(tmp_path):

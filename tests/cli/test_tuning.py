@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from launch import configfile, experiment
-from launch.tuning import Tuning
+from jaxlab.experiments import config as configs
+from jaxlab.experiments.prepare import prepare, variant
+from jaxlab.experiments.tuning import Tuning
 from tests.cli import command
 from tests.training import lab
 
@@ -65,19 +66,19 @@ def test_what_the_user_sets_is_not_tuned(launch, tmp_path):
     assert not list((tmp_path / 'other').rglob('checkpoints'))
 
 
-@pytest.mark.parametrize('who', [configfile.COMMAND_LINE, 'stand-in data'])
+@pytest.mark.parametrize('who', [configs.COMMAND_LINE, 'stand-in data'])
 def test_a_variant_does_not_undo_what_was_chosen(who, tmp_path):
     """A field that the user set keeps its value in every variant, and its origin; the variant's other fields hold."""
     config = lab.small(variants={'plain': {}, 'bold': {'optimizer.learning_rate': 0.5, 'training.epochs': 7}})
-    free = experiment.prepare(config)
-    bold, folder = experiment.variant(free, tmp_path, 'bold')
+    free = prepare(config)
+    bold, folder = variant(free, tmp_path, 'bold')
     assert (bold.config.optimizer.learning_rate, bold.config.training.epochs) == (0.5, 7)
     assert bold.chosen['optimizer.learning_rate'] == 'variant bold' and folder == tmp_path / 'variants' / 'bold'
-    mine = experiment.prepare(
-        configfile.apply(config, {'optimizer.learning_rate': 0.03}, who), chosen={'optimizer.learning_rate': who}
+    mine = prepare(
+        configs.apply(config, {'optimizer.learning_rate': 0.03}, who), chosen={'optimizer.learning_rate': who}
     )
     for name, epochs in (('plain', 2), ('bold', 7)):
-        one, _ = experiment.variant(mine, tmp_path, name)
+        one, _ = variant(mine, tmp_path, name)
         assert (one.config.optimizer.learning_rate, one.config.training.epochs) == (0.03, epochs)
         assert one.chosen['optimizer.learning_rate'] == who and one.variant == name
 

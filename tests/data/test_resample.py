@@ -180,7 +180,7 @@ def test_the_feed_of_a_weighted_set():
 @pytest.mark.parametrize('strategy', ['', 'smote', 'oversample', 'undersample'])
 def test_training_rows_alone_decide(monkeypatch, strategy):
     """Scalers and SMOTE: with other validation and test rows the training features have the same bits."""
-    from jaxlab.data import table_rows
+    from jaxlab.data.sets import table_rows
 
     block = {**BLOCK, 'sampling': strategy, 'limit': 1500}
     plain = data.load(block)

@@ -14,9 +14,9 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from jaxlab import data
-from jaxlab.data import table_stand_ins
-from jaxlab.data.csv_rows import read_csv, table
-from jaxlab.data.preprocessing import Preprocessing, Target
+from jaxlab.data.fitted.columns import Preprocessing, Target
+from jaxlab.data.sets import table_stand_ins
+from jaxlab.data.sets.csv_rows import read_csv, table
 from jaxlab.errors import UserError
 
 REAL = Path(os.environ.get('JAXLAB_DATA_DIR', '') or '/nowhere')

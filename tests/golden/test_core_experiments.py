@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxlab.metrics.losses import discriminator_loss, generator_loss
+from jaxlab.measures.losses import discriminator_loss, generator_loss
 from jaxlab.models.gan import Discriminator, Generator
 from jaxlab.models.lenet import SEQUENTIAL_NAMES, CompactLeNet, LeNet, lenet_function, sequential_lenet
 from jaxlab.models.mlp import MLP

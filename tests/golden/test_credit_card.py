@@ -11,9 +11,9 @@ from configs import imbalance_credit_card
 from jaxlab.data import resample
 from jaxlab.data.dataset import Dataset, in_memory
 from jaxlab.data.splits import drawn_order, stratified
-from jaxlab.metrics import binary, classification
+from jaxlab.measures import binary, classification
 from jaxlab.models import build_model
-from jaxlab.tasks.classification import class_weights
+from jaxlab.tasks.classification.step import class_weights
 from jaxlab.training.feeding import Feed, blocks
 from tests.training import lab
 

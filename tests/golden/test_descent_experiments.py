@@ -16,7 +16,7 @@ import pytest
 from configs import batchnorm_augmentation_cifar10, common, gradient_descent_mnist, optimizers_cifar10
 from jaxlab.data.transforms import Context, compose
 from jaxlab.layers import BatchNorm
-from jaxlab.metrics.losses import cross_entropy
+from jaxlab.measures.losses import cross_entropy
 from jaxlab.models import build_model
 from jaxlab.optimizers import build_optimizer
 from jaxlab.training.feeding import Feed, rows_of_update

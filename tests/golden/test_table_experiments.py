@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from jaxlab.data.csv_rows import table
-from jaxlab.data.preprocessing import Preprocessing, Target
+from jaxlab.data.fitted.columns import Preprocessing, Target
+from jaxlab.data.sets.csv_rows import table
 from jaxlab.data.splits import permuted
-from jaxlab.metrics import classification
+from jaxlab.experiments import config as configs
+from jaxlab.experiments.prepare import prepare
+from jaxlab.measures import classification
 from jaxlab.models.mlp import MLP
 from jaxlab.optimizers import build_optimizer
 from jaxlab.tasks import baselines, sparsity
 from jaxlab.training.feeding import Feed
-from launch import configfile, experiment
 
 REAL = Path(os.environ.get('JAXLAB_DATA_DIR', '') or '/nowhere')
 housing = pytest.mark.skipif(
@@ -28,11 +29,11 @@ passengers = pytest.mark.skipif(not (REAL / 'titanic').is_dir(), reason='JAXLAB_
 
 def prepared(name: str, **changes):
     """An experiment on real data, one device; names with '__' for dots."""
-    config = configfile.load(configfile.main_folder() / f'{name}.py', 'full')
+    config = configs.load(configs.main_folder() / f'{name}.py', 'full')
     changes = {'variants': {}, 'parallel.devices': 1} | {
         key.replace('__', '.'): value for key, value in changes.items()
     }
-    return experiment.prepare(configfile.apply(config, changes, 'test'), str(REAL))
+    return prepare(configs.apply(config, changes, 'test'), str(REAL))
 
 
 def params_of(features, inputs, classes, seed=0):

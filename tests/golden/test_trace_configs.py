@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from jaxlab.tasks.trace import PAGES
+from jaxlab.tasks.trace.step import PAGES
 from launch.__main__ import main
 from tests.cli import command
 

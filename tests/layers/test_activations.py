@@ -8,7 +8,7 @@ import pytest
 
 from jaxlab.errors import UserError
 from jaxlab.layers.activations import ACTIVATIONS, activation
-from jaxlab.neurons.museum import MUSEUM
+from jaxlab.worked.museum import MUSEUM
 
 pytestmark = pytest.mark.usefixtures('float64')
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxlab.errors import UserError
-from jaxlab.metrics.losses import cross_entropy
+from jaxlab.measures.losses import cross_entropy
 from jaxlab.models.convnet import VGG, ConvNet
 from tests.models.convnet_rows import CAT_DOG, ROWS, STATISTICS, TOTALS, built, count, in_order, shapes_of
 

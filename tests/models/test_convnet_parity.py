@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxlab.layers import adaptive_avg_pool
-from jaxlab.metrics.losses import cross_entropy
+from jaxlab.measures.losses import cross_entropy
 from jaxlab.models.convnet import VGG, ConvNet
 from tests.models.convnet_rows import CAT_DOG, in_order, shapes_of
 

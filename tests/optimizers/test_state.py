@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxlab.layers.batch_axis import BATCH_AXIS
-from jaxlab.metrics import squared_error, sums, weighted_mean
+from jaxlab.measures import squared_error, sums, weighted_mean
 from jaxlab.optimizers import TrainState, build_optimizer, start_left
 from jaxlab.optimizers.state import moved_average, ramped
 

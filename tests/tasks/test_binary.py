@@ -12,11 +12,12 @@ import sklearn.utils.class_weight
 from configs import common
 from jaxlab.data.dataset import Dataset, Sampling, in_memory
 from jaxlab.errors import UserError
+from jaxlab.experiments import config as configs
+from jaxlab.experiments.prepare import prepare
 from jaxlab.figures import Lines, Matrix, Table
-from jaxlab.metrics.losses import cross_entropy
-from jaxlab.tasks import binary
-from jaxlab.tasks.protocol import Record
-from launch import configfile, experiment
+from jaxlab.measures.losses import cross_entropy
+from jaxlab.protocol import Record
+from jaxlab.tasks.classification import two_classes as binary
 from tests.training import lab
 
 
@@ -31,7 +32,7 @@ def rare(**changes):
     config.training.epochs = 2
     config.replicas = 2
     config.parallel.devices = 1
-    return configfile.apply(config, {name.replace('__', '.'): value for name, value in changes.items()}, 'test')
+    return configs.apply(config, {name.replace('__', '.'): value for name, value in changes.items()}, 'test')
 
 
 @pytest.fixture(scope='module')
@@ -66,7 +67,7 @@ def test_weighted_loss_and_gradient_are_pytorchs():
     """CrossEntropyLoss(weight=w): divided by the sum of the weights of the batch; rows of padding count for nothing."""
     torch = pytest.importorskip('torch')
     weights = (0.6, 3.5)
-    task = experiment.prepare(rare(task__class_weights=weights)).task
+    task = prepare(rare(task__class_weights=weights)).task
     rng = np.random.default_rng(0)
     features, label = rng.normal(size=(12, 29)).astype(np.float32), rng.integers(0, 2, 12).astype(np.int32)
     batch = {'features': jnp.asarray(features), 'label': jnp.asarray(label)}
@@ -93,7 +94,7 @@ def test_weighted_loss_and_gradient_are_pytorchs():
 
 def test_the_loss_is_the_weighted_mean():
     """Of integer and of soft targets, by NumPy."""
-    task = experiment.prepare(rare(task__class_weights=(1.0, 4.0))).task
+    task = prepare(rare(task__class_weights=(1.0, 4.0))).task
     np.testing.assert_allclose(task._class_weight(jnp.array([0, 1, 1])), [1, 4, 4])
     np.testing.assert_allclose(task._class_weight(jnp.array([[0.5, 0.5], [1.0, 0.0]])), [2.5, 1.0])
 
@@ -101,12 +102,12 @@ def test_the_loss_is_the_weighted_mean():
 @pytest.mark.parametrize('sampling', ['', 'undersample'])
 def test_balanced_weights_are_scikit_learns(sampling):
     """Of what an epoch shows: 1 each once the classes are equal."""
-    ready = experiment.prepare(rare(task__class_weights='balanced', data__sampling=sampling))
+    ready = prepare(rare(task__class_weights='balanced', data__sampling=sampling))
     expected = sklearn.utils.class_weight.compute_class_weight(
         'balanced', classes=np.arange(2), y=ready.data.splits['train'].labels
     )
     np.testing.assert_allclose(ready.task.class_weights, expected)
-    assert experiment.prepare(rare()).task.class_weights == ()
+    assert prepare(rare()).task.class_weights == ()
 
 
 @pytest.mark.parametrize(
@@ -120,7 +121,7 @@ def test_balanced_weights_are_scikit_learns(sampling):
 )
 def test_refused_weights(value, words):
     with pytest.raises(UserError, match=words):
-        experiment.prepare(rare(task__class_weights=value))
+        prepare(rare(task__class_weights=value))
 
 
 # ---- the report

@@ -7,8 +7,8 @@ import optax
 import pytest
 
 from jaxlab.errors import UserError
+from jaxlab.experiments.prepare import prepare
 from jaxlab.figures import Images, Matrix
-from launch import experiment
 from tests.training import lab
 
 PLAIN = {'model__batch_norm': False, 'model__dropout': 0.0, 'optimizer__momentum': 0.0}
@@ -16,14 +16,14 @@ PLAIN = {'model__batch_norm': False, 'model__dropout': 0.0, 'optimizer__momentum
 
 @pytest.fixture(scope='module')
 def batch():
-    data = experiment.prepare(lab.small()).data
+    data = prepare(lab.small()).data
     rows = data.splits['train'].read(np.arange(12))
     return data.prepare({**rows, 'weight': jnp.asarray([1.0] * 8 + [0.0] * 4)})
 
 
 def test_one_update_is_the_mean_loss_of_the_true_examples(batch):
     """With label smoothing, against Optax; the four rows of padding do not count."""
-    task = experiment.prepare(lab.small(**PLAIN, task__label_smoothing=0.1)).task
+    task = prepare(lab.small(**PLAIN, task__label_smoothing=0.1)).task
     state = task.init(jax.random.key(0), batch)
 
     def loss(params):
@@ -40,7 +40,7 @@ def test_one_update_is_the_mean_loss_of_the_true_examples(batch):
 
 def test_padding_enters_no_statistic(batch):
     """BatchNorm sees the true samples only."""
-    task = experiment.prepare(lab.small()).task
+    task = prepare(lab.small()).task
     state = task.init(jax.random.key(0), batch)
     rubbish = {**batch, 'image': batch['image'].at[8:].set(1e6)}
     one, other = (task.train_step(state, examples, jax.random.key(1)) for examples in (batch, rubbish))
@@ -49,7 +49,7 @@ def test_padding_enters_no_statistic(batch):
 
 
 def test_evaluation_has_no_smoothing_and_no_dropout(batch):
-    task = experiment.prepare(lab.small(task__label_smoothing=0.5)).task
+    task = prepare(lab.small(task__label_smoothing=0.5)).task
     state = task.init(jax.random.key(0), batch)
     (one, outputs), (other, _) = (task.eval_step(state, batch, jax.random.key(seed)) for seed in (1, 2))
     assert float(one['loss'][0]) == float(other['loss'][0])
@@ -78,7 +78,7 @@ def test_the_report_is_of_the_test_split(tmp_path):
     logits = np.asarray(found.record.outputs['test'][0]['logits'], np.float64)
     shares = np.exp(logits - logits.max(1, keepdims=True))
     shares /= shares.sum(1, keepdims=True)
-    labels = experiment.prepare(lab.small()).data.splits['test'].labels
+    labels = prepare(lab.small()).data.splits['test'].labels
     wrong = sorted(np.flatnonzero(shares.argmax(1) != labels), key=lambda row: -shares[row].max())[:16]
     names = [str(digit) for digit in range(10)]
     expected = [f'{names[shares[row].argmax()]} ({shares[row].max():.0%})\ntrue: {names[labels[row]]}' for row in wrong]
@@ -89,8 +89,8 @@ def test_the_report_is_of_the_test_split(tmp_path):
 
 def test_what_is_refused():
     with pytest.raises(UserError, match="unknown field config.task.label_smoting .*did you mean 'label_smoothing'"):
-        experiment.prepare(lab.small(task__label_smoting=0.1))
+        prepare(lab.small(task__label_smoting=0.1))
     with pytest.raises(UserError, match='config.task.label_smoothing = True; valid: float'):
-        experiment.prepare(lab.small(task__label_smoothing=True))
+        prepare(lab.small(task__label_smoothing=True))
     with pytest.raises(UserError, match='batch_size = 101 is larger than the 100 training examples; valid: 1 to 100'):
-        experiment.prepare(lab.small(data__batch_size=101))
+        prepare(lab.small(data__batch_size=101))

@@ -10,14 +10,14 @@ import optax
 import pytest
 
 from jaxlab.errors import UserError
+from jaxlab.experiments.prepare import prepare
 from jaxlab.layers import normal_per_example
-from jaxlab.metrics.losses import GAN_FORMS, discriminator_loss, generator_loss
+from jaxlab.measures.losses import GAN_FORMS, discriminator_loss, generator_loss
 from jaxlab.optimizers import TrainState
-from jaxlab.tasks.gan import Gan
-from jaxlab.tasks.protocol import Record
+from jaxlab.protocol import Record
+from jaxlab.tasks.gan.step import Gan
 from jaxlab.training.loop import Interrupted
 from jaxlab.training.programs import Programs
-from launch import experiment
 from tests.training import lab
 
 SHIFTED = {'data__transforms': (('shift', {'pixels': 2}),), 'task__transform_made': True}
@@ -26,7 +26,7 @@ AVERAGED = {'task__ema': 0.9}
 
 @pytest.fixture(scope='module')
 def ready():
-    return experiment.prepare(lab.gan())
+    return prepare(lab.gan())
 
 
 @pytest.fixture(scope='module')
@@ -68,7 +68,7 @@ def test_one_update_is_that_of_the_two_losses(changes, batch):
     ten real images against sixteen made ones."""
     rates = {'generator': 0.05, 'discriminator': 0.02}
     changes = {**changes, **{f'optimizer__{name}__learning_rate': rate for name, rate in rates.items()}}
-    task = experiment.prepare(lab.gan(**changes)).task
+    task = prepare(lab.gan(**changes)).task
     state = jax.jit(task.init)(jax.random.key(0), batch)
     key = jax.random.key(5)
     loss_g, loss_d, slope_g, slope_d = jax.jit(lambda s, b, k: written_out(task, s, b, k))(state, batch, key)
@@ -141,14 +141,14 @@ def test_samples_are_brought_back_to_unit_range(ready, batch, scale, made, shown
     np.testing.assert_allclose(task.sample(state, jax.random.key(1), 3), np.full((3, 28, 28, 1), shown), atol=1e-6)
     np.testing.assert_allclose(task.snapshot(state, jax.random.key(1))['image'], shown, atol=1e-6)
     record = Record([state], [], {}, [], {}, jax.random.key(0))
-    figures = {figure.name: figure for figure in task.report(record, ready.data).figures}
+    figures = {figure.name: figure for figure in dataclasses.replace(ready.reporter, task=task).report(record).figures}
     np.testing.assert_allclose(figures['latent_interpolation'].images, shown, atol=1e-6)
     np.testing.assert_allclose(figures['nearest_training_images'].images[:8], shown, atol=1e-6)
 
 
 @pytest.mark.parametrize('form', GAN_FORMS)
 def test_every_form_makes_finite_updates(form, batch):
-    task = experiment.prepare(lab.gan(task__form=form)).task
+    task = prepare(lab.gan(task__form=form)).task
     updated, _ = jax.jit(task.train_step)(jax.jit(task.init)(jax.random.key(0), batch), batch, jax.random.key(1))
     assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(updated))
 
@@ -198,7 +198,7 @@ def test_without_the_options_everything_is_as_it_was(monkeypatch, tmp_path):
 
 def test_images_come_from_the_average(batch):
     """Those of a generator that has the average's parameters and statistics, in every way to draw them."""
-    task = experiment.prepare(lab.gan(**AVERAGED)).task
+    task = prepare(lab.gan(**AVERAGED)).task
     state = jax.jit(task.init)(jax.random.key(0), batch)
     assert state['discriminator'].ema == {}
     state, _ = jax.jit(task.train_step)(state, batch, jax.random.key(1))
@@ -219,7 +219,7 @@ def test_images_come_from_the_average(batch):
 
 def test_no_shift_is_no_transform(batch):
     none = {'data__transforms': (('shift', {'pixels': 0}),)}
-    tasks = [experiment.prepare(lab.gan(**none, task__transform_made=made)).task for made in (False, True)]
+    tasks = [prepare(lab.gan(**none, task__transform_made=made)).task for made in (False, True)]
     state = jax.jit(tasks[0].init)(jax.random.key(0), batch)
     one, other = (jax.jit(task.train_step)(state, batch, jax.random.key(1)) for task in tasks)
     lab.close(one[0], other[0], 1e-6)
@@ -228,7 +228,7 @@ def test_no_shift_is_no_transform(batch):
 
 def test_real_and_made_images_are_shifted_apart(ready, batch):
     """Two draws an update, of which the second is for the made images, each by its own key."""
-    shifted = experiment.prepare(lab.gan(**SHIFTED))
+    shifted = prepare(lab.gan(**SHIFTED))
     keys = []
 
     def noted(examples, key):
@@ -251,18 +251,18 @@ def test_real_and_made_images_are_shifted_apart(ready, batch):
 
 def test_what_a_gan_refuses():
     with pytest.raises(UserError, match=r"config.task.form = 'hinged'; valid: .*hinge"):
-        experiment.prepare(lab.gan(task__form='hinged'))
+        prepare(lab.gan(task__form='hinged'))
     plateau = {'metric': 'train_generator_loss', 'patience': 1}
     with pytest.raises(UserError, match='config.optimizer.generator.plateau: only a task with one network follows'):
-        experiment.prepare(lab.gan(optimizer__generator__plateau=plateau))
+        prepare(lab.gan(optimizer__generator__plateau=plateau))
     with pytest.raises(UserError, match='unknown field config.optimizer.learning_rate of task gan; .*generator'):
-        experiment.prepare(lab.gan(optimizer__learning_rate=0.1))
+        prepare(lab.gan(optimizer__learning_rate=0.1))
     with pytest.raises(UserError, match='unknown field config.model.width of task gan'):
-        experiment.prepare(lab.gan(model__width=8))
+        prepare(lab.gan(model__width=8))
     for decay in (1.0, -0.1, float('nan')):
         with pytest.raises(
             UserError, match=f'^config.task.ema = {decay}; valid: a number from 0 up to, not including, 1'
         ):
-            experiment.prepare(lab.gan(task__ema=decay))
+            prepare(lab.gan(task__ema=decay))
     with pytest.raises(UserError, match="^config.task.transform_made: made images have no labels; transform 'mixup'"):
-        experiment.prepare(lab.gan(task__transform_made=True, data__transforms=('mixup',)))
+        prepare(lab.gan(task__transform_made=True, data__transforms=('mixup',)))

@@ -4,16 +4,15 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from jaxlab.tasks.protocol import Record, Report
-from launch import configfile, experiment
+from jaxlab.experiments import config as configs
+from jaxlab.experiments.prepare import prepare
+from jaxlab.protocol import Record, Report
 
 
 @pytest.fixture(scope='module')
 def ready():
-    config = configfile.load(configfile.main_folder() / 'manual_backprop_cifar10.py', 'smoke')
-    return experiment.prepare(
-        configfile.apply(config, {'variants': {}, 'data.limit': 60, 'data.eval_limit': 20}, 'test')
-    )
+    config = configs.load(configs.main_folder() / 'manual_backprop_cifar10.py', 'smoke')
+    return prepare(configs.apply(config, {'variants': {}, 'data.limit': 60, 'data.eval_limit': 20}, 'test'))
 
 
 def test_each_replica_has_its_own_gradient_check(ready, monkeypatch):
@@ -23,9 +22,9 @@ def test_each_replica_has_its_own_gradient_check(ready, monkeypatch):
     spoilt = states[1]['model']
     states[1] = {'model': spoilt.replace(params=jax.tree.map(lambda leaf: leaf * jnp.nan, spoilt.params))}
     monkeypatch.setattr(
-        'jaxlab.tasks.classification.Classification.report', lambda *_: Report(metrics={'kept': [1.0] * 3})
+        'jaxlab.tasks.classification.report.ClassificationReport.report', lambda *_: Report(metrics={'kept': [1.0] * 3})
     )
-    found = ready.task.report(Record(states, [], {}, [], {}, jax.random.key(0)), ready.data)
+    found = ready.reporter.report(Record(states, [], {}, [], {}, jax.random.key(0)))
     differences = found.metrics['gradient_difference']
     assert len(differences) == 3 and found.metrics['kept'] == [1.0] * 3
     assert 0 <= differences[0] < 1e-12 and not differences[1] < 1e-12 and 0 <= differences[2] < 1e-12

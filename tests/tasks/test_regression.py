@@ -13,10 +13,10 @@ from scipy.optimize import linprog
 from configs import common
 from jaxlab.data.dataset import in_memory
 from jaxlab.errors import UserError
+from jaxlab.experiments.prepare import prepare
 from jaxlab.figures import Histogram, Lines, Points, Table
+from jaxlab.protocol import Record
 from jaxlab.tasks import baselines, sparsity
-from jaxlab.tasks.protocol import Record
-from launch import experiment
 from tests.training import lab
 
 LOSSES = {
@@ -43,7 +43,7 @@ def batch_of(prepared, size=20):
 @pytest.mark.parametrize('loss', LOSSES)
 def test_one_update(loss):
     """Against Optax's Adam on the mean loss of the true examples; the five rows of padding do not count."""
-    prepared = experiment.prepare(config(task__loss=loss, task__delta=0.5))
+    prepared = prepare(config(task__loss=loss, task__delta=0.5))
     task, batch = prepared.task, batch_of(prepared)
     state = task.init(jax.random.key(0), batch)
 
@@ -62,7 +62,7 @@ def test_one_update(loss):
 
 def test_stages_are_two_trainings_after_each_other():
     """Squares, then sizes on the same weights with an Adam that has seen nothing; against the two done by hand."""
-    prepared = experiment.prepare(config(task__stages=(('squared', 3), ('absolute', 3))))
+    prepared = prepare(config(task__stages=(('squared', 3), ('absolute', 3))))
     task, batch = prepared.task, batch_of(prepared)
     assert task.starts == (3,) and task.losses == ('squared', 'absolute')
     state, seen = task.init(jax.random.key(0), batch), []
@@ -98,7 +98,7 @@ def test_stages_are_two_trainings_after_each_other():
 )
 def test_what_is_refused(changes, words):
     with pytest.raises(UserError, match=words):
-        experiment.prepare(config(**changes))
+        prepare(config(**changes))
 
 
 def test_baselines_are_what_they_say():
@@ -124,7 +124,7 @@ def test_baselines_are_what_they_say():
 def test_the_report():
     """Errors in the target's unit, R^2 as scikit-learn's, the linear coefficients beside the exact ones."""
     options = {'baselines': ('mean', 'least_squares')}
-    prepared = experiment.prepare(config(report__options=options, task__stages=(('squared', 3), ('absolute', 3))))
+    prepared = prepare(config(report__options=options, task__stages=(('squared', 3), ('absolute', 3))))
     data, task = prepared.data, prepared.task
     state = task.init(jax.random.key(0), batch_of(prepared))
     outputs, metrics = {}, {}
@@ -134,7 +134,7 @@ def test_the_report():
         outputs[split] = [{name: np.asarray(values) for name, values in kept.items()}]
         metrics |= {f'{split}_{name}': [float(total / weight)] for name, (total, weight) in sums.items()}
     history = [{'epoch': at, 'train_mse': [2.0], 'train_mae': [1.0]} for at in range(1, 7)]
-    report = task.report(Record([state], history, outputs, [], metrics, jax.random.key(0)), data)
+    report = prepared.reporter.report(Record([state], history, outputs, [], metrics, jax.random.key(0)))
     truth = data.splits['test'].arrays['target']
     predicted = outputs['test'][0]['prediction']
     assert report.metrics['test_r2'][0] == pytest.approx(sklearn.metrics.r2_score(truth, predicted), rel=1e-5)
@@ -163,14 +163,14 @@ def test_the_report():
 
 def test_errors_are_predicted_minus_actual():
     """A network that always says 2 of targets 0, 1, 2, 3, 3: errors 2, 1, 0, -1, -1; actual values lie along x."""
-    prepared = experiment.prepare(config())
+    prepared = prepare(config())
     data, size = prepared.data, prepared.data.splits['test'].size
     truth = np.resize([0.0, 1.0, 2.0, 3.0, 3.0], size - size % 5)
     made = in_memory({'features': np.zeros((len(truth), 8), np.float32), 'target': truth})
     data = dataclasses.replace(data, splits={**data.splits, 'test': made})
     outputs = {'test': [{'prediction': np.full(len(truth), 2.0)}]}
     state = prepared.task.init(jax.random.key(0), batch_of(prepared))
-    report = prepared.task.report(Record([state], [], outputs, [], {}, jax.random.key(0)), data)
+    report = dataclasses.replace(prepared.reporter, data=data).report(Record([state], [], outputs, [], {}, jax.random.key(0)))
     figures = {figure.name: figure for figure in report.figures}
     errors = figures['residuals']
     np.testing.assert_array_equal(errors.samples['errors'][:5], [2, 1, 0, -1, -1])

@@ -10,9 +10,10 @@ import numpy as np
 from flax import serialization
 
 from configs import common
+from jaxlab.experiments import config as configs
+from jaxlab.experiments.prepare import prepare
 from jaxlab.training import run as engine
 from jaxlab.training.machine import Machine
-from launch import configfile, experiment
 
 
 def small(**changes: Any) -> common.Config:
@@ -24,7 +25,7 @@ def small(**changes: Any) -> common.Config:
     config.optimizer = common.sgd(0.1, 0.9)
     config.training.epochs = 2
     config.parallel.devices = 1
-    return configfile.apply(config, {name.replace('__', '.'): value for name, value in changes.items()}, 'test')
+    return configs.apply(config, {name.replace('__', '.'): value for name, value in changes.items()}, 'test')
 
 
 def gan(**changes: Any) -> common.Config:
@@ -37,7 +38,7 @@ def gan(**changes: Any) -> common.Config:
     config.data.update({'source': 'embedded', 'limit': 40, 'eval_limit': 40, 'batch_size': 16, 'eval_batch_size': 40})
     config.data.scale = (-1.0, 1.0)
     config.parallel.devices = 1
-    return configfile.apply(config, {name.replace('__', '.'): value for name, value in changes.items()}, 'test')
+    return configs.apply(config, {name.replace('__', '.'): value for name, value in changes.items()}, 'test')
 
 
 class Listener:
@@ -68,13 +69,15 @@ class Listener:
 
 def train(config: common.Config, workdir: Path, listener: Listener | None = None, **options: Any) -> engine.Outcome:
     """A run of the engine, as the command line makes it."""
-    ready = experiment.prepare(config)
-    return engine.train(ready.config, ready.task, ready.data, workdir, listener or Listener(), **options)
+    ready = prepare(config)
+    return engine.train(
+        ready.config, ready.task, ready.data, workdir, listener or Listener(), ready.reporter, **options
+    )
 
 
 def machine(config: common.Config) -> Machine:
     """A machine for a config."""
-    ready = experiment.prepare(config)
+    ready = prepare(config)
     return Machine(ready.config, ready.task, ready.data)
 
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from jaxlab.errors import UserError
+from jaxlab.experiments.prepare import prepare
 from jaxlab.training import run as engine
 from jaxlab.training.checkpoints import Checkpoints, digest
 from jaxlab.training.identity import check_same, identity
 from jaxlab.training.loop import Interrupted
 from jaxlab.training.placement import MeshPlacement
-from launch import experiment
 from tests.training import lab
 
 LONG = {'training__epochs': 4, 'training__steps_per_call': 2, 'data__validation_fraction': 0.1}
@@ -110,11 +110,11 @@ def test_the_best_is_evaluated_where_asked_for(tmp_path):
         training__best_metric='train_loss', training__best_mode='max', training__epochs=4, training__restore_best=True
     )
     found = lab.train(config, tmp_path)
-    ready = experiment.prepare(config)
+    ready = prepare(config)
     with Checkpoints(tmp_path / 'checkpoints', 2, 'max') as checkpoints:
         best = checkpoints.read(5, found.record.states and _template(config)).state
     assert found.facts['params_digest'] == digest(engine.params_of(best))
-    again = engine.evaluate(ready.config, ready.task, ready.data, tmp_path, lab.Listener())
+    again = engine.evaluate(ready.config, ready.task, ready.data, tmp_path, lab.Listener(), ready.reporter)
     assert again.facts['params_digest'] == found.facts['params_digest']
     assert again.facts['metrics'] == found.facts['metrics']
 
@@ -179,7 +179,7 @@ def test_another_config_is_refused_naming_the_fields(copy):
 
 def test_other_data_are_refused(copy):
     """The same config on other examples: a seed of the split is in the config, the examples themselves are not."""
-    ready = experiment.prepare(lab.small(**LONG))
+    ready = prepare(lab.small(**LONG))
     other = dataclasses.replace(ready.data, checksum='0123456789abcdef')
     with pytest.raises(UserError, match="data found .*checksum 0123456789abcdef' here"):
         engine.train(ready.config, ready.task, other, copy, lab.Listener())

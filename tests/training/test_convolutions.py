@@ -6,11 +6,11 @@ import pytest
 
 from configs import common
 from jaxlab.errors import UserError
+from jaxlab.experiments.prepare import prepare
 from jaxlab.layers import onednn
 from jaxlab.models.lenet import LeNet
 from jaxlab.training import forms, model_table
 from jaxlab.training.loop import Interrupted
-from launch import experiment
 from tests.training import lab
 
 needs_it = pytest.mark.skipif(not onednn.available(), reason='this jaxlib or processor does not offer oneDNN')
@@ -52,7 +52,7 @@ def test_several_devices(whole, tmp_path, parallel):
 
 
 def chosen(config: common.Config, begun=None) -> str:
-    ready = experiment.prepare(config)
+    ready = prepare(config)
     examples = ready.config.training.epochs * ready.data.draws
     return forms.choose(ready.config, ready.task, examples, begun or {}).convolutions
 
@@ -61,7 +61,7 @@ def chosen(config: common.Config, begun=None) -> str:
 def test_auto_takes_it_where_a_run_is_long_enough(monkeypatch):
     """40 examples an epoch: 1e13 operations are not reached by a small network, and reached by many epochs of it."""
     assert chosen(lab.gan()) == 'own'
-    ready = experiment.prepare(lab.gan())
+    ready = prepare(lab.gan())
     enough = forms.WORTH / (6 * 40 * model_table.convolution_work(ready.task.networks()))
     assert chosen(lab.gan(training__epochs=int(enough) + 1)) == 'onednn'
     assert chosen(lab.gan(training__epochs=int(enough) - 1)) == 'own'
@@ -100,7 +100,7 @@ def test_the_work_of_convolutions():
     Generator from 7x7x16: 49 * 25 * 16 * 8, then 49 * 25 * 8 * 4 (each input sends 25 taps), then 196 * 25 * 4.
     Discriminator: 196 * 25 * 4 to 14x14, then 49 * 25 * 4 * 8 to 7x7.
     """
-    task = experiment.prepare(lab.gan()).task
+    task = prepare(lab.gan()).task
     assert model_table.convolution_work(task.networks()) == 156_800 + 39_200 + 19_600 + 19_600 + 39_200
     rows = [row for table in model_table.networks(task).values() for row in table]
     of_table = sum(row['multiply_adds'] for row in rows if row['type'] in ('Conv', 'ConvTranspose'))

@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 
 from jaxlab.errors import UserError
-from jaxlab.tasks.classification import Classification
-from jaxlab.tasks.protocol import Report
+from jaxlab.experiments import many
+from jaxlab.experiments.prepare import prepare
+from jaxlab.protocol import Report
+from jaxlab.tasks.classification.report import ClassificationReport
 from jaxlab.training import control
 from jaxlab.training.checkpoints import Checkpoints
 from jaxlab.training.control import Diverged
 from jaxlab.training.files import write_atomically, write_json
 from jaxlab.training.loop import Interrupted
-from launch import experiment
 from launch.progress import Watcher
 from tests.training import lab
 
@@ -220,18 +221,18 @@ def test_a_signal_during_an_evaluation_loses_no_update(tmp_path):
             assert not checkpoints.meta()['partial']  # what was written unfinished is not what stays
 
 
-class Undefined(Classification):
+class Undefined(ClassificationReport):
     """Reports a precision of a class that is absent in one seed, and an infinite one."""
 
-    def report(self, record, data):
+    def report(self, record):
         return Report(metrics={'odd': [float('nan'), 0.5], 'infinite': [float('inf')] * 2, 'plain': [1.0, 2.0]})
 
 
 def test_a_metric_of_the_report_that_is_not_finite(tmp_path):
     """results.json and the page are written: null, and a sentence that says which seed."""
-    ready = experiment.prepare(lab.small(replicas=2, training__epochs=1))
-    odd = Undefined(**{field.name: getattr(ready.task, field.name) for field in dataclasses.fields(ready.task)})
-    experiment.train(dataclasses.replace(ready, task=odd), tmp_path, Watcher())
+    ready = prepare(lab.small(replicas=2, training__epochs=1))
+    odd = Undefined(**{field.name: getattr(ready.reporter, field.name) for field in dataclasses.fields(ready.reporter)})
+    many.train(dataclasses.replace(ready, reporter=odd), tmp_path, Watcher())
     results = json.loads((tmp_path / 'results.json').read_text())
     assert results['metrics']['odd'] == {'mean': None, 'std': None, 'values': [None, 0.5]}
     assert results['metrics']['infinite']['values'] == [None, None]

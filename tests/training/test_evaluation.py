@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from jaxlab.data.dataset import Split
-from jaxlab.metrics.sums import sums
+from jaxlab.experiments.prepare import prepare
+from jaxlab.measures.sums import sums
 from jaxlab.models.recurrent import SequenceModel
 from jaxlab.models.transformer import TransformerClassifier
 from jaxlab.report import statistics, summary
-from jaxlab.tasks.classification import Classification
+from jaxlab.tasks.classification.step import Classification
 from jaxlab.training import machine as engine
 from jaxlab.training import model_table
 from jaxlab.training.programs import EVALUATE, key_for
-from launch import experiment
 from tests.training import lab
 
 HELD_OUT = {'data__validation_fraction': 0.1, 'data__eval_limit': 48}
@@ -34,7 +34,7 @@ class Drawing(Classification):
 
 
 def machine_of(config, kind=Drawing, streamed=False):
-    ready = experiment.prepare(config)
+    ready = prepare(config)
     task = kind(**{field.name: getattr(ready.task, field.name) for field in dataclasses.fields(ready.task)})
     data = ready.data
     if streamed:

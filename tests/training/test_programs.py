@@ -8,10 +8,10 @@ import pytest
 
 from jaxlab.data.dataset import Split
 from jaxlab.data.splits import epoch_order
+from jaxlab.experiments.prepare import prepare
 from jaxlab.training import control
 from jaxlab.training.feeding import Feed, blocks, gather, prefetched, rows_of_update
 from jaxlab.training.machine import Machine
-from launch import experiment
 from tests.training import lab
 
 
@@ -107,7 +107,7 @@ def test_the_whole_training_set_as_one_batch():
 
 
 def test_blocks_are_read_ahead_in_order():
-    split = experiment.prepare(lab.small()).data.splits['train']
+    split = prepare(lab.small()).data.splits['train']
     chunks = [np.array([[[1, 2], [3, -1]]]), np.array([[[4, 5], [6, 7]]])]
     read = list(prefetched(split, chunks))
     assert [examples['label'].shape for examples in read] == [(1, 2, 2)] * 2
@@ -133,8 +133,8 @@ def test_streamed_data_gives_the_same_run(devices, tmp_path, monkeypatch):
     config = lab.small(parallel__devices=devices, training__epochs=1)
     resident = lab.train(config, tmp_path / 'resident')
     monkeypatch.setattr('jaxlab.training.machine.STREAM_BYTES', 2 * 24 * (784 + 4))
-    ready = experiment.prepare(config)
-    monkeypatch.setattr('launch.experiment._load', lambda *_: streamed(ready.data))
+    ready = prepare(config)
+    monkeypatch.setattr('jaxlab.experiments.prepare._load', lambda *_: streamed(ready.data))
     assert Machine(config, ready.task, streamed(ready.data)).stream_block == 2
     found = lab.train(config, tmp_path / 'streamed')
     lab.close(resident.record.states, found.record.states, 1e-6)
@@ -147,7 +147,7 @@ def test_streamed_data_gives_the_same_run(devices, tmp_path, monkeypatch):
 def test_means_are_exact_with_a_short_last_batch(plain):
     """Over examples, not over batches: recomputed from the logits of the whole test split (50 = 24 + 24 + 2)."""
     logits = plain.record.outputs['test'][0]['logits'].astype(np.float64)
-    labels = experiment.prepare(lab.small()).data.splits['test'].arrays['label']
+    labels = prepare(lab.small()).data.splits['test'].arrays['label']
     assert logits.shape == (50, 10)
     losses = np.log(np.exp(logits).sum(1)) - logits[np.arange(50), labels]
     metrics = plain.facts['metrics']

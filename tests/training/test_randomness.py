@@ -7,13 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxlab.metrics.sums import sums
-from jaxlab.tasks.classification import Classification
-from jaxlab.tasks.protocol import Report
+from jaxlab.experiments.prepare import prepare
+from jaxlab.measures.sums import sums
+from jaxlab.protocol import Report
+from jaxlab.tasks.classification.step import Classification
 from jaxlab.training import control
 from jaxlab.training import run as engine
 from jaxlab.training.checkpoints import Checkpoints
-from launch import experiment
 from tests.training import lab
 
 HELD_OUT = {'data__validation_fraction': 0.1, 'data__eval_limit': 48}
@@ -33,7 +33,7 @@ class Notebook(Classification):
 
 def logs(tmp_path, **changes) -> dict[str, np.ndarray]:
     """metric -> [epochs, replicas, steps] of a training whose images are nothing but their augmentation's draw."""
-    ready = experiment.prepare(lab.small(training__epochs=3, training__log_steps=True, **changes))
+    ready = prepare(lab.small(training__epochs=3, training__log_steps=True, **changes))
     task = Notebook(**{field.name: getattr(ready.task, field.name) for field in dataclasses.fields(ready.task)})
 
     def augment(batch, key):

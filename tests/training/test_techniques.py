@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from configs import common
-from jaxlab.metrics.losses import cross_entropy
-from launch import experiment
+from jaxlab.experiments.prepare import prepare
+from jaxlab.measures.losses import cross_entropy
 from tests.training import lab
 
 RATE, STEPS = 0.05, 10  # two epochs of five updates
@@ -25,7 +25,7 @@ LINEAR = {'model__features': (), 'model__batch_norm': False, 'model__dropout': 0
 @functools.cache
 def black() -> np.ndarray:
     """Which of the 784 pixels are 0 in all training images."""
-    images = experiment.prepare(lab.small()).data.splits['train'].arrays['image']
+    images = prepare(lab.small()).data.splits['train'].arrays['image']
     return (images.reshape(len(images), -1) == 0).all(0)
 
 
@@ -112,7 +112,7 @@ def test_dropout_costs_while_training_and_is_off_afterwards(rate, tmp_path):
 def test_batch_norm_forgets_the_scale_of_the_weights_before_it(norm):
     """A first kernel ten times as large changes nothing in training mode with it, everything without."""
     config = lab.small(model__batch_norm=norm, model__dropout=0.0)
-    ready, state = experiment.prepare(config), lab.machine(config).init()[0]['model']
+    ready, state = prepare(config), lab.machine(config).init()[0]['model']
     rows = ready.data.splits['train'].read(np.arange(24))
     images = ready.data.prepare({**rows, 'weight': jnp.ones(24)})['image']
 
@@ -139,7 +139,7 @@ def test_label_smoothing_has_a_floor_and_stops_short_of_certainty():
         last = found.logs['loss'][0, -5:]
         loss = float(last[:, 0].sum() / last[:, 1].sum())
         assert (loss > floor) == bool(smoothing) and loss < floor + 0.2
-        ready = experiment.prepare(config)
+        ready = prepare(config)
         rows = ready.data.splits['train'].read(np.arange(100))
         images = ready.data.prepare({**rows, 'weight': jnp.ones(100)})['image']
         guesses = np.asarray(ready.task.predict(found.state[0], images))

@@ -1,0 +1,323 @@
+"""Image folders: one folder a class, or class names in the files' names; with or without train and test folders.
+
+Sources of the named sets: cats_dogs - Kaggle, "Dogs vs. Cats" (Asirra), 2013; flowers17 - M.-E. Nilsback, A. Zisserman,
+"A Visual Vocabulary for Flower Classification", 2006; hymenoptera - a subset of ImageNet used in PyTorch's tutorials.
+"""
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxlab.data import images, tfds_source
+from jaxlab.data.cache import cached, key_of
+from jaxlab.data.dataset import Arrays, Raw, Split, in_memory
+from jaxlab.data.sets import shapes
+from jaxlab.data.sources import Request, check_options, checksum, choose
+from jaxlab.errors import UserError, lookup
+
+OPTIONS = {
+    'image_size': 0,  # pixels, one number or (height, width); 0: the set's own default
+    'resample': 'bilinear',  # or 'nearest'
+    'shorter_side': 0,  # 0: squash to image_size; else scale the shorter side to this and cut the centre out
+    'grey': False,
+    'memory_limit': 1 << 30,  # bytes of decoded images above which they are streamed
+    'max_pixels': 50_000_000,  # of one file; larger ones are not decoded
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """What is known of a named set: where it lies, its classes, its usual image size."""
+
+    folders: tuple[str, ...]
+    class_names: tuple[str, ...]
+    image_size: int
+    description: str
+    licence: str
+    tfds_name: str = ''
+
+
+FLOWERS = (
+    'Daffodil',
+    'Snowdrop',
+    'LilyValley',
+    'Bluebell',
+    'Crocus',
+    'Iris',
+    'Tigerlily',
+    'Tulip',
+    'Fritillary',
+    'Sunflower',
+    'Daisy',
+    'ColtsFoot',
+    'Dandelion',
+    'Cowslip',
+    'Buttercup',
+    'Windflower',
+    'Pansy',
+)
+KNOWN = {
+    'cats_dogs': Known(
+        ('cats_dogs', 'dogs-vs-cats', 'PetImages'),
+        ('cat', 'dog'),
+        150,
+        'Photographs of cats and dogs (Kaggle, Asirra)',
+        'research use',
+        'cats_vs_dogs',
+    ),
+    'flowers17': Known(
+        ('flowers17', '17flowers'),
+        FLOWERS,
+        64,
+        'Oxford Flowers-17: photographs of 17 kinds of flowers, 80 each',
+        'research use',
+    ),
+    'hymenoptera': Known(
+        ('hymenoptera_data', 'hymenoptera'),
+        ('ants', 'bees'),
+        224,
+        'Photographs of ants and bees (subset of ImageNet)',
+        'research use',
+    ),
+}
+
+
+def read(request: Request) -> Raw:
+    """One of the named sets."""
+    known = KNOWN[request.name]
+    options = check_options(request, OPTIONS)
+    how = _decoding(request, options, known.image_size)
+    readers = {
+        'files': lambda request: _known_files(request, known, how, options['memory_limit']),
+        'embedded': lambda request: _embedded(request, known, how),
+    }
+    if known.tfds_name:
+        readers['tfds'] = lambda request: _tfds(request, known, how)
+    return choose(request, readers, f'put its images into DATA_DIR/{known.folders[0]}, or use embedded')
+
+
+def read_folder(request: Request) -> Raw:
+    """Any folder of images: options.path, relative to the data directory."""
+    options = check_options(request, {**OPTIONS, 'path': '.'})
+    how = _decoding(request, options, 128)
+    if request.data_dir is None:
+        raise UserError("data 'folder' needs a data directory: name it with data_dir or JAXLAB_DATA_DIR")
+    root = (request.data_dir / options['path']).resolve()
+    if not root.is_relative_to(request.data_dir.resolve()) or not root.is_dir():
+        raise UserError(f'data.options.path={options["path"]!r} is no folder inside {str(request.data_dir)!r}')
+
+    def files(request: Request) -> Raw:
+        listing = images.scan(root)
+        if listing is None:
+            raise UserError(
+                f'{str(root)!r} has no images ({", ".join(images.ENDINGS)}) in class folders or named CLASS.NUMBER'
+            )
+        return _from_listing(
+            request,
+            root,
+            listing,
+            how,
+            options['memory_limit'],
+            f'Images in the folder {root.name}',
+            'as its owner says',
+        )
+
+    return choose(request, {'files': files}, 'name a folder of images')
+
+
+def _decoding(request: Request, options: dict[str, Any], default_size: int) -> images.Decoding:
+    size = options['image_size'] or default_size
+    size = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
+    if len(size) != 2 or not all(isinstance(side, int) and 1 <= side <= 4096 for side in size):
+        raise UserError(
+            f'data.options.image_size={options["image_size"]!r} of {request.name}; valid: 1 to 4096 '
+            'pixels, one number or (height, width)'
+        )
+    lookup({'nearest': 0, 'bilinear': 0}, options['resample'], 'resample')
+    shorter = options['shorter_side']
+    if shorter and shorter < max(size):
+        raise UserError(
+            f'data.options.shorter_side={shorter} is less than image_size={max(size)}; valid: 0, or no less than that'
+        )
+    return images.Decoding(size, options['resample'], shorter, bool(options['grey']), options['max_pixels'])
+
+
+def _known_files(request: Request, known: Known, how: images.Decoding, memory_limit: int) -> Raw | None:
+    """The set in its own folder; the data directory itself counts when it has the set's name or its classes."""
+    if request.data_dir is None:
+        return None
+    for name in known.folders:
+        root = request.data_dir / name
+        if root.is_dir():
+            return _known_listing(request, root, known, how, memory_limit)
+    if request.data_dir.name in known.folders:
+        return _known_listing(request, request.data_dir, known, how, memory_limit)
+    listing = images.scan(request.data_dir, _classified)
+    if listing is not None and _same_classes(listing.class_names, known.class_names):
+        return _known_listing(request, request.data_dir, known, how, memory_limit)
+    return None
+
+
+def _known_listing(request: Request, root: Path, known: Known, how: images.Decoding, memory_limit: int) -> Raw:
+    listing = images.scan(root, _classified)
+    if listing is None:
+        raise UserError(
+            f'{str(root)!r} has no images of {request.name}; valid: class folders, or files named CLASS.NUMBER'
+        )
+    if not _same_classes(listing.class_names, known.class_names):
+        raise UserError(
+            f'{str(root)!r} has the classes {", ".join(listing.class_names[:20])}; {request.name} has '
+            f'{", ".join(known.class_names)}'
+        )
+    return _from_listing(request, root, listing, how, memory_limit, known.description, known.licence)
+
+
+def _same_classes(found: tuple[str, ...], known: tuple[str, ...]) -> bool:
+    plain = [{name.lower().rstrip('s') for name in names} for names in (found, known)]
+    return plain[0] == plain[1]
+
+
+def _classified(folder: Path) -> dict[str, list[Path]]:
+    """As `images.classified`, and Flowers-17 as its authors distribute it: jpg/image_0001.jpg ..., 80 a class."""
+    found = images.classified(folder)
+    if set(found) in ({'jpg'}, {'image'}) and (paths := next(iter(found.values()))):
+        numbers = [int(match[1]) for path in paths if (match := re.fullmatch(r'image_(\d{4})', path.stem))]
+        if len(numbers) == len(paths) and max(numbers) <= 80 * len(FLOWERS):
+            classes: dict[str, list[Path]] = {f'{at:02}_{name}': [] for at, name in enumerate(FLOWERS)}
+            for number, path in zip(numbers, paths, strict=True):
+                classes[sorted(classes)[(number - 1) // 80]].append(path)
+            return {name: members for name, members in classes.items() if members}
+    return found
+
+
+def _from_listing(
+    request: Request,
+    root: Path,
+    listing: images.Listing,
+    how: images.Decoding,
+    memory_limit: int,
+    description: str,
+    licence: str,
+) -> Raw:
+    if len(listing.class_names) < 2:
+        raise UserError(f'{str(root)!r} has one class only ({listing.class_names[0]!r}); two or more are needed')
+    paths = [path for files in listing.files.values() for path in files]
+    labels = np.array([label for part in listing.labels.values() for label in part], np.int32)
+    ends = np.cumsum([len(files) for files in listing.files.values()])
+    facts = [(path.relative_to(root).as_posix(), path.stat().st_size) for path in paths]
+    key = key_of(facts, [path.stat().st_mtime_ns for path in paths], dataclasses.asdict(how))
+    streamed = len(paths) * int(np.prod(how.shape)) > memory_limit
+    build = _examined if streamed else _decoded
+    arrays, bad = cached(
+        request.cache_dir, f'{request.name}-{"scan" if streamed else "images"}', key, lambda: build(paths, how)
+    )
+    kept = arrays['row']
+    owner = np.searchsorted(ends, kept, side='right')
+    parts: dict[str, Split] = {}
+    for at, part in enumerate(listing.files):
+        mine = np.flatnonzero(owner == at)
+        if streamed:
+            reader = _reader([paths[row] for row in kept], labels[kept], how)
+            parts[part] = Split(len(mine), None, mine, reader, labels[kept][mine])
+        elif len(mine):
+            span = slice(mine[0], mine[-1] + 1)
+            parts[part] = in_memory({'image': arrays['image'][span], 'label': labels[kept][span]}, int(mine[0]))
+    _check_parts(root, listing, parts)
+    identity = key_of(facts, dataclasses.asdict(how)) if streamed else checksum({**arrays, 'label': labels})
+    return Raw(
+        'files',
+        parts,
+        listing.class_names,
+        description,
+        licence,
+        identity,
+        (*listing.notes, *_bad_note(root, paths, bad)),
+        decoding=how,
+    )
+
+
+def _check_parts(root: Path, listing: images.Listing, parts: dict[str, Split]) -> None:
+    first = parts.get('train', parts.get('all'))
+    present = set() if first is None or first.labels is None else set(first.labels.tolist())
+    for label, name in enumerate(listing.class_names):
+        if label not in present:
+            raise UserError(f'{str(root)!r}: no image of class {name!r} can be decoded')
+    if 'train' in parts and 'test' not in parts:
+        raise UserError(f'{str(root)!r}: no image of the test part can be decoded')
+
+
+def _decoded(paths: list[Path], how: images.Decoding) -> tuple[Arrays, dict[str, str]]:
+    """All images, without those that cannot be decoded: {'image', 'row': positions in `paths`}, position -> reason."""
+    decoded, bad = images.decode_all(paths, how)
+    rows = np.array([row for row in range(len(paths)) if row not in bad], np.int64)
+    return {'image': decoded[rows] if bad else decoded, 'row': rows}, {str(row): why for row, why in bad.items()}
+
+
+def _examined(paths: list[Path], how: images.Decoding) -> tuple[Arrays, dict[str, str]]:
+    """As `_decoded`, keeping no images: every file is decoded once now, so that none fails in the middle of a run."""
+    bad: dict[str, str] = {}
+    for start in range(0, len(paths), 256):
+        found = images.decode_all(paths[start : start + 256], how)[1]
+        bad |= {str(start + row): why for row, why in found.items()}
+    rows = np.array([row for row in range(len(paths)) if str(row) not in bad], np.int64)
+    return {'row': rows}, bad
+
+
+def _reader(paths: list[Path], labels: np.ndarray, how: images.Decoding):
+    def read_rows(rows: np.ndarray) -> Arrays:
+        decoded, bad = images.decode_all([paths[row] for row in rows], how)
+        for row, why in bad.items():
+            raise UserError(f'{str(paths[rows[row]])!r} could be decoded at the start and cannot any more: {why}')
+        return {'image': decoded, 'label': labels[rows]}
+
+    return read_rows
+
+
+def _bad_note(root: Path, paths: list[Path], bad: dict[str, str]) -> tuple[str, ...]:
+    if not bad:
+        return ()
+    named = [f'{paths[int(row)].relative_to(root).as_posix()} ({why})' for row, why in list(bad.items())[:5]]
+    more = f' and {len(bad) - 5:,} more' if len(bad) > 5 else ''
+    return (f'{len(bad):,} of {len(paths):,} files could not be decoded and were left out: {", ".join(named)}{more}.',)
+
+
+def _embedded(request: Request, known: Known, how: images.Decoding) -> Raw:
+    raw = dataclasses.replace(shapes.read(request, len(known.class_names), how.image_size), decoding=how)
+    if not how.grey:
+        return raw
+    parts = {}
+    for name, part in raw.parts.items():
+        arrays = part.read(np.arange(part.size))
+        grey = np.floor(arrays['image'].mean(-1, keepdims=True, dtype=np.float32) + 0.5).astype(np.uint8)
+        parts[name] = in_memory({**arrays, 'image': grey}, int(part.origin[0]))
+    return dataclasses.replace(raw, parts=parts)
+
+
+def _tfds(request: Request, known: Known, how: images.Decoding) -> Raw | None:
+    def convert(example: dict[str, Any]) -> Arrays:
+        from PIL import Image
+
+        image = Image.fromarray(np.asarray(example['image'], np.uint8)).convert('L' if how.grey else 'RGB')
+        return {'image': images.resized(image, how), 'label': np.asarray(example['label'], np.int32)}
+
+    found = tfds_source.read_images(request, known.tfds_name, how.shape, convert, dataclasses.asdict(how))
+    if found is None:
+        return None
+    parts, notes = found
+    splits, row = {}, 0
+    for name in ('train', 'test') if len(parts) > 1 else tuple(parts):
+        splits['all' if len(parts) == 1 else name] = in_memory(parts[name], row)
+        row += len(parts[name]['label'])
+    return Raw(
+        'tfds',
+        splits,
+        known.class_names,
+        known.description,
+        known.licence,
+        checksum(*parts.values()),
+        notes,
+        decoding=how,
+    )

@@ -1,0 +1,208 @@
+"""Tables: California housing, the Titanic's passengers, credit-card fraud, and any CSV file of one's own.
+
+Sources: R. K. Pace, R. Barry, "Sparse Spatial Autoregressions", Statistics and Probability Letters 33 (1997) (1990 census);
+Encyclopedia Titanica's passenger list, as Kaggle and Stanford's CS109 give it; A. Dal Pozzolo et al., "Calibrating
+Probability with Undersampling for Unbalanced Classification", 2015 (ULB, European card holders, two days of 2013).
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxlab.data.dataset import Raw, Schema
+from jaxlab.data.fitted.columns import Target
+from jaxlab.data.sets import table_stand_ins
+from jaxlab.data.sets.csv_rows import read_csv, table
+from jaxlab.data.sets.table_rows import raw_table, renamed
+from jaxlab.data.sources import Reader, Request, check_options, choose, own_folders
+from jaxlab.errors import UserError, closest, lookup
+
+HOUSING = ('MedInc', 'HouseAge', 'AveRooms', 'AveBedrms', 'Population', 'AveOccup', 'Latitude', 'Longitude')
+HOUSING_NAMES = {
+    'median_income': 'MedInc',
+    'housing_median_age': 'HouseAge',
+    'population': 'Population',
+    'latitude': 'Latitude',
+    'longitude': 'Longitude',
+}
+HOUSING_SHARES = {'AveRooms': 'total_rooms', 'AveBedrms': 'total_bedrooms', 'AveOccup': 'population'}
+TITANIC = ('Pclass', 'Sex', 'Age', 'SibSp', 'Parch', 'Fare')
+TITANIC_NAMES = {'Siblings/Spouses Aboard': 'SibSp', 'Parents/Children Aboard': 'Parch'}
+TITANIC_EDITIONS = {887: 'the 887-row edition without missing ages', 891: "Kaggle's 891-row edition"}
+FRAUD_FILES = ('creditcard.csv', 'creditcard_7409.csv')
+KINDS = {'classification': True, 'regression': False}
+
+
+def read_california(request: Request) -> Raw:
+    """20,640 block groups, 8 features; target: the median house value in 100,000 USD."""
+    check_options(request, {})
+    schema = Schema(HOUSING, Target('MedHouseVal', 'USD', 100_000.0), _housing)
+
+    def make(rows: np.ndarray) -> Raw:
+        missing = int(sum(np.isnan(rows[name]).sum() for name in HOUSING))
+        note = f'{missing} missing values are filled by the median of the training rows.'
+        return raw_table(
+            'files',
+            rows,
+            schema,
+            'California housing: block groups of the census of 1990, median house value',
+            'public domain',
+            notes=(note,) if missing else (),
+        )
+
+    readers = _readers(request, ('california_housing',), ('housing.csv', 'california_housing.csv'), schema, make)
+    readers['embedded'] = table_stand_ins.diabetes
+    return choose(request, readers, 'put housing.csv into DATA_DIR/california_housing, or use embedded')
+
+
+def _housing(rows: np.ndarray) -> np.ndarray:
+    """The public edition's totals per block group become averages per household; dollars become units of 100,000."""
+    if 'median_income' not in (rows.dtype.names or ()):
+        return rows
+    rows = renamed(rows, HOUSING_NAMES)
+    needed = {'households', 'total_rooms', 'total_bedrooms', 'Population'}
+    if not needed <= set(rows.dtype.names or ()):
+        raise UserError(f'column {min(needed - set(rows.dtype.names or ()))!r} is missing')
+    columns = {name: rows[name] for name in HOUSING if name in (rows.dtype.names or ())}
+    columns |= {'AveRooms': rows['total_rooms'], 'AveBedrms': rows['total_bedrooms'], 'AveOccup': rows['Population']}
+    if any(values.dtype.kind != 'f' for values in (*columns.values(), rows['households'])):
+        raise UserError('a column of totals or households holds something that is no number')
+    for name in HOUSING_SHARES:
+        columns[name] = columns[name] / rows['households']
+    if 'median_house_value' in (rows.dtype.names or ()):
+        columns['MedHouseVal'] = rows['median_house_value'] / 100_000.0
+    return table(tuple(columns), tuple(columns.values()))
+
+
+def read_titanic(request: Request) -> Raw:
+    """887 or 891 passengers, 6 features; did they survive?"""
+    check_options(request, {})
+    schema = Schema(
+        TITANIC, Target('Survived', classes=('died', 'survived')), lambda rows: renamed(rows, TITANIC_NAMES), ('Sex',)
+    )
+
+    def make(rows: np.ndarray) -> Raw:
+        edition = TITANIC_EDITIONS.get(len(rows), f'an edition of {len(rows)} rows')
+        missing = int(np.isnan(rows['Age']).sum())
+        note = f'{missing} missing ages are filled by the median of the training rows.'
+        return raw_table(
+            'files',
+            rows,
+            schema,
+            f'Titanic: passengers and whether they survived, {edition}',
+            'public domain',
+            notes=(note,) if missing else (),
+        )
+
+    readers = _readers(request, ('titanic',), ('train.csv', 'titanic.csv'), schema, make)
+    readers['embedded'] = table_stand_ins.breast_cancer
+    return choose(request, readers, 'put train.csv (Kaggle) or titanic.csv into DATA_DIR/titanic, or use embedded')
+
+
+def read_credit_card(request: Request) -> Raw:
+    """Card transactions, 29 features (30 with option `time`); was it fraud?
+
+    Options: file (another file of the folder: a header with `Class`, or no header and the class last), time (whether the
+    column Time, seconds since the first row, is a feature).
+    """
+    options = check_options(request, {'file': '', 'time': False})
+    files = (options['file'],) if options['file'] else FRAUD_FILES
+
+    def read(path: Path) -> Raw:
+        rows = read_csv(path, header=None)
+        names = rows.dtype.names or ()
+        target = Target('Class' if 'Class' in names else names[-1], classes=('normal', 'fraud'))
+        features = tuple(name for name in names if name != target.name and (options['time'] or name != 'Time'))
+        about = 'Credit-card fraud: transactions of European card holders' if 'V1' in names else 'Rare cases'
+        description = f'{about}, file {path.name}, {len(rows):,} rows'
+        return raw_table('files', rows, Schema(features, target), description, 'DbCL 1.0 or public', path=path)
+
+    readers = {
+        'files': lambda request: _first(request, ('credit_card',), files, read),
+        'embedded': table_stand_ins.rare_cases,
+    }
+    return choose(request, readers, f'put {" or ".join(files)} into DATA_DIR/credit_card, or use embedded')
+
+
+def read_table(request: Request) -> Raw:
+    """Any CSV file with names in its first line.
+
+    Options: path (in the data directory, or from where you are), target (its column), kind ('classification' or
+    'regression'), features (names; none: every other column), categories (columns of numbers that are names), unit (of the
+    target).
+    """
+    given = {'path': '', 'target': '', 'kind': 'classification', 'features': (), 'categories': (), 'unit': ''}
+    options = check_options(request, given)
+    classifies = lookup(KINDS, options['kind'], 'data.options.kind')
+    path = _own_file(request, options['path'])
+
+    def files(request: Request) -> Raw:
+        texts = (*options['categories'], *((options['target'],) if classifies else ()))
+        rows = read_csv(path, texts)
+        schema = _own_schema(rows, options, classifies)
+        return raw_table('files', rows, schema, f'Rows of {path.name}', 'as its owner says', path=path)
+
+    return choose(request, {'files': files}, 'name a CSV file by data.options.path')
+
+
+def _own_file(request: Request, given: str) -> Path:
+    if not given:
+        raise UserError("data 'table' needs data.options.path, a CSV file, and data.options.target, one of its columns")
+    places = [*([request.data_dir / given] if request.data_dir else []), Path(given).expanduser()]
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        raise UserError(f'data.options.path={given!r} is no file (looked at {", ".join(map(str, places))})')
+    return found
+
+
+def _own_schema(rows: np.ndarray, options: dict[str, Any], classifies: bool) -> Schema:
+    names = rows.dtype.names or ()
+    for field, wanted in (
+        ('target', [options['target']]),
+        ('features', options['features']),
+        ('categories', options['categories']),
+    ):
+        for name in wanted:
+            if name not in names:
+                raise UserError(f'data.options.{field}: no column {name!r}; {closest(name, names)}')
+    target = options['target']
+    features = tuple(options['features']) or tuple(name for name in names if name != target)
+    if target in features or not features:
+        raise UserError(f'data.options.features {features}: valid: at least one column, without the target {target!r}')
+    classes = tuple(sorted({str(value) for value in rows[target]} - {''}, key=_by_number)) if classifies else ()
+    if classifies and not 2 <= len(classes) <= max(2, len(rows) // 2):
+        raise UserError(
+            f'target {target!r} has {len(classes)} values in {len(rows)} rows; valid: from 2 classes up to '
+            'one for every other row, or data.options.kind regression'
+        )
+    texts = tuple(name for name in features if rows[name].dtype.kind != 'f')
+    return Schema(features, Target(target, options['unit'], 1.0, classes), texts=texts)
+
+
+def _by_number(text: str) -> tuple[float, str]:
+    try:
+        return float(text), text
+    except ValueError:
+        return np.inf, text
+
+
+def _readers(
+    request: Request, folders: tuple[str, ...], files: tuple[str, ...], schema: Schema, make: Any
+) -> dict[str, Reader]:
+    """`make` of the derived rows of the first of `files` that is there."""
+
+    def read(path: Path) -> Raw:
+        rows = schema.derive(read_csv(path, schema.texts))
+        schema.check(rows, path)
+        return make(rows)
+
+    return {'files': lambda request: _first(request, folders, files, read)}
+
+
+def _first(request: Request, folders: tuple[str, ...], files: tuple[str, ...], read: Any) -> Raw | None:
+    for folder in own_folders(request, *folders):
+        path = next((folder / file for file in files if (folder / file).is_file()), None)
+        if path is not None:
+            return read(path)
+    return None

@@ -1,0 +1,222 @@
+"""From `--config=FILE[:profile]` and overrides to a checked config. Imports nothing heavy."""
+
+import ast
+import difflib
+import importlib.util
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from configs import common
+from jaxlab.errors import UserError, closest
+from jaxlab.training.identity import flat
+
+OPEN = (
+    'task',
+    'model',
+    'optimizer',
+    'data.options',
+    'variants',
+    'stand_in',
+    'tuning',
+    'needs',
+    'published',
+    'report.lines',
+    'report.options',
+    'training.stop_at',
+)
+COMMAND_LINE = 'command line'  # who chose a field: the user
+
+
+def split_profile(argument: str) -> tuple[Path, str]:
+    """`configs/gan_mnist.py:smoke` or `gan_mnist:smoke` -> (path, 'smoke')."""
+    path, colon, profile = argument.partition(':')
+    profile = profile if colon else 'full'
+    if not path or profile not in common.PROFILES:
+        named = f'unknown profile {profile!r}' if path else 'no file'
+        raise UserError(f'{named} in --config={argument}; {closest(profile, common.PROFILES)}')
+    shipped = main_folder() / f'{path}.py'  # a bare name is that of an experiment of the project, wherever one stands
+    return (shipped if '.' not in path and '/' not in path and shipped.is_file() else Path(path)), profile
+
+
+def load_module(path: Path) -> Any:
+    """The config file as a module; its own errors are said with file and line."""
+    if not path.is_file():
+        folder = path.parent if path.parent.is_dir() else Path('configs')
+        known = {file.stem: file for file in folder.glob('*.py') if file.stem not in ('common', '__init__')}
+        near = difflib.get_close_matches(path.stem, known, n=1, cutoff=0.6)
+        hint = f'did you mean {known[near[0]]}?' if near else 'python -m launch --list shows all'
+        raise UserError(f'no config file {path}; {hint}')
+    spec = importlib.util.spec_from_file_location(f'configs.{path.stem}', path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        raise UserError(f'{path}, line {error.lineno}: {error.msg}') from error
+    except Exception as error:
+        raise UserError(f'{path}, line {_line_in(error, path)}: {type(error).__name__}: {error}') from error
+    if not callable(getattr(module, 'get_config', None)):
+        raise UserError(f'{path} has no function get_config(profile)')
+    return module
+
+
+def _line_in(error: Exception, path: Path) -> int | str:
+    """The deepest line of the traceback that lies in the config file."""
+    line: int | str = '?'
+    trace = error.__traceback__
+    while trace is not None:
+        if Path(trace.tb_frame.f_code.co_filename).resolve() == path.resolve():
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+def load(path: Path, profile: str) -> common.Config:
+    """The config of a file, checked."""
+    module = load_module(path)
+    try:
+        config = module.get_config(profile)
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f'{path}, line {_line_in(error, path)}: {type(error).__name__}: {error}') from error
+    if not isinstance(config, common.Config):
+        raise UserError(
+            f'{path}: get_config returned {type(config).__name__}; valid: what common.with_profile(...) returns'
+        )
+    check(config, str(path))
+    return config
+
+
+def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
+    """`--config.a.b=value` -> {'a.b': value}; values are Python literals, anything else is text."""
+    found = {}
+    for argument in arguments:
+        name, equals, text = argument.partition('=')
+        if not equals:
+            raise UserError(f'{argument} has no value; valid: {argument}=VALUE')
+        found[name.removeprefix('--config.')] = literal(text)
+    return found
+
+
+def literal(text: str) -> Any:
+    """A Python literal, `true` / `false` / `none` in any case, or the text itself."""
+    words = {'true': True, 'false': False, 'none': None}
+    if text.lower() in words:
+        return words[text.lower()]
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def apply(config: common.Config, changes: Mapping[str, Any], where: str) -> common.Config:
+    """The config with overrides, checked; `where` they come from is named in the error."""
+    for path in changes:
+        _known(config, path, where)
+    fitted = {path: _fit(config, path, value) for path, value in changes.items()}
+    result = common.override(config, fitted)
+    check(result, where)
+    return result
+
+
+def _known(config: common.Config, path: str, where: str) -> None:
+    """A field, or a key of an open block that is there."""
+    if path in common.FIELDS:
+        return
+    if not any(path.startswith(f'{block}.') for block in OPEN):
+        raise UserError(f'unknown field config.{path} ({where}); {_closest_field(path)}')
+    blocks, last = common.split_path(path)
+    inside: Any = config
+    for depth, block in enumerate(blocks):
+        inside = inside.get(block) if block in inside else None
+        if not hasattr(inside, 'items'):
+            outer = '.'.join(blocks[:depth])
+            names = current(config, outer) if outer else common.FIELDS
+            words = f'config.{outer} has no block {block!r}; {closest(block, names)}'
+            raise UserError(f'unknown field config.{path} ({where}): {words}')
+    if not last:
+        raise UserError(f'unknown field config.{path} ({where})')
+
+
+def _closest_field(path: str) -> str:
+    near = difflib.get_close_matches(path, common.FIELDS, n=1, cutoff=0.5)
+    if near:
+        return f'did you mean config.{near[0]}? ({common.FIELDS[near[0]].meaning})'
+    block = path.split('.')[0]
+    names = sorted(name for name in common.FIELDS if name.startswith(f'{block}.')) or sorted(common.FIELDS)
+    return f'valid: {", ".join(names[:12])}{", ..." if len(names) > 12 else ""}'
+
+
+def _fit(config: common.Config, path: str, value: Any) -> Any:
+    """A whole number where a fraction is meant, one value where a tuple is."""
+    field = common.FIELDS.get(path)
+    default = field.default if field else current(config, path)
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return value
+
+
+def current(config: Any, path: str) -> Any:
+    """The value of a field; None where there is none."""
+    for part in path.split('.'):
+        if not isinstance(config, Mapping) and not hasattr(config, 'get'):
+            return None
+        config = config.get(part, None)
+    return config
+
+
+def check(config: common.Config, where: str) -> None:
+    """Every field known and of the right kind; blocks that are chosen by name are checked where they are built."""
+    for path in _paths(config):
+        if path not in common.FIELDS and not any(path == block or path.startswith(f'{block}.') for block in OPEN):
+            raise UserError(f'unknown field config.{path} ({where}); {_closest_field(path)}')
+    for path, field in common.FIELDS.items():
+        value = current(config, path)
+        if isinstance(value, float) and not math.isfinite(value) or not field.test(value):
+            raise UserError(f'config.{path} = {value!r} ({where}); valid: {field.valid} ({field.meaning})')
+    for name, value in config.report.options.items():
+        if name not in common.REPORT_OPTIONS:
+            raise UserError(
+                f'unknown field config.report.options.{name} ({where}); {closest(name, common.REPORT_OPTIONS)}'
+            )
+        field = common.REPORT_OPTIONS[name]
+        if not field.test(value):
+            raise UserError(
+                f'config.report.options.{name} = {value!r} ({where}); valid: {field.valid} ({field.meaning})'
+            )
+
+
+def _paths(config: Any, prefix: str = '') -> list[str]:
+    found = []
+    for name, value in config.items():
+        path = f'{prefix}{name}'
+        nested = hasattr(value, 'items') and path not in OPEN
+        found += _paths(value, f'{path}.') if nested else [path]
+    return found
+
+
+def only_variants(config: common.Config, names: str | None) -> common.Config:
+    """The config with the variants NAME,NAME only, in this order; as it is for None."""
+    if names is None:
+        return config
+    chosen = [name.strip() for name in names.split(',') if name.strip()]
+    for name in chosen or ['']:
+        if name not in config.variants:
+            valid = closest(name, list(config.variants)) if config.variants else 'this experiment has none'
+            raise UserError(f'--variants: unknown variant {name!r} of {config.name}; {valid}')
+    return common.override(config, {'variants': {name: config.variants[name].to_dict() for name in chosen}})
+
+
+def differing(config: common.Config, other: common.Config) -> list[str]:
+    """Dotted paths of the fields in which two configs differ."""
+    mine, theirs = flat(config.to_dict()), flat(other.to_dict())
+    return sorted(path for path in mine if path not in theirs or mine[path] != theirs[path])
+
+
+def main_folder() -> Path:
+    """The folder of the experiments that ship with the project."""
+    return Path(str(sys.modules['configs'].__file__)).parent

@@ -1,0 +1,110 @@
+"""From a checked config to data, task and report, and to the same experiment with other values."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from configs import common
+from jaxlab import data as data_sets
+from jaxlab.data.dataset import Dataset
+from jaxlab.experiments import config as configs
+from jaxlab.protocol import Reporter, Task
+from jaxlab.tasks import build_report, build_task
+from jaxlab.training import runtime
+from jaxlab.training.feeding import Feed
+from jaxlab.training.identity import flat
+from jaxlab.training.machine import check_sizes
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """A checked config with its data, its task and what shows it; `chosen`: who set a field, where it was not the experiment.
+
+    variant: its name, where it is one of `config.variants`.
+    """
+
+    config: common.Config
+    data: Dataset
+    task: Task
+    reporter: Reporter
+    chosen: Mapping[str, str]
+    adapted: list[dict[str, Any]]
+    data_dir: str | None
+    command: str = ''
+    variant: str = ''
+
+
+def prepare(
+    config: common.Config,
+    data_dir: str | None = None,
+    chosen: Mapping[str, str] | None = None,
+    command: str = '',
+    like: Prepared | None = None,
+) -> Prepared:
+    """Loads the data, adapts the config to stand-in data, builds the task.
+
+    like: a sibling (the experiment of a variant, another trial); its data are taken where the config asks for the same.
+    """
+    chosen = dict(chosen or {})
+    shared = like is not None and like.config.data == config.data and like.data_dir == data_dir
+    data, adapted = like.data if like is not None and shared else _load(config, data_dir), []
+    if data.stand_in and config.stand_in:
+        changes = {path: value for path, value in config.stand_in.items() if path not in chosen}
+        adapted = _adaptations(config, changes, data)
+        config = configs.apply(config, changes, f'stand_in of configs/{config.name}.py')
+        chosen |= dict.fromkeys(changes, 'stand-in data')
+        if any(path.startswith('data.') for path in changes):
+            data = _load(config, data_dir)
+    task = build_task(config, data, *_steps(config, data))
+    reporter = build_report(config, task, data)
+    return Prepared(config, data, task, reporter, chosen, adapted, data_dir, command)
+
+
+def _steps(config: common.Config, data: Dataset) -> tuple[int, int]:
+    """Updates an epoch and of the whole training; none where the data set has no splits (worked computations)."""
+    if not data.splits:
+        return 0, 0
+    check_sizes(config, data.draws)
+    feed = Feed.of(config.data, data, (0,))
+    return feed.steps_per_epoch, config.training.steps or config.training.epochs * feed.steps_per_epoch
+
+
+def _load(config: common.Config, data_dir: str | None) -> Dataset:
+    return data_sets.load(config.data, data_dir, runtime.cache_folder() / 'data')
+
+
+def _adaptations(config: common.Config, changes: Mapping[str, Any], data: Dataset) -> list[dict[str, Any]]:
+    why = f'{data.splits["train"].size:,} stand-in examples'
+    flat = config.to_dict()
+    found = []
+    for path, value in changes.items():
+        before: Any = flat
+        for part in path.split('.'):
+            before = before.get(part) if isinstance(before, Mapping) else None
+        found.append({'field': path, 'value': value, 'instead_of': before, 'why': why})
+    return found
+
+
+def variant(prepared: Prepared, workdir: Path, name: str) -> tuple[Prepared, Path]:
+    """One of `config.variants`, prepared, and the folder it is kept in.
+
+    What the command line chose stays, inside a block that the variant replaces too.
+    """
+    changes, chosen = prepared.config.variants[name].to_dict(), prepared.chosen
+    own = {path: value for path, value in changes.items() if path not in chosen}
+    inside = [path for path in chosen if any(path.startswith(f'{block}.') for block in own)]
+    kept = {path: configs.current(prepared.config, path) for path in inside if chosen[path] == configs.COMMAND_LINE}
+    one = changed(prepared, own, f'variant {name}', {'variants': {}, **kept})
+    return dataclasses.replace(one, variant=name), workdir / 'variants' / name
+
+
+def changed(prepared: Prepared, changes: Mapping[str, Any], who: str, reset: Mapping[str, Any]) -> Prepared:
+    """The experiment with other values, chosen by `who`; reset: further values, of which who chose them stays as it is.
+
+    Already adapted to stand-in data, it is not adapted again.
+    """
+    config = configs.apply(prepared.config, {**changes, **reset, 'stand_in': {}}, who)
+    own = {path: who for path in (*changes, *flat(changes)) if path not in reset}
+    made = prepare(config, prepared.data_dir, {**prepared.chosen, **own}, prepared.command, like=prepared)
+    return dataclasses.replace(made, adapted=prepared.adapted, variant=prepared.variant)

@@ -1,0 +1,122 @@
+"""One experiment trained (or evaluated) once, and everything that this leaves in its folder."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jaxlab.errors import UserError
+from jaxlab.experiments import config as configs
+from jaxlab.experiments import preprocessed
+from jaxlab.experiments.facts import facts
+from jaxlab.experiments.prepare import Prepared, prepare
+from jaxlab.experiments.watching import Watcher
+from jaxlab.figures import Figure, Table, Worked
+from jaxlab.protocol import Needed, Report
+from jaxlab.training import run as engine
+from jaxlab.training import runtime, untrained
+from jaxlab.training.files import write_json
+
+CURVES = 'curves.json'  # what a comparison of variants lays over one another
+
+
+def train_once(
+    prepared: Prepared,
+    workdir: Path,
+    watcher: Watcher,
+    mode: str = 'train',
+    allow_change: bool = False,
+    choice: Any = None,
+) -> dict[str, Any]:
+    """Trains, or with mode 'eval' evaluates the newest checkpoint, and writes everything that a run leaves.
+
+    choice: how a field was tuned before (`Tuning`). Returns what results.json holds.
+    """
+    open_workdir(workdir)
+    prepared = preprocessed.as_in_run(prepared, workdir)
+    for note in (*prepared.data.notes, *(_adapted_words(item) for item in prepared.adapted)):
+        watcher.say(note)
+    needs = _needs(prepared, workdir, watcher)
+    trained = engine.train if mode == 'train' else engine.evaluate
+    action = trained if prepared.data.splits else untrained.compute
+    arguments = (prepared.config, prepared.task, prepared.data, workdir, watcher, prepared.reporter)
+    outcome = action(*arguments, needs=needs, allow_change=allow_change)
+    watcher.close()
+    watcher.pages += printed(outcome.report, prepared.config.show)
+    return _finish(prepared, workdir, outcome, choice)
+
+
+def _adapted_words(item: Mapping[str, Any]) -> str:
+    return f'adapted to {item["why"]}: {item["field"]} {item["instead_of"]} -> {item["value"]}'
+
+
+def open_workdir(workdir: Path) -> None:
+    """The folder, made and tried; raises UserError where nothing can be written."""
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        probe = workdir / f'.writable-{os.getpid()}'
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(
+            f'cannot write to --workdir={workdir}: {error.strerror}; valid: a folder that can be written'
+        ) from error
+
+
+def _needs(prepared: Prepared, workdir: Path, watcher: Watcher) -> dict[str, Needed]:
+    """Trains (or restores) what this experiment is judged with or starts from, on the same source of data."""
+    found = {}
+    for role, block in prepared.config.needs.items():
+        path = configs.main_folder() / f'{block["config"]}.py'
+        changes = {**dict(block.get('overrides', {}).items()), 'data.source': prepared.data.source}
+        config = configs.apply(configs.load(path, 'full'), changes, f'needs.{role}')
+        needed = prepare(config, prepared.data_dir, dict.fromkeys(changes, 'experiment'))
+        folder = workdir / 'needs' / role
+        folder.mkdir(parents=True, exist_ok=True)
+        watcher.say(f'{role}: {config.name}, in {folder}')
+        helper = watcher.helper(role)
+        outcome = engine.train(needed.config, needed.task, needed.data, folder, helper)
+        helper.close()
+        found[role] = Needed(needed.task, outcome.record.states[0], outcome.record.metrics)
+    return found
+
+
+def printed(report: Report, show: str) -> list[Figure]:
+    """What a terminal prints of a worked computation: the named parts, everything with `all`, the steps with `step`.
+
+    A report that names none prints none.
+    """
+    if not report.printed:
+        return []
+    words = [figure for figure in report.figures if isinstance(figure, Table | Worked)]
+    if show == 'all':
+        return list(words)
+    if show == 'step':
+        return [figure for figure in words if isinstance(figure, Worked)]
+    by_name = {figure.name: figure for figure in words}
+    return [by_name[name] for name in report.printed]
+
+
+def _finish(prepared: Prepared, workdir: Path, outcome: engine.Outcome, choice: Any) -> dict[str, Any]:
+    """Writes results.json, config.json, figures and report.html (one process does)."""
+    from jaxlab.report import page
+    from jaxlab.report.curves import step_figures
+    from jaxlab.report.variant_curves import kept
+
+    results = {**facts(prepared), **outcome.facts}
+    if choice is not None:
+        results['tuning'] = {'field': choice.field, 'value': choice.value, 'trials': list(choice.trials)}
+    if outcome.report.answer:
+        results['answer'] = outcome.report.answer
+    if not outcome.report.comparable:
+        results['published'] = {}
+    if runtime.is_writer():
+        write_json(workdir / 'config.json', json.loads(prepared.config.to_json_best_effort()))
+        write_json(workdir / 'results.json', results)
+        if kept(outcome.report.figures):
+            write_json(workdir / CURVES, kept(outcome.report.figures))
+        chosen = () if choice is None else (choice.table(),)
+        figures = [*outcome.report.figures, *chosen, *step_figures(outcome.record.step_logs)]
+        page.write_report(workdir, results, outcome.record.history, figures)
+    return results

@@ -1,0 +1,97 @@
+"""What engine, tasks and reports ask of one another: a task is pure functions of one state pytree."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import jax
+import numpy as np
+
+from jaxlab.figures import Figure
+
+Batch = dict[str, jax.Array]
+State = Any  # a pytree, usually {network name: TrainState}
+Sums = dict[str, tuple[jax.Array, jax.Array]]  # metric -> (total, weight), two scalars
+
+
+def inputs_of(batch: Mapping[str, Any]) -> Any:
+    """What a network is given: images [N, H, W, C] or the columns of a table [N, F]."""
+    return batch['image'] if 'image' in batch else batch['features']
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """What a finished run hands to `Reporter.report`. Lists have one entry a replica."""
+
+    states: Sequence[State]
+    history: Sequence[Mapping[str, Any]]  # one row an epoch: {'epoch', 'step', 'train_loss': [R], ...}
+    outputs: Mapping[
+        str, Sequence[Mapping[str, np.ndarray]]
+    ]  # split -> per replica: name -> [N, ...], in the split's order
+    snapshots: Sequence[tuple[int, Any]]  # (epoch, what Task.snapshot returned for the first replica)
+    metrics: Mapping[str, Sequence[float]]  # 'test_accuracy' -> one value a replica
+    key: jax.Array
+    needs: Mapping[str, 'Needed'] = dataclasses.field(default_factory=dict)
+    step_logs: Sequence[tuple[int, Mapping[str, np.ndarray]]] = ()  # (epoch, metric -> [replicas, steps]), if kept
+    start: Callable[[], State] = lambda: None  # the first replica's state before its first step
+
+
+@dataclasses.dataclass(frozen=True)
+class Needed:
+    """Another experiment's trained network that this one is judged with or starts from (`config.needs`)."""
+
+    task: Any
+    state: State
+    metrics: Mapping[str, Sequence[float]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """Figures and tables in reading order, extra metrics (one value a replica), and remarks in plain words.
+
+    printed: names of the worked computations and tables that a terminal prints by default. answer: the sentence that
+    answers the experiment's question, where no single metric does. comparable: False where something else was computed
+    than what was published.
+    """
+
+    figures: Sequence[Figure] = ()
+    metrics: Mapping[str, Sequence[float]] = dataclasses.field(default_factory=dict)
+    remarks: Sequence[str] = ()
+    printed: Sequence[str] = ()
+    answer: str = ''
+    comparable: bool = True
+
+    def followed_by(self, more: 'Report') -> 'Report':
+        """The same with the figures, metrics and remarks of another report after its own."""
+        return dataclasses.replace(
+            self,
+            figures=(*self.figures, *more.figures),
+            metrics={**self.metrics, **more.metrics},
+            remarks=(*self.remarks, *more.remarks),
+        )
+
+
+class Task(Protocol):
+    """A kind of learning."""
+
+    def init(self, key: jax.Array, example: Batch) -> State:
+        """The state before the first step. example: one prepared batch (shapes and dtypes matter, values may be zeros)."""
+
+    def train_step(self, state: State, batch: Batch, key: jax.Array) -> tuple[State, Sums]:
+        """One update."""
+
+    def eval_step(self, state: State, batch: Batch, key: jax.Array) -> tuple[Sums, dict[str, jax.Array]]:
+        """Metrics of one batch, and per-example outputs ([N, ...]) for the report."""
+
+    def snapshot(self, state: State, key: jax.Array) -> Any:
+        """Arrays to look at while training goes on (a GAN's grid from fixed noise), or None."""
+
+    def networks(self) -> Mapping[str, Any]:
+        """Network name -> (Flax module, shape of one example) for the model table; the module takes `(x, train=...)`."""
+
+
+class Reporter(Protocol):
+    """What a kind of learning shows of a finished run, on the host."""
+
+    def report(self, record: Record) -> Report:
+        """Figures, tables and further metrics."""

@@ -1,0 +1,41 @@
+"""What a classifier shows: its answers, what stands beside it without a network, and looks into the network."""
+
+import dataclasses
+from typing import Any, Self
+
+from jaxlab import looks
+from jaxlab.data.dataset import Dataset
+from jaxlab.protocol import Record, Report, inputs_of
+from jaxlab.tasks import baselines, sparsity
+from jaxlab.tasks.classification import classes, two_classes
+from jaxlab.tasks.classification.step import Classification
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassificationReport:
+    """The checked wishes of `config.report`."""
+
+    task: Classification
+    data: Dataset
+    examples_shown: int
+    looks: tuple[looks.Wanted, ...]  # into the trained network: config.report.options.figures
+    beside: baselines.Asked  # what needs no network: config.report.options.baselines
+    weighed: bool  # whether it says how large the parameters are: config.report.options.sparsity
+
+    @classmethod
+    def from_config(cls, config: Any, task: Classification, data: Dataset) -> Self:
+        wishes = config.report.options
+        wanted = looks.wanted(wishes.get('figures', ()), task.model, inputs_of(task.example))
+        beside = baselines.asked(wishes, classifies=True)
+        return cls(task, data, config.report.examples, wanted, beside, bool(wishes.get('sparsity', False)))
+
+    def report(self, record: Record) -> Report:
+        """Examples, confusions, scores by class, surest mistakes of the first replica; of two classes the curves too.
+
+        Then what needs no network, and the looks into this one (`jaxlab/looks`).
+        """
+        found = classes.report(record, self.data, self.examples_shown)
+        found = found.followed_by(two_classes.report(record, self.data, self.task.class_weights))
+        found = found.followed_by(baselines.report(record, self.data, self.beside))
+        found = found.followed_by(sparsity.report(record) if self.weighed else Report())
+        return found.followed_by(Report(tuple(looks.figures(self.looks, self.task, record, self.data))))
