@@ -14,11 +14,6 @@ State = Any  # a pytree, usually {network name: TrainState}
 Sums = dict[str, tuple[jax.Array, jax.Array]]  # metric -> (total, weight), two scalars
 
 
-def inputs_of(batch: Mapping[str, Any]) -> Any:
-    """What a network is given: images [N, H, W, C] or the columns of a table [N, F]."""
-    return batch['image'] if 'image' in batch else batch['features']
-
-
 @dataclasses.dataclass(frozen=True)
 class Record:
     """What a finished run hands to `Reporter.report`. Lists have one entry a replica."""

@@ -10,13 +10,14 @@ from typing import Any
 import jax
 
 from jaxlab.data import pipeline, resample, transforms
-from jaxlab.data.dataset import Dataset, Raw, Split, identity
-from jaxlab.data.fitted.columns import Preprocessing
+from jaxlab.data.dataset import Dataset, Raw
+from jaxlab.data.features import ClassLabel
 from jaxlab.data.prepare import prepare_tfds
-from jaxlab.data.sets import cifar10, folders, gates, mnist, table_rows, tables
-from jaxlab.data.sets import no_data as worked
+from jaxlab.data.scaling import value_range
+from jaxlab.data.sets import cifar10, folders, gates, mnist, no_data, tables
 from jaxlab.data.settings import DEFAULTS, checked
 from jaxlab.data.sources import Request, cache_dir_or_none, named_dir
+from jaxlab.data.split import Split
 from jaxlab.data.splits import epoch_order
 from jaxlab.errors import lookup
 
@@ -35,7 +36,7 @@ DATASETS = {
     'credit_card': tables.read_credit_card,
     'table': tables.read_table,
     'gates': gates.read,
-    'worked': worked.read,
+    'worked': no_data.read,
 }
 
 
@@ -43,13 +44,13 @@ def load(
     config: Mapping[str, Any],
     data_dir: str | os.PathLike | None = None,
     cache_dir: str | os.PathLike | None = None,
-    preprocessing: Preprocessing | None = None,
+    fitted: Mapping[str, Any] | None = None,
 ) -> Dataset:
     """The data set of a `config.data` block; missing fields take `DEFAULTS`.
 
     data_dir: where prepared sets lie (default: environment variable JAXLAB_DATA_DIR); the set's own folder will do.
     cache_dir: where decoded arrays are kept (default: JAXLAB_CACHE_DIR, else nowhere).
-    preprocessing: of tables, one that was fitted before (None: it is fitted on the training rows that are used).
+    fitted: what a run kept of its `Dataset.fitted` (None: everything is fitted on the training rows that are used).
     `limit` and `eval_limit` take examples drawn by `split_seed` (see `pipeline.limited`).
     """
     settings = checked(config)
@@ -65,25 +66,26 @@ def load(
     )
     raw = read(request)
     if not raw.parts:
-        return Dataset(name, raw.source, {}, raw.class_names, raw.description, raw.licence, raw.checksum)
-    splits, table = pipeline.make_splits(raw, settings), None
-    unseen: tuple[str, ...] = ()
-    if raw.schema is not None:
-        splits, table, unseen = table_rows.with_features(splits, raw.schema, preprocessing)
-    example = splits['train'].read([0, 0])
-    scale, mean, std = settings['scale'], settings['mean'], settings['std']
-    pipeline.check_channels(example, mean, std)
-    prepare = pipeline.scaler(scale, mean, std) if 'image' in example else identity
-    low, high = pipeline.value_range(scale, mean, std)
-    context, shapes = transforms.Context(low, high, len(raw.class_names)), jax.eval_shape(prepare, example)
+        return Dataset(name, raw.source, {}, raw.features, raw.description, raw.licence, raw.checksum)
+    splits, features, unseen = pipeline.make_splits(raw, settings), dict(raw.features), []
+    for field, feature in raw.features.items():
+        if feature.answer:
+            continue
+        splits, features[field], notes = feature.made(field, splits, (fitted or {}).get(field))
+        unseen += notes
+    field, feature = next((field, one) for field, one in features.items() if not one.answer)
+    prepare = feature.prepare(field, settings)
+    low, high = value_range(settings['scale'], settings['mean'], settings['std'])
+    names = next((one.names for one in features.values() if isinstance(one, ClassLabel)), ())
+    context, shapes = transforms.Context(low, high, len(names)), jax.eval_shape(prepare, splits['train'].read([0, 0]))
     augment = transforms.compose(settings['transforms'], context, shapes)
     note = pipeline.disjointness_note(splits)
-    splits, sampling, said = resample.balanced(splits, raw.class_names, settings)
+    splits, sampling, said = resample.balanced(splits, names, settings)
     return Dataset(
         name=name,
         source=raw.source,
         splits=splits,
-        class_names=raw.class_names,
+        features=features,
         description=raw.description,
         licence=raw.licence,
         checksum=raw.checksum,
@@ -94,6 +96,4 @@ def load(
         stand_in=raw.stand_in,
         sampling=sampling,
         epoch_examples=settings['epoch_examples'],
-        table=table,
-        decoding=raw.decoding,
     )

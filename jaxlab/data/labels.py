@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from jaxlab.data.dataset import Dataset, Split
+from jaxlab.data.dataset import Dataset
+from jaxlab.data.features import ClassLabel
+from jaxlab.data.split import Split
 
 
 def labels_of(split: Split) -> np.ndarray:
@@ -10,9 +12,15 @@ def labels_of(split: Split) -> np.ndarray:
     return split.labels if split.labels is not None else split.read(np.arange(split.size))['label']
 
 
+def names_of(data: Dataset) -> tuple[str, ...]:
+    """One a class; none where no label is predicted."""
+    feature = data.features.get(data.answer)
+    return feature.names if isinstance(feature, ClassLabel) else ()
+
+
 def class_counts(data: Dataset) -> tuple[np.ndarray, np.ndarray]:
     """Training examples of each class [C]: as they came, and as an epoch shows them (in proportion)."""
     if data.sampling is not None:
         return data.sampling.before, data.sampling.after
-    counts = np.bincount(labels_of(data.splits['train']), minlength=len(data.class_names))
+    counts = np.bincount(labels_of(data.splits['train']), minlength=len(names_of(data)))
     return counts, counts

@@ -1,14 +1,14 @@
-"""From a source's parts to a `Dataset`: splits, limits, the disjointness check and the functions on the device."""
+"""From a source's parts to splits: rules, limits, and the check that they are disjoint."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from jaxlab.data import splits as rules
-from jaxlab.data.dataset import Batch, Raw, Split
+from jaxlab.data.dataset import Raw
+from jaxlab.data.split import Split
 from jaxlab.errors import UserError, closest
 
 SPLIT_RULES = ('official', 'pooled')
@@ -121,45 +121,3 @@ def _fingerprints(part: Split) -> list[bytes]:
 
 def _words(names: list[str]) -> str:
     return (' and '.join(names) if len(names) < 3 else f'{", ".join(names[:-1])} and {names[-1]}').capitalize()
-
-
-def scaler(
-    scale: tuple[float, float], mean: tuple[float, ...] = (), std: tuple[float, ...] = ()
-) -> Callable[[Batch], Batch]:
-    """`prepare` of images: uint8 0..255 -> float32 low..high, then (x - mean) / std a channel where those are given."""
-    low, high = scale
-    # Written as (x - offset) / divisor: exact at both ends, symmetric about the middle.
-    divisor = jnp.float32(255 / (high - low))
-    offset = jnp.float32(-low * 255 / (high - low))
-
-    def prepare(batch: Batch) -> Batch:
-        image = batch['image']
-        if image.dtype == jnp.uint8:
-            image = (image.astype(jnp.float32) - offset) / divisor
-            if mean or std:
-                image = (image - jnp.asarray(mean or 0.0, jnp.float32)) / jnp.asarray(std or 1.0, jnp.float32)
-        return {**batch, 'image': image}
-
-    return prepare
-
-
-def value_range(
-    scale: tuple[float, float], mean: tuple[float, ...] = (), std: tuple[float, ...] = ()
-) -> tuple[float | tuple[float, ...], float | tuple[float, ...]]:
-    """The prepared values of black and white: two numbers, or one a channel."""
-    if not mean and not std:
-        return scale
-    channels = max(len(mean), len(std))
-    mean, std = mean or (0.0,) * channels, std or (1.0,) * channels
-    black, white = (tuple((end - m) / s for m, s in zip(mean, std, strict=True)) for end in scale)
-    return black, white
-
-
-def check_channels(example: Mapping[str, np.ndarray], mean: tuple[float, ...], std: tuple[float, ...]) -> None:
-    """Refuses a mean or deviation that does not fit the images."""
-    for field, values in (('mean', mean), ('std', std)):
-        if values and 'image' not in example:
-            raise UserError(f'data.options.{field} scales images; this data set has none')
-        if values and len(values) != example['image'].shape[-1]:
-            channels = example['image'].shape[-1]
-            raise UserError(f'data.options.{field}={values}; valid: {channels} number(s), one a channel')

@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxlab.data.dataset import Sampling, Split
+from jaxlab.data.dataset import Sampling
+from jaxlab.data.split import Split
 from jaxlab.errors import UserError
 
 STRATEGIES = ('', 'weighted', 'undersample', 'oversample', 'smote')
@@ -27,22 +28,22 @@ MADE = -1  # `Split.origin` of a made row: it comes from no row of the source
 
 
 def balanced(
-    splits: Mapping[str, Split], class_names: Sequence[str], settings: Mapping[str, Any]
+    splits: Mapping[str, Split], names: Sequence[str], settings: Mapping[str, Any]
 ) -> tuple[dict[str, Split], Sampling | None, str]:
     """The splits with `train` resampled as the settings ask, what was done (None: nothing), and a sentence about it."""
     strategy, ratio, neighbours = (settings[f'sampling{field}'] for field in ('', '_ratio', '_neighbours'))
     if not strategy:
         return dict(splits), None, ''
-    train, sampling = resampled(splits['train'], class_names, strategy, ratio, neighbours, settings['split_seed'])
-    return {**splits, 'train': train}, sampling, note(sampling, class_names)
+    train, sampling = resampled(splits['train'], names, strategy, ratio, neighbours, settings['split_seed'])
+    return {**splits, 'train': train}, sampling, note(sampling, names)
 
 
 def resampled(
-    train: Split, class_names: Sequence[str], strategy: str, ratio: float, neighbours: int, seed: int
+    train: Split, names: Sequence[str], strategy: str, ratio: float, neighbours: int, seed: int
 ) -> tuple[Split, Sampling]:
     """The training split by the strategy, and what was done to it; `ratio`: smaller class to largest class, afterwards."""
     labels = _labels(train, strategy)
-    before = np.bincount(labels, minlength=len(class_names))
+    before = np.bincount(labels, minlength=len(names))
     after = target_counts(before, strategy, ratio)
     generator = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, STREAM])))
     sampling = Sampling(strategy, before, after, train.size)
@@ -56,7 +57,7 @@ def resampled(
         if before[number] <= neighbours:
             raise UserError(
                 f'data.sampling_neighbours={neighbours} needs more than {neighbours} training examples of a class; '
-                f'{class_names[number]!r} has {before[number]}'
+                f'{names[number]!r} has {before[number]}'
             )
     return _with_made(train, labels, after, neighbours, generator), sampling
 
@@ -120,15 +121,15 @@ def nearest(features: np.ndarray, neighbours: int) -> np.ndarray:
     return NearestNeighbors(n_neighbors=neighbours).fit(features).kneighbors(return_distance=False)
 
 
-def note(sampling: Sampling, class_names: Sequence[str]) -> str:
+def note(sampling: Sampling, names: Sequence[str]) -> str:
     """In words, for the user."""
     if sampling.strategy == 'weighted':
         shares = sampling.after / sampling.after.sum()
-        drawn = ', '.join(f'{name} {share:.1%}' for name, share in zip(class_names, shares, strict=True))
+        drawn = ', '.join(f'{name} {share:.1%}' for name, share in zip(names, shares, strict=True))
         return f'Training examples are drawn with replacement, {sampling.draws:,} an epoch: {drawn}.'
     changes = ', '.join(
         f'{name} {old:,} -> {new:,}'
-        for name, old, new in zip(class_names, sampling.before, sampling.after, strict=True)
+        for name, old, new in zip(names, sampling.before, sampling.after, strict=True)
         if old != new
     )
     words = {'undersample': 'Undersampling', 'oversample': 'Oversampling', 'smote': 'SMOTE'}[sampling.strategy]

@@ -48,7 +48,7 @@ def facts(prepared: Prepared) -> dict[str, Any]:
             'licence': data.licence,
             'checksum': data.checksum,
             'examples': {name: split.size for name, split in data.splits.items()},
-            'class_names': list(data.class_names),
+            'fields': {name: feature.words for name, feature in data.features.items()},
             'notes': list(data.notes),
         },
         'published': {metric: _published(entry) for metric, entry in config.published.items()},

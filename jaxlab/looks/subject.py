@@ -11,9 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxlab.data.dataset import Dataset
-from jaxlab.data.labels import labels_of
+from jaxlab.data.features import Image
+from jaxlab.data.labels import labels_of, names_of
 from jaxlab.looks.layers import Layer, activations, layers
-from jaxlab.protocol import Record, inputs_of
+from jaxlab.protocol import Record
 
 BLOCK = 250  # examples a call
 
@@ -30,6 +31,16 @@ class Subject:
     def module(self) -> Any:
         """The Flax module."""
         return self.task.model
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes."""
+        return names_of(self.data)
+
+    @property
+    def sees_images(self) -> bool:
+        """Whether the network is given images."""
+        return isinstance(self.data.input_feature, Image)
 
     @functools.cached_property
     def layers(self) -> dict[str, Layer]:
@@ -58,7 +69,7 @@ class Subject:
 
     def inputs(self, rows: np.ndarray) -> jax.Array:
         """Inputs of these examples of the split that is looked at."""
-        return inputs_of(self.batch(self.split, np.asarray(rows)))
+        return self.task.inputs(self.batch(self.split, np.asarray(rows)))[0]
 
     def first_of_each_class(self) -> np.ndarray:
         """The first example of every class in that split (of those that occur), in the order of the classes."""
@@ -106,4 +117,4 @@ class Subject:
     def names(self, rows: np.ndarray) -> list[str]:
         """Class names of these examples."""
         labels = labels_of(self.data.splits[self.split])[rows]
-        return [self.data.class_names[label] for label in labels]
+        return [self.classes[label] for label in labels]

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxlab.data.dataset import Dataset, Split
+from jaxlab.data.dataset import Dataset
+from jaxlab.data.features import ClassLabel
 from jaxlab.errors import UserError, lookup
 from jaxlab.figures import Table
 from jaxlab.measures import classification as scores
@@ -120,7 +121,7 @@ def fitted(asked: Asked, data: Dataset) -> dict[str, Fitted]:
     """Baseline -> what it predicts, learned from the training split."""
     if not asked.names:
         return {}
-    rules, (x, answers) = CLASSIFICATION if data.class_names else REGRESSION, _arrays(data.splits['train'], asked.rows)
+    rules, (x, answers) = _rules(data), _arrays(data, 'train', asked.rows)
     return {name: rules[name](x, answers) for name in asked.names}
 
 
@@ -128,8 +129,8 @@ def measured(rules: Mapping[str, Fitted], data: Dataset) -> dict[str, dict[str, 
     """Baseline -> metric -> value on the test split."""
     if not rules or 'test' not in data.splits:
         return {}
-    x, answers = _arrays(data.splits['test'], 0)
-    measure = classified if data.class_names else regression_metrics
+    x, answers = _arrays(data, 'test', 0)
+    measure = classified if _rules(data) is CLASSIFICATION else regression_metrics
     return {name: measure(answers, predict(x)) for name, predict in rules.items()}
 
 
@@ -162,12 +163,17 @@ def table(
     return Table('baselines', title, note, ('rule', *columns), rows)
 
 
-def _arrays(split: Split, limit: int) -> tuple[np.ndarray, np.ndarray]:
+def _rules(data: Dataset) -> Mapping[str, Callable[[np.ndarray, np.ndarray], Fitted]]:
+    """Those that can answer what is asked here."""
+    return CLASSIFICATION if isinstance(data.answer_feature, ClassLabel) else REGRESSION
+
+
+def _arrays(data: Dataset, part: str, limit: int) -> tuple[np.ndarray, np.ndarray]:
     """(inputs [N, F] float64, answers [N]); images are flattened and brought to [0, 1]."""
-    rows = np.arange(min(limit, split.size) if limit else split.size)
-    batch = split.read(rows)
-    inputs = batch['image'] / 255.0 if 'image' in batch else batch['features']
-    inputs = np.asarray(inputs, np.float64).reshape(len(rows), -1)
+    split = data.splits[part]
+    batch = split.read(np.arange(min(limit, split.size) if limit else split.size))
+    inputs = data.input_feature.flat(batch[data.input])
     if inputs.size > MOST_VALUES:
         raise UserError(f'baselines would hold {inputs.size:,} values; valid: config.report.options.baseline_rows=N')
-    return inputs, batch['label'] if 'label' in batch else batch['target'].astype(np.float64)
+    answers = batch[data.answer]
+    return inputs, answers if np.issubdtype(answers.dtype, np.integer) else answers.astype(np.float64)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxlab.data.dataset import Dataset
+from jaxlab.data.labels import names_of
 from jaxlab.data.pictures import pictures
 from jaxlab.figures import Animation, Bars, Figure, Images
 from jaxlab.measures.frechet import frechet_distance
@@ -44,14 +45,14 @@ def progress(record: Record, note: str) -> list[Figure]:
 def nearest(images: np.ndarray, data: Dataset) -> Images:
     """Below each made image the training image nearest to it (squared distance of pixels): is one merely a copy?"""
     train = data.splits['train']
-    real = pictures(train, np.arange(train.size)).reshape(train.size, -1)
+    real = pictures(data, 'train', np.arange(train.size)).reshape(train.size, -1)
     made = images.reshape(len(images), -1)
     squares = (real**2).sum(axis=1)[None] - 2 * made @ real.T + (made**2).sum(axis=1)[:, None]
     rows = squares.argmin(axis=1)
     distance = np.sqrt(np.maximum(squares[np.arange(len(rows)), rows], 0) / made.shape[1])
     captions = ['made'] * len(images) + [f'r.m.s. {value:.2f}' for value in distance]
     note = f'nearest of {train.size:,} training images by root mean square difference of pixels (0 would be a copy)'
-    both = np.concatenate([images, pictures(train, rows)])
+    both = np.concatenate([images, pictures(data, 'train', rows)])
     return Images(
         'nearest_training_images',
         'Made images (top), nearest training images (bottom)',
@@ -70,11 +71,11 @@ def score(samplers: Sequence[Sampler], scorer: Needed, data: Dataset, key: jax.A
     """
     test, train = data.splits['test'], data.splits['train']
     count = min(test.size, train.size)
-    real = pictures(test, np.arange(count))
+    real = pictures(data, 'test', np.arange(count))
     rows = np.random.default_rng(0).permutation(train.size)[:count]
     look = _looker(scorer)
     real_features, real_probabilities = look(real)
-    floor = frechet_distance(look(pictures(train, rows))[0], real_features)
+    floor = frechet_distance(look(pictures(data, 'train', rows))[0], real_features)
     called, sure_real = _name(scorer), float((real_probabilities.max(axis=1) >= SURE).mean())
     distances, confidences, sure, histograms = [], [], [], []
     for replica, sampler in enumerate(samplers):
@@ -97,9 +98,7 @@ def score(samplers: Sequence[Sampler], scorer: Needed, data: Dataset, key: jax.A
         'made': histograms[0],
         'real (test)': np.bincount(real_probabilities.argmax(axis=1), minlength=len(histograms[0])) / count,
     }
-    bars = Bars(
-        'classes_of_samples', 'Which classes are made', note, tuple(data.class_names), heights, {}, 'class', 'share'
-    )
+    bars = Bars('classes_of_samples', 'Which classes are made', note, names_of(data), heights, {}, 'class', 'share')
     remark = (
         f'In the features of a {called} trained here ({accuracy:.2%} on its test split) the Fréchet distance of {count:,} made '
         f'images to the test split is {np.mean(distances):.2f}; {count:,} real training images score {floor:.2f}.'

@@ -10,7 +10,7 @@ import optax
 
 from jaxlab.data.dataset import Dataset
 from jaxlab.optimizers import TrainState
-from jaxlab.protocol import Batch, inputs_of
+from jaxlab.protocol import Batch
 
 State = dict[str, TrainState]
 
@@ -21,10 +21,15 @@ class Supervised:
     model: Any  # a Flax module
     optimizer: optax.GradientTransformation
     example: Mapping[str, jax.ShapeDtypeStruct]
+    input: str  # the field that the network is given
+
+    def inputs(self, batch: Mapping[str, Any]) -> tuple[Any, ...]:
+        """What the network is called with."""
+        return (batch[self.input],)
 
     def init(self, key: jax.Array, example: Batch) -> State:
         """The network's first variables, and an optimizer that has seen nothing."""
-        variables = self.model.init({'params': key}, inputs_of(example)[:1], train=False)
+        variables = self.model.init({'params': key}, *(each[:1] for each in self.inputs(example)), train=False)
         return {'model': TrainState.from_variables(self.model, variables, self.optimizer)}
 
     def snapshot(self, state: State, key: jax.Array) -> None:
@@ -33,7 +38,7 @@ class Supervised:
 
     def networks(self) -> Mapping[str, Any]:
         """The one network, on one example."""
-        inputs = inputs_of(self.example)
+        (inputs,) = self.inputs(self.example)
         return {'model': (self.model, jax.ShapeDtypeStruct((1, *inputs.shape[1:]), inputs.dtype))}
 
 

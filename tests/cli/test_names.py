@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from jaxlab.data import features
 from jaxlab.experiments import config as configs
 from launch import catalogue, modes
 from tests.cli import command
@@ -72,13 +73,13 @@ def test_predicting_decodes_as_training_did_and_block_by_block(launch, tmp_path,
     words = (config, f'--workdir={tmp_path / "run"}', f'--data_dir={tmp_path / "data"}', '--config.training.epochs=15')
     assert launch(*words).code == 0
     seen = []
-    decode = modes.decode
-    monkeypatch.setattr(modes, 'decode', lambda file, how: seen.append(how) or decode(file, how))
+    decode = features.decode
+    monkeypatch.setattr(features, 'decode', lambda file, how: seen.append(how) or decode(file, how))
     blocks = []
     predicted = modes._predicted
 
     def watched(prepared, state, parts):
-        return predicted(prepared, state, (blocks.append(len(part['image'])) or part for part in parts))
+        return predicted(prepared, state, (blocks.append(len(part)) or part for part in parts))
 
     monkeypatch.setattr(modes, '_predicted', watched)
     found = launch(*words, '--mode=predict', f'--input={folder}', '--json').json()['predictions']

@@ -56,16 +56,22 @@ def test_values_in_their_unit(run, tmp_path):
     assert 'row 1: progression ' in run('--mode=predict', written(tmp_path, *ROWS)).out
 
 
-def test_the_run_s_own_preprocessing_is_used(run, values, tmp_path):
+@pytest.mark.parametrize('earlier', [False, True])
+def test_the_run_s_own_preprocessing_is_used(run, values, tmp_path, earlier):
     """Predictions and evaluations follow the file in the run's folder, not what would be fitted now."""
     folder = tmp_path / 'copy'
     shutil.copytree(values[1].removeprefix('--workdir='), folder)
     words = [values[0], f'--workdir={folder}']
     first = run('--mode=predict', written(tmp_path, *ROWS), '--json').json()['predictions']
     before = run('--mode=eval', '--json').json()['metrics']['test_mse']['mean']
-    kept = json.loads((folder / 'preprocessing.json').read_text())
-    kept['columns'][2]['mean'][0] += 10 * kept['columns'][2]['scale'][0]  # bmi, ten deviations higher
-    (folder / 'preprocessing.json').write_text(json.dumps(kept))
+    kept = json.loads((folder / 'fitted.json').read_text())
+    bmi = kept['features']['columns'][2]
+    bmi['mean'][0] += 10 * bmi['scale'][0]  # ten deviations higher
+    if earlier:  # the file as runs of earlier versions have it
+        (folder / 'fitted.json').unlink()
+        (folder / 'preprocessing.json').write_text(json.dumps(kept['features']))
+    else:
+        (folder / 'fitted.json').write_text(json.dumps(kept))
     second = run(*words, '--mode=predict', written(tmp_path, *ROWS), '--json').json()['predictions']
     shifts = [two['value'] - one['value'] for one, two in zip(first, second, strict=True)]
     assert shifts[0] == pytest.approx(shifts[1], rel=1e-3) and abs(shifts[0]) > 1

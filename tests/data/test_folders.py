@@ -6,6 +6,7 @@ from PIL import Image
 
 from jaxlab.data import load
 from jaxlab.data.images import Decoding, resized
+from jaxlab.data.labels import names_of
 from jaxlab.errors import UserError
 
 
@@ -35,7 +36,7 @@ def test_class_folders_are_split_by_class(tmp_path):
     (tmp_path / 'pets' / 'readme.txt').write_text('not an image')
     (tmp_path / 'pets' / '.hidden').mkdir()
     data = folder(tmp_path, validation_fraction=0.25)
-    assert data.class_names == ('cat', 'dog') and data.source == 'files'
+    assert names_of(data) == ('cat', 'dog') and data.source == 'files'
     assert {name: np.bincount(part.labels).tolist() for name, part in data.splits.items()} == {
         'train': [6, 12],
         'validation': [2, 4],
@@ -99,7 +100,7 @@ def test_names_with_class_prefixes(tmp_path, place):
         write_image(tmp_path / place / f'cat.{number}.jpg', number)
         write_image(tmp_path / place / f'dog.{number}.jpg', 50 + number)
     data = load({'name': 'cats_dogs', 'options': {'image_size': (6, 10), 'grey': True}}, tmp_path)
-    assert data.source == 'files' and data.class_names == ('cat', 'dog')
+    assert data.source == 'files' and names_of(data) == ('cat', 'dog')
     assert data.splits['train'].arrays['image'].shape == (8, 6, 10, 1)
     assert np.bincount(data.splits['test'].labels).tolist() == [1, 1]
 
@@ -153,7 +154,7 @@ def test_an_empty_class_folder_is_refused(tmp_path):
     classes_in(tmp_path / 'pets', {'cat': 2, 'dog': 2})
     (tmp_path / 'pets' / 'annotations').mkdir()
     (tmp_path / 'pets' / 'annotations' / 'cat.xml').write_text('not a class, and not empty')
-    assert folder(tmp_path).class_names == ('cat', 'dog')
+    assert names_of(folder(tmp_path)) == ('cat', 'dog')
     (tmp_path / 'pets' / 'horse').mkdir()
     with pytest.raises(UserError, match="the class folder 'horse' is empty"):
         folder(tmp_path)
@@ -163,7 +164,7 @@ def test_flowers_as_their_authors_distribute_them(tmp_path):
     for number in range(1, 1361, 40):  # two of each class
         write_image(tmp_path / 'flowers17' / 'jpg' / f'image_{number:04}.jpg', number)
     data = load({'name': 'flowers17', 'test_fraction': 0.5, 'options': {'image_size': 8}}, tmp_path)
-    assert len(data.class_names) == 17 and data.class_names[0] == 'Daffodil'
+    assert len(names_of(data)) == 17 and names_of(data)[0] == 'Daffodil'
     assert np.bincount(data.splits['test'].labels).tolist() == [1] * 17
 
 

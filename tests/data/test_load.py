@@ -11,6 +11,7 @@ import pytest
 from ml_collections import ConfigDict
 
 from jaxlab.data import Split, load
+from jaxlab.data.labels import names_of
 from jaxlab.errors import UserError
 from tests.data.conftest import MNIST_SIZES, digits_like
 
@@ -74,7 +75,7 @@ def test_embedded_stand_ins(name, shape):
     assert any('stand in for ' + name in note for note in data.notes)
     assert data.splits['train'].arrays['image'].shape[1:] == shape
     labels = data.splits['train'].labels
-    assert set(labels) == set(range(len(data.class_names)))
+    assert set(labels) == set(range(len(names_of(data))))
     assert np.ptp(np.bincount(labels)) <= 10
 
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from jaxlab import data
 from jaxlab.data import resample
-from jaxlab.data.dataset import Split, in_memory
+from jaxlab.data.features import Columns
+from jaxlab.data.split import Split, in_memory
 from jaxlab.data.splits import drawn_order, epoch_order, stretched_order
 from jaxlab.errors import UserError
 from jaxlab.training.feeding import Feed
@@ -180,23 +181,21 @@ def test_the_feed_of_a_weighted_set():
 @pytest.mark.parametrize('strategy', ['', 'smote', 'oversample', 'undersample'])
 def test_training_rows_alone_decide(monkeypatch, strategy):
     """Scalers and SMOTE: with other validation and test rows the training features have the same bits."""
-    from jaxlab.data.sets import table_rows
-
     block = {**BLOCK, 'sampling': strategy, 'limit': 1500}
     plain = data.load(block)
-    original = table_rows.with_features
+    original = Columns.made
 
-    def disturbed(columns, *arguments):
+    def disturbed(feature, field, splits, fitted):
         changed = {}
-        for name, split in columns.items():
+        for name, split in splits.items():
             rows = split.arrays['columns'].copy()
             if name != 'train':
                 for column in rows.dtype.names:
                     rows[column] = 1e3 * rows[column] + 7
             changed[name] = Split(split.size, {**split.arrays, 'columns': rows}, split.origin, labels=split.labels)
-        return original(changed, *arguments)
+        return original(feature, field, changed, fitted)
 
-    monkeypatch.setattr(table_rows, 'with_features', disturbed)
+    monkeypatch.setattr(Columns, 'made', disturbed)
     other = data.load(block)
     for name, values in plain.splits['train'].arrays.items():
         assert values.tobytes() == other.splits['train'].arrays[name].tobytes(), name

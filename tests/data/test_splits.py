@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given, settings, strategies
 
 from jaxlab.data import DEFAULTS, dataset, epoch_order, pipeline, splits
+from jaxlab.data.features import ClassLabel, Tensor
+from jaxlab.data.split import in_memory
 from jaxlab.errors import UserError
 
 
@@ -13,9 +15,9 @@ def raw_of(**sizes):
     parts, first = {}, 0
     for name, size in sizes.items():
         rows = np.arange(first, first + size)
-        parts[name] = dataset.in_memory({'image': rows.astype(np.int64), 'label': (rows % 3).astype(np.int32)}, first)
+        parts[name] = in_memory({'image': rows.astype(np.int64), 'label': (rows % 3).astype(np.int32)}, first)
         first += size
-    return dataset.Raw('files', parts, ('a', 'b', 'c'), '', '', '')
+    return dataset.Raw('files', parts, {'image': Tensor(), 'label': ClassLabel(('a', 'b', 'c'))}, '', '', '')
 
 
 def settings_of(**changes):

@@ -14,9 +14,11 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from jaxlab import data
-from jaxlab.data.fitted.columns import Preprocessing, Target
+from jaxlab.data.csv_rows import read_csv, table
+from jaxlab.data.fitted.columns import Preprocessing
+from jaxlab.data.labels import names_of
+from jaxlab.data.schema import Target
 from jaxlab.data.sets import table_stand_ins
-from jaxlab.data.sets.csv_rows import read_csv, table
 from jaxlab.errors import UserError
 
 REAL = Path(os.environ.get('JAXLAB_DATA_DIR', '') or '/nowhere')
@@ -84,15 +86,13 @@ def test_a_constant_column_is_left_at_zero():
     np.testing.assert_array_equal(fitted.apply(table(('a',), (np.array([7.0, 9.0]),))), [[0], [2]])
 
 
-def test_a_file_brings_the_same_back(tmp_path):
-    """Through `preprocessing.json` every float is the same."""
+def test_json_brings_the_same_back():
+    """Through JSON every float is the same."""
     rows = table(('a', 'b'), (np.array([0.1, np.nan, 1 / 3]), np.array(['x', 'y', 'z'])))
     fitted = Preprocessing.fit(rows, Target('t', 'USD', 1e5))
-    (tmp_path / 'p.json').write_text(json.dumps(fitted.as_json()))
-    assert Preprocessing.load(tmp_path / 'p.json') == fitted
-    (tmp_path / 'p.json').write_text('{"columns": []}')
+    assert Preprocessing.from_json(json.loads(json.dumps(fitted.as_json()))) == fitted
     with pytest.raises(UserError, match='cannot be read'):
-        Preprocessing.load(tmp_path / 'p.json')
+        Preprocessing.from_json({'columns': []})
 
 
 def test_only_training_rows_are_fitted(tmp_path):
@@ -106,26 +106,26 @@ def test_only_training_rows_are_fitted(tmp_path):
             for at in first.splits[split].origin:
                 changed[at] = ('100', *rows[at][1:])
             again = data.load(config, written(tmp_path, 'own.csv', 'size,colour,kind', changed))
-            assert (again.table.preprocessing == first.table.preprocessing) is same
-        assert first.table.preprocessing.rows == (limit or 32) == first.splits['train'].size
+            assert (again.features['features'].fitted == first.features['features'].fitted) is same
+        assert first.features['features'].fitted.rows == (limit or 32) == first.splits['train'].size
     unused = list(rows)  # rows that the limit leaves out
     for at in set(range(40)) - set(first.splits['train'].origin):
         unused[at] = ('100', *rows[at][1:])
     again = data.load(config, written(tmp_path, 'own.csv', 'size,colour,kind', unused))
-    assert again.table.preprocessing == first.table.preprocessing
+    assert again.features['features'].fitted == first.features['features'].fitted
 
 
 def test_what_is_not_fitted_may_be_given(tmp_path):
-    """`load(preprocessing=...)` scales by what is given; other columns are refused."""
+    """`load(fitted=...)` scales by what is given; other columns are refused."""
     first = data.load(OWN, written(tmp_path, 'own.csv', 'size,colour,kind', own_rows()))
     other = data.load(OWN, written(tmp_path, 'own.csv', 'size,colour,kind', own_rows(seed=1)))
-    again = data.load(OWN, tmp_path, preprocessing=first.table.preprocessing)
-    assert again.table.preprocessing == first.table.preprocessing != other.table.preprocessing
-    expected = first.table.preprocessing.apply(other.table.columns['test'].arrays['columns'])
+    again = data.load(OWN, tmp_path, fitted=first.fitted)
+    assert again.features['features'].fitted == first.features['features'].fitted != other.features['features'].fitted
+    expected = first.features['features'].fitted.apply(other.features['features'].rows['test'].arrays['columns'])
     np.testing.assert_array_equal(again.splits['test'].arrays['features'], expected)
     fewer = {**OWN, 'options': {**OWN['options'], 'features': ('size',)}}
     with pytest.raises(UserError, match='was fitted on the columns size, colour'):
-        data.load(fewer, tmp_path, preprocessing=first.table.preprocessing)
+        data.load(fewer, tmp_path, fitted=first.fitted)
 
 
 def test_a_category_that_training_never_saw(tmp_path):
@@ -138,7 +138,7 @@ def test_a_category_that_training_never_saw(tmp_path):
     assert np.isfinite(found.splits['test'].arrays['features']).all()
     mine = table(('size', 'colour'), (np.array([1.0, 2.0]), np.array(['red', 'gren'])))
     with pytest.raises(UserError, match=r"row 2, column 'colour': unknown category 'gren'.*green"):
-        found.table.preprocessing.apply_to_input(mine)
+        found.features['features'].fitted.apply_to_input(mine)
 
 
 # ---- reading ---------------------------------------------------------------------------------------------------------
@@ -196,13 +196,13 @@ def test_an_own_table(tmp_path):
     """Classes in their order; a number as a category; regression by another target."""
     written(tmp_path, 'own.csv', 'size,colour,kind', own_rows())
     found = data.load(OWN, tmp_path)
-    assert found.class_names == ('bad', 'good') and found.splits['train'].arrays['features'].shape == (32, 4)
+    assert names_of(found) == ('bad', 'good') and found.splits['train'].arrays['features'].shape == (32, 4)
     by_size = {'path': str(tmp_path / 'own.csv'), 'target': 'level', 'kind': 'regression', 'categories': ('deck',)}
     rows = [(at % 4, at / 10, 'x') for at in range(40)]
     written(tmp_path, 'own.csv', 'deck,level,note', rows)
     other = data.load({'name': 'table', 'options': by_size})
-    assert other.class_names == () and other.splits['train'].arrays['target'].dtype == np.float32
-    assert other.table.preprocessing.feature_names[:4] == tuple(f'deck = {number}' for number in range(4))
+    assert names_of(other) == () and other.splits['train'].arrays['target'].dtype == np.float32
+    assert other.features['features'].fitted.feature_names[:4] == tuple(f'deck = {number}' for number in range(4))
 
 
 def test_both_editions_of_the_titanic(tmp_path):
@@ -212,11 +212,11 @@ def test_both_editions_of_the_titanic(tmp_path):
     short = [(p[0], p[1], 'A B', *p[2:]) for p in people]
     one = data.load({'name': 'titanic'}, written(tmp_path / 'k' / 'titanic', 'train.csv', TITANIC_891, long))
     two = data.load({'name': 'titanic'}, written(tmp_path / 's' / 'titanic', 'titanic.csv', TITANIC_887, short).parent)
-    assert one.table.preprocessing.feature_names == ('Pclass', 'Sex = male', 'Age', 'SibSp', 'Parch', 'Fare')
+    assert one.features['features'].fitted.feature_names == ('Pclass', 'Sex = male', 'Age', 'SibSp', 'Parch', 'Fare')
     for split in ('train', 'test'):
         for name in ('features', 'label'):
             np.testing.assert_array_equal(one.splits[split].arrays[name], two.splits[split].arrays[name])
-    assert one.checksum == two.checksum and one.class_names == ('died', 'survived')
+    assert one.checksum == two.checksum and names_of(one) == ('died', 'survived')
     broken = [row[:5] + ('old',) + row[6:] for row in long[:1]] + long[1:]
     with pytest.raises(UserError, match="row 1, column 'Age': 'old' is no number"):
         data.load({'name': 'titanic'}, written(tmp_path / 'b' / 'titanic', 'train.csv', TITANIC_891, broken))
@@ -230,12 +230,12 @@ def test_housing_totals_become_averages(tmp_path):
     found = data.load(
         {'name': 'california_housing'}, written(tmp_path / 'california_housing', 'housing.csv', HOUSING, rows).parent
     )
-    columns = np.concatenate([split.arrays['columns'] for split in found.table.columns.values()])
+    columns = np.concatenate([split.arrays['columns'] for split in found.features['features'].rows.values()])
     origin = np.concatenate([split.origin for split in found.splits.values()])
     np.testing.assert_allclose(columns['AveRooms'], 100 / (30 + origin))
     np.testing.assert_array_equal(np.isnan(columns['AveBedrms']), origin == 3)
     assert set(found.splits['train'].arrays['target']) == {np.float32(2.5)} and '1 missing values' in found.notes[0]
-    target = found.table.schema.target
+    target = found.features['features'].schema.target
     assert (target.name, target.unit, target.factor) == ('MedHouseVal', 'USD', 1e5)
 
 
@@ -306,7 +306,7 @@ def test_the_real_housing_file():
     first = {name: split.arrays['target'][:3].tolist() for name, split in found.splits.items()}
     expected = {'train': [1.938, 1.697, 2.598], 'validation': [1.225, 3.204, 4.507], 'test': [1.0, 1.188, 3.761]}
     assert {name: pytest.approx(values) for name, values in expected.items()} == first
-    columns = found.table.preprocessing.columns
+    columns = found.features['features'].fitted.columns
     mean = (
         3.876891549,
         28.575373754,
@@ -333,7 +333,8 @@ def test_the_real_housing_file():
     row = (0.13350629, 0.50935748, 0.18106017, -0.27384969, -0.18411678, -0.01082520, -0.80568191, 0.78093406)
     assert found.splits['train'].arrays['features'][0] == pytest.approx(row, abs=1e-6)
     missing = {
-        name: int(np.isnan(split.arrays['columns']['AveBedrms']).sum()) for name, split in found.table.columns.items()
+        name: int(np.isnan(split.arrays['columns']['AveBedrms']).sum())
+        for name, split in found.features['features'].rows.items()
     }
     assert missing == {'train': 0, 'validation': 91, 'test': 116}
     whole = np.concatenate([split.arrays['target'] for split in found.splits.values()]).astype(np.float64)
@@ -347,8 +348,8 @@ def test_the_real_titanic_file():
     if sum(split.size for split in found.splits.values()) != 891:
         pytest.skip('another edition')
     assert [np.bincount(split.labels).tolist() for split in found.splits.values()] == [[444, 268], [105, 74]]
-    ages = [int(np.isnan(split.arrays['columns']['Age']).sum()) for split in found.table.columns.values()]
-    columns = found.table.preprocessing.columns
+    ages = [int(np.isnan(split.arrays['columns']['Age']).sum()) for split in found.features['features'].rows.values()]
+    columns = found.features['features'].fitted.columns
     assert ages == [140, 37] and columns[2].fill == 28.0
     mean = (2.330056180, 0.655898876, 29.204129213, 0.553370787, 0.379213483, 32.586276124)
     scale = (0.824005016, 0.475074247, 12.998833000, 1.175577739, 0.791113175, 51.933021073)

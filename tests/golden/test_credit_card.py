@@ -9,7 +9,9 @@ import sklearn.utils.class_weight
 
 from configs import imbalance_credit_card
 from jaxlab.data import resample
-from jaxlab.data.dataset import Dataset, in_memory
+from jaxlab.data.dataset import Dataset
+from jaxlab.data.features import ClassLabel
+from jaxlab.data.split import in_memory
 from jaxlab.data.splits import drawn_order, stratified
 from jaxlab.measures import binary, classification
 from jaxlab.models import build_model
@@ -101,7 +103,9 @@ def test_class_weights():
     labels = np.repeat([0, 1], [227_451, 394])
     counts = np.bincount(labels)
     split = in_memory({'features': np.zeros((len(labels), 1), np.float32), 'label': labels.astype(np.int32)})
-    balanced = class_weights('balanced', Dataset('', '', {'train': split}, ('normal', 'fraud'), '', '', ''))
+    balanced = class_weights(
+        'balanced', Dataset('', '', {'train': split}, {'label': ClassLabel(('normal', 'fraud'))}, '', '', '')
+    )
     np.testing.assert_allclose(balanced, [0.50086612, 289.143401], rtol=1e-8)
     np.testing.assert_allclose(
         balanced, sklearn.utils.class_weight.compute_class_weight('balanced', classes=np.arange(2), y=labels)

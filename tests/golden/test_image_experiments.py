@@ -16,11 +16,11 @@ import pytest
 
 from jaxlab import data as data_sets
 from jaxlab.data import transforms
-from jaxlab.data.pipeline import scaler, value_range
+from jaxlab.data.scaling import scaler, value_range
 from jaxlab.layers import Conv, max_pool
+from jaxlab.measures.classification import softmax
 from jaxlab.measures.losses import clipped_probability_cross_entropy, cross_entropy
 from jaxlab.models import build_model
-from jaxlab.measures.classification import softmax
 from jaxlab.training import model_table
 from jaxlab.training.feeding import Feed
 

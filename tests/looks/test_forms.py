@@ -136,12 +136,11 @@ def test_batch_statistics_against_running_averages(tmp_path):
 
 def test_two_softmax_units_are_one_sigmoid():
     logits = np.random.default_rng(0).normal(0, 3, (200, 2)).astype(np.float32)
-    data = SimpleNamespace(class_names=('cat', 'dog'))
     record = SimpleNamespace(outputs={'test': [{'logits': logits}]})
-    (table,) = forms.two_class_heads(SimpleNamespace(record=record, data=data, split='test'))
+    (table,) = forms.two_class_heads(SimpleNamespace(record=record, classes=('cat', 'dog'), split='test'))
     assert table.rows[0][1:] == table.rows[1][1:] and float(table.rows[2][1]) < 1e-6 and table.rows[2][2] == 0
     record.outputs['test'][0]['logits'] = np.zeros((5, 10), np.float32)
-    assert forms.two_class_heads(SimpleNamespace(record=record, data=data, split='test')) == []
+    assert forms.two_class_heads(SimpleNamespace(record=record, classes=('cat', 'dog'), split='test')) == []
 
 
 def test_the_two_heads_are_one_function():

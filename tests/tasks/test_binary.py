@@ -10,7 +10,9 @@ import sklearn.metrics
 import sklearn.utils.class_weight
 
 from configs import common
-from jaxlab.data.dataset import Dataset, Sampling, in_memory
+from jaxlab.data.dataset import Dataset, Sampling
+from jaxlab.data.features import ClassLabel, Tensor
+from jaxlab.data.split import in_memory
 from jaxlab.errors import UserError
 from jaxlab.experiments import config as configs
 from jaxlab.experiments.prepare import prepare
@@ -55,7 +57,9 @@ def hand_made():
         splits[name] = in_memory({'features': score[0, :, None].astype(np.float32), 'label': label.astype(np.int32)})
         outputs[name] = [{'logits': np.stack([np.zeros_like(each), each], axis=1)} for each in score]
     del outputs['train']
-    data = Dataset('made', 'embedded', splits, ('normal', 'rare'), '', '', '')
+    data = Dataset(
+        'made', 'embedded', splits, {'features': Tensor(), 'label': ClassLabel(('normal', 'rare'))}, '', '', ''
+    )
     return Record((), (), outputs, (), {}, jax.random.key(0)), data
 
 

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from jaxlab import data as data_sets
-from jaxlab.data.dataset import Dataset, in_memory
+from jaxlab.data.dataset import Dataset
+from jaxlab.data.features import ClassLabel, Image
+from jaxlab.data.split import in_memory
 from jaxlab.protocol import Needed, Record
 from jaxlab.report import summary
 from jaxlab.tasks import generative as generated
@@ -28,7 +30,8 @@ REAL = {
 
 def data_of(images: np.ndarray) -> Dataset:
     split = in_memory({'image': images, 'label': np.zeros(len(images), np.int32)})
-    return Dataset('made', 'embedded', {'train': split}, ('one',), '', '', '')
+    features = {'image': Image.of(images.shape[1:]), 'label': ClassLabel(('one',))}
+    return Dataset('made', 'embedded', {'train': split}, features, '', '', '')
 
 
 @pytest.mark.parametrize('first', range(len(REAL)))

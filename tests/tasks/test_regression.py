@@ -11,7 +11,7 @@ import sklearn.linear_model
 from scipy.optimize import linprog
 
 from configs import common
-from jaxlab.data.dataset import in_memory
+from jaxlab.data.split import in_memory
 from jaxlab.errors import UserError
 from jaxlab.experiments.prepare import prepare
 from jaxlab.figures import Histogram, Lines, Points, Table
@@ -170,7 +170,9 @@ def test_errors_are_predicted_minus_actual():
     data = dataclasses.replace(data, splits={**data.splits, 'test': made})
     outputs = {'test': [{'prediction': np.full(len(truth), 2.0)}]}
     state = prepared.task.init(jax.random.key(0), batch_of(prepared))
-    report = dataclasses.replace(prepared.reporter, data=data).report(Record([state], [], outputs, [], {}, jax.random.key(0)))
+    report = dataclasses.replace(prepared.reporter, data=data).report(
+        Record([state], [], outputs, [], {}, jax.random.key(0))
+    )
     figures = {figure.name: figure for figure in report.figures}
     errors = figures['residuals']
     np.testing.assert_array_equal(errors.samples['errors'][:5], [2, 1, 0, -1, -1])

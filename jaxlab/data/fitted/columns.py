@@ -5,24 +5,13 @@ is a structured array [N]: a field a column, float64 (NaN: missing) or text ('':
 """
 
 import dataclasses
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from jaxlab.data.schema import Target, is_number
 from jaxlab.errors import UserError, closest
-
-
-@dataclasses.dataclass(frozen=True)
-class Target:
-    """What is predicted. A value times `factor` is in `unit`: 4.13 times 100,000 is 413,000 USD."""
-
-    name: str
-    unit: str = ''
-    factor: float = 1.0
-    classes: tuple[str, ...] = ()  # none: a number is predicted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,31 +126,22 @@ class Preprocessing:
         return {name: count for name, count in counts.items() if count}
 
     def as_json(self) -> dict[str, Any]:
-        """As it is written to `preprocessing.json`."""
+        """As a run keeps it."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> 'Preprocessing':
         """Read back."""
-        columns = tuple(Column(**{name: _tuple(value) for name, value in one.items()}) for one in content['columns'])
-        target = Target(**{name: _tuple(value) for name, value in content['target'].items()})
-        return cls(columns, target, content['rows'])
-
-    @classmethod
-    def load(cls, path: Path) -> 'Preprocessing':
-        """A run's `preprocessing.json`."""
         try:
-            return cls.from_json(json.loads(path.read_text()))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f'{path} cannot be read ({error}); train again') from error
-
-
-def is_number(text: str) -> bool:
-    """Whether a cell is a finite number or missing."""
-    try:
-        return bool(np.isfinite(float(text)))
-    except ValueError:
-        return not text
+            columns = tuple(
+                Column(**{name: _tuple(value) for name, value in one.items()}) for one in content['columns']
+            )
+            target = Target(**{name: _tuple(value) for name, value in content['target'].items()})
+            return cls(columns, target, content['rows'])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise UserError(
+                f"what the run keeps of its table's columns cannot be read ({error}); train again"
+            ) from error
 
 
 def _missing(values: np.ndarray) -> np.ndarray:

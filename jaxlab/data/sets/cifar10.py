@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from jaxlab.data import tfds_source
-from jaxlab.data.dataset import Arrays, Raw, in_memory
+from jaxlab.data.dataset import Raw
+from jaxlab.data.features import ClassLabel, Image
 from jaxlab.data.sets import shapes
 from jaxlab.data.sources import Request, check_options, checksum, choose, own_folders
+from jaxlab.data.split import Arrays, in_memory
 from jaxlab.errors import UserError
 
 CLASS_NAMES = ('airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck')
@@ -38,7 +40,7 @@ def _assemble(source: str, parts: dict[str, Arrays], notes: tuple[str, ...] = ()
     return Raw(
         source=source,
         parts={'train': in_memory(parts['train']), 'test': in_memory(parts['test'], len(parts['train']['label']))},
-        class_names=CLASS_NAMES,
+        features={'image': Image.of((32, 32, 3)), 'label': ClassLabel(CLASS_NAMES)},
         description='CIFAR-10: colour photographs 32x32, 50,000 training and 10,000 test images, ten classes',
         licence='research use; cite Krizhevsky 2009',
         checksum=checksum(parts['train'], parts['test']),

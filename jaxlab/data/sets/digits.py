@@ -6,8 +6,10 @@ Source: E. Alpaydin, C. Kaynak, "Optical Recognition of Handwritten Digits", UCI
 
 import numpy as np
 
-from jaxlab.data.dataset import Raw, in_memory
+from jaxlab.data.dataset import Raw
+from jaxlab.data.features import ClassLabel, Image
 from jaxlab.data.sources import Request, checksum
+from jaxlab.data.split import in_memory
 from jaxlab.data.splits import stratified
 
 SPLIT_SEED = 0  # of the fixed 80/20 split that stands in for the official one
@@ -51,7 +53,7 @@ def read(request: Request) -> Raw:
     return Raw(
         source='embedded',
         parts={'train': in_memory(parts[0]), 'test': in_memory(parts[1], first_row=len(train))},
-        class_names=NAMES,
+        features={'image': Image.of((28, 28, 1)), 'label': ClassLabel(NAMES)},
         description='1,797 handwritten digits by 43 people, 8x8 grey values, enlarged to 28x28 (UCI, via scikit-learn)',
         licence='CC BY 4.0',
         checksum=checksum(*parts),

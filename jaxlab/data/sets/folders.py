@@ -13,9 +13,11 @@ import numpy as np
 
 from jaxlab.data import images, tfds_source
 from jaxlab.data.cache import cached, key_of
-from jaxlab.data.dataset import Arrays, Raw, Split, in_memory
+from jaxlab.data.dataset import Raw
+from jaxlab.data.features import ClassLabel, Image
 from jaxlab.data.sets import shapes
 from jaxlab.data.sources import Request, check_options, checksum, choose
+from jaxlab.data.split import Arrays, Split, in_memory
 from jaxlab.errors import UserError, lookup
 
 OPTIONS = {
@@ -230,12 +232,11 @@ def _from_listing(
     return Raw(
         'files',
         parts,
-        listing.class_names,
+        {'image': Image(how), 'label': ClassLabel(listing.class_names)},
         description,
         licence,
         identity,
         (*listing.notes, *_bad_note(root, paths, bad)),
-        decoding=how,
     )
 
 
@@ -285,7 +286,8 @@ def _bad_note(root: Path, paths: list[Path], bad: dict[str, str]) -> tuple[str, 
 
 
 def _embedded(request: Request, known: Known, how: images.Decoding) -> Raw:
-    raw = dataclasses.replace(shapes.read(request, len(known.class_names), how.image_size), decoding=how)
+    raw = shapes.read(request, len(known.class_names), how.image_size)
+    raw = dataclasses.replace(raw, features={**raw.features, 'image': Image(how)})
     if not how.grey:
         return raw
     parts = {}
@@ -314,10 +316,9 @@ def _tfds(request: Request, known: Known, how: images.Decoding) -> Raw | None:
     return Raw(
         'tfds',
         splits,
-        known.class_names,
+        {'image': Image(how), 'label': ClassLabel(known.class_names)},
         known.description,
         known.licence,
         checksum(*parts.values()),
         notes,
-        decoding=how,
     )

@@ -2,8 +2,10 @@
 
 import numpy as np
 
-from jaxlab.data.dataset import Raw, in_memory
+from jaxlab.data.dataset import Raw
+from jaxlab.data.features import ClassLabel, Tensor
 from jaxlab.data.sources import Request, check_options, checksum, choose
+from jaxlab.data.split import in_memory
 from jaxlab.errors import lookup
 
 TRUTH = {  # outputs for the inputs 00, 01, 10, 11
@@ -36,7 +38,7 @@ def _read(gate: str, coding: str) -> Raw:
     return Raw(
         source='embedded',
         parts={'train': in_memory(arrays)},
-        class_names=('false', 'true'),
+        features={'inputs': Tensor(), 'label': ClassLabel(('false', 'true'))},
         description=f'Truth table of {gate.upper()} in {coding} coding: four rows, the whole domain',
         licence='none needed (a definition)',
         checksum=checksum(arrays),

@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from jaxlab.data import tfds_source
-from jaxlab.data.dataset import Arrays, Raw, in_memory
+from jaxlab.data.dataset import Raw
+from jaxlab.data.features import ClassLabel, Image
 from jaxlab.data.sets import digits
 from jaxlab.data.sources import Request, check_options, checksum, choose, own_folders
+from jaxlab.data.split import Arrays, in_memory
 from jaxlab.errors import UserError
 
 CLASS_NAMES = {
@@ -62,7 +64,7 @@ def assemble(request: Request, source: str, parts: dict[str, Arrays], notes: tup
     return Raw(
         source=source,
         parts={'train': in_memory(parts['train']), 'test': in_memory(parts['test'], len(parts['train']['label']))},
-        class_names=CLASS_NAMES[request.name],
+        features={'image': Image.of((28, 28, 1)), 'label': ClassLabel(CLASS_NAMES[request.name])},
         description=DESCRIPTIONS[request.name],
         licence=LICENCES[request.name],
         checksum=checksum(parts['train'], parts['test']),

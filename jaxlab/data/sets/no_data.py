@@ -10,7 +10,7 @@ def read(request: Request) -> Raw:
     return Raw(
         source='embedded',
         parts={},
-        class_names=(),
+        features={},
         description='The samples stand in the worked computation itself',
         licence='none needed (a few numbers)',
         checksum='',

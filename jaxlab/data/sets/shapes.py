@@ -6,8 +6,10 @@ drawn at random, so that only the shape tells the class. Everything is a pure fu
 
 import numpy as np
 
-from jaxlab.data.dataset import Arrays, Raw, in_memory
+from jaxlab.data.dataset import Raw
+from jaxlab.data.features import ClassLabel, Image
 from jaxlab.data.sources import Request, checksum
+from jaxlab.data.split import Arrays, in_memory
 
 SHAPES = ('circle', 'square', 'triangle', 'cross', 'ring', 'bar', 'diamond', 'star', 'crescent', 'frame')
 SIZES = {'train': 2_000, 'test': 500}
@@ -30,7 +32,7 @@ def read(request: Request, classes: int = 10, size: tuple[int, int] = (32, 32)) 
     return Raw(
         source='embedded',
         parts={'train': in_memory(parts['train']), 'test': in_memory(parts['test'], first_row=SIZES['train'])},
-        class_names=class_names(classes),
+        features={'image': Image.of((*size, 3)), 'label': ClassLabel(class_names(classes))},
         description=f'Synthetic: rendered shapes on noisy backgrounds, {size[0]}x{size[1]} RGB, {classes} classes',
         licence='none needed (generated)',
         checksum=checksum(*parts.values()),

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxlab.data.dataset import Raw, Schema, Split, Table, in_memory
-from jaxlab.data.fitted.columns import Preprocessing
+from jaxlab.data.dataset import Raw
+from jaxlab.data.features import ClassLabel, Columns, Feature, Value
+from jaxlab.data.schema import Schema, Target
+from jaxlab.data.split import in_memory
 from jaxlab.errors import UserError
 
 
@@ -38,15 +40,21 @@ def raw_table(
     return Raw(
         source=source,
         parts={'all': in_memory({'columns': columns, **answers, **(extra or {})})},
-        class_names=schema.target.classes,
+        features={'features': Columns(schema), **_predicted(schema.target)},
         description=description,
         licence=licence,
         checksum=digest.hexdigest()[:16],
         notes=notes,
         stand_in=stand_in,
-        schema=schema,
         by_class=False,
     )
+
+
+def _predicted(target: Target) -> dict[str, Feature]:
+    """The field that `answer` makes."""
+    if target.classes:
+        return {'label': ClassLabel(target.classes)}
+    return {'target': Value(target.name, target.unit, target.factor)}
 
 
 def answer(rows: np.ndarray, schema: Schema, path: Path | None = None) -> dict[str, np.ndarray]:
@@ -71,32 +79,3 @@ def answer(rows: np.ndarray, schema: Schema, path: Path | None = None) -> dict[s
         )
     number = {name: at for at, name in enumerate(target.classes)}
     return {'label': np.array([number[str(value)] for value in values], np.int32)}
-
-
-def with_features(
-    columns: Mapping[str, Split], schema: Schema, preprocessing: Preprocessing | None = None
-) -> tuple[dict[str, Split], Table, tuple[str, ...]]:
-    """(splits with 'features' [N, F] float32, what made them, notes). None: fitted on the training rows."""
-    if preprocessing is None:
-        preprocessing = Preprocessing.fit(_columns(columns['train']), schema.target)
-    fitted = tuple(column.name for column in preprocessing.columns)
-    if fitted != schema.features:
-        raise UserError(
-            f'the preprocessing was fitted on the columns {", ".join(fitted)}; here are {", ".join(schema.features)}'
-        )
-    splits, notes = {}, []
-    for name, split in columns.items():
-        rows = _columns(split)
-        rest = {key: values for key, values in (split.arrays or {}).items() if key != 'columns'}
-        splits[name] = Split(
-            split.size, {'features': preprocessing.apply(rows), **rest}, split.origin, labels=split.labels
-        )
-        notes += [
-            f'{count} rows of {name} hold a category of {column!r} that no training row has; it counts as missing.'
-            for column, count in preprocessing.unseen(rows).items()
-        ]
-    return splits, Table(columns, schema, preprocessing), tuple(notes)
-
-
-def _columns(split: Split) -> np.ndarray:
-    return (split.arrays or {})['columns']

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from jaxlab.data.dataset import Raw, Schema
-from jaxlab.data.fitted.columns import Target
-from jaxlab.data.sets.csv_rows import table
+from jaxlab.data.csv_rows import table
+from jaxlab.data.dataset import Raw
+from jaxlab.data.schema import Schema, Target
 from jaxlab.data.sets.table_rows import raw_table
 from jaxlab.data.sources import Request
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from jaxlab.data.dataset import Raw, Schema
-from jaxlab.data.fitted.columns import Target
+from jaxlab.data.csv_rows import read_csv, table
+from jaxlab.data.dataset import Raw
+from jaxlab.data.schema import Schema, Target
 from jaxlab.data.sets import table_stand_ins
-from jaxlab.data.sets.csv_rows import read_csv, table
 from jaxlab.data.sets.table_rows import raw_table, renamed
 from jaxlab.data.sources import Reader, Request, check_options, choose, own_folders
 from jaxlab.errors import UserError, closest, lookup

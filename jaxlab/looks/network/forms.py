@@ -9,7 +9,6 @@ import numpy as np
 from jaxlab.figures import Figure, Table
 from jaxlab.looks.subject import Subject
 from jaxlab.measures.losses import cross_entropy
-from jaxlab.protocol import inputs_of
 
 
 def batch_statistics(subject: Subject, *, batch: int = 32, examples: int = 1024) -> list[Figure]:
@@ -32,7 +31,7 @@ def batch_statistics(subject: Subject, *, batch: int = 32, examples: int = 1024)
 
     order = np.random.default_rng(0).permutation(subject.data.splits[subject.split].size)[: count * batch]
     blocks = (subject.batch(subject.split, rows) for rows in order.reshape(count, batch))
-    found = np.mean([measured(inputs_of(block), block['label']) for block in blocks], axis=0)
+    found = np.mean([measured(*subject.task.inputs(block), block['label']) for block in blocks], axis=0)
     rows = [
         (name, *map(float, values))
         for name, values in zip(('running averages', 'batch statistics'), found, strict=True)
@@ -53,7 +52,7 @@ def two_class_heads(subject: Subject) -> list[Figure]:
         return []
     logits = jnp.asarray(outputs[0]['logits'], jnp.float32)
     softmax, sigmoid = jax.nn.softmax(logits)[:, 1], jax.nn.sigmoid(logits[:, 1] - logits[:, 0])
-    other = subject.data.class_names[1]
+    other = subject.classes[1]
     rows = [
         ('two softmax units', f'{float(softmax.mean()):.6f}', int((softmax > 0.5).sum())),
         ('sigmoid of their difference', f'{float(sigmoid.mean()):.6f}', int((sigmoid > 0.5).sum())),

@@ -73,7 +73,7 @@ def saliency(subject: Subject) -> list[Figure]:
     if inputs.ndim != 4:
         return []
     split = subject.data.splits[subject.split]
-    labels, images = jnp.asarray(labels_of(split)[rows]), pictures(split, rows)
+    labels, images = jnp.asarray(labels_of(split)[rows]), pictures(subject.data, subject.split, rows)
 
     @jax.jit
     def slopes(variables: Any, inputs: jax.Array) -> jax.Array:

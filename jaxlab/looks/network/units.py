@@ -56,7 +56,7 @@ def class_activations(subject: Subject, *, layers: Sequence[str] = ()) -> list[F
     names = list(layers) or some(active(subject.layers, subject.layers))
     if not names:
         return []
-    labels, classes = labels_of(subject.data.splits[subject.split]), len(subject.data.class_names)
+    labels, classes = labels_of(subject.data.splits[subject.split]), len(subject.classes)
     total = {name: np.zeros((classes, subject.layers[name].shape[-1])) for name in names}
 
     def over_places(values: jax.Array) -> jax.Array:
@@ -81,7 +81,7 @@ def class_activations(subject: Subject, *, layers: Sequence[str] = ()) -> list[F
                 f'What {name} says to each class',
                 note,
                 values,
-                subject.data.class_names,
+                subject.classes,
                 [str(k + 1) for k in range(values.shape[1])],
                 what,
                 'class',

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxlab.data.labels import labels_of
-from jaxlab.data.pictures import has_images, pictures
+from jaxlab.data.pictures import pictures
 from jaxlab.figures import Bars, Figure, Images, Table
 from jaxlab.looks.network.gradients import bare
 from jaxlab.looks.subject import BLOCK, Subject
@@ -24,7 +24,7 @@ def augmented(subject: Subject, *, image: int = 0, versions: int = 9) -> list[Fi
     original = split.read([row])
     batch = {name: jnp.asarray(np.repeat(values, versions, 0)) for name, values in original.items()}
     batch['weight'] = jnp.ones(versions, jnp.float32)
-    plain = pictures(split, [row])
+    plain = pictures(subject.data, 'train', [row])
     ways: dict[str, Any] = {'all together': subject.data.augment, **subject.data.transforms}
     if len(subject.data.transforms) == 1:
         del ways['all together']
@@ -33,7 +33,7 @@ def augmented(subject: Subject, *, image: int = 0, versions: int = 9) -> list[Fi
         drawn = np.asarray(augment(batch, jax.random.fold_in(subject.record.key, number))['image'])
         drawn = drawn.astype(np.float32) / 255 if drawn.dtype == np.uint8 else drawn
         shown.append(np.concatenate([plain, drawn]))
-    name = subject.data.class_names[int(original['label'][0])]
+    name = subject.classes[int(original['label'][0])]
     note = f'training image {row} ({name}) at the left; {versions} draws beside it, a row each way; training sees the first row'
     captions = ['original', *[''] * versions] + [''] * (versions + 1) * (len(ways) - 1)
     title = 'One training image and what augmentation makes of it'
@@ -58,7 +58,7 @@ def untrained(subject: Subject) -> list[Figure]:
                 total[name] = total.get(name, 0) + np.asarray(pair, np.float64)
         names = list(total)
         rows.append((label, *(float(value / weight) for value, weight in total.values())))
-    classes = len(subject.data.class_names)
+    classes = len(subject.classes)
     note = f'{subject.split} split, n = {size:,}; guessing: loss ln {classes} = {np.log(classes):.4f}; first replica'
     return [Table('untrained', 'Before and after training', note, ('network', *names), rows)]
 
@@ -77,7 +77,7 @@ def worst_confusions(subject: Subject, *, pairs: int = 10, images: int = 16) -> 
     if found is None:
         return []
     labels, shares = found
-    names, said = subject.data.class_names, shares.argmax(1)
+    names, said = subject.classes, shares.argmax(1)
     wrong = confusion_matrix(labels, said, len(names)) * (1 - np.eye(len(names), dtype=int))
     order = [divmod(int(k), len(names)) for k in np.argsort(-wrong, axis=None, kind='stable')[:pairs]]
     order = [(true, other) for true, other in order if wrong[true, other]]
@@ -96,7 +96,7 @@ def worst_confusions(subject: Subject, *, pairs: int = 10, images: int = 16) -> 
     note = f'{subject.split} split, n = {len(labels):,}, {total:,} wrong; first replica'
     columns = ('true class', 'taken for', 'times', 'share of the class', 'share of all mistakes', 'the other way round')
     figures: list[Figure] = [Table('worst_confusions', 'What is confused most', note, columns, rows)]
-    if order and has_images(subject.data.splits[subject.split]):
+    if order and subject.sees_images:
         figures.append(_confused_images(subject, labels, shares, order, images, note))
     return figures
 
@@ -105,7 +105,7 @@ def _confused_images(
     subject: Subject, labels: np.ndarray, shares: np.ndarray, order: list[tuple[int, int]], images: int, note: str
 ) -> Images:
     """The surest mistakes of each of the worst pairs, as many of each as there is room for."""
-    said, sure, names = shares.argmax(1), shares.max(1), subject.data.class_names
+    said, sure, names = shares.argmax(1), shares.max(1), subject.classes
     each, rows = max(1, images // len(order[:4])), []
     for true, other in order[:4]:
         own = np.flatnonzero((labels == true) & (said == other))
@@ -113,8 +113,8 @@ def _confused_images(
     chosen = np.concatenate(rows)
     captions = [f'{names[labels[i]]} taken for {names[said[i]]} ({sure[i]:.0%})' for i in chosen]
     title = 'The surest mistakes of the worst pairs'
-    split = subject.data.splits[subject.split]
-    return Images('worst_confusions_images', title, note, pictures(split, chosen), captions)
+    shown = pictures(subject.data, subject.split, chosen)
+    return Images('worst_confusions_images', title, note, shown, captions)
 
 
 def class_accuracy(subject: Subject) -> list[Figure]:
@@ -123,7 +123,7 @@ def class_accuracy(subject: Subject) -> list[Figure]:
     if found is None:
         return []
     labels, right = found[0], found[1].argmax(1) == found[0]
-    classes = len(subject.data.class_names)
+    classes = len(subject.classes)
     sizes = np.maximum(np.bincount(labels, minlength=classes), 1)
     hits = np.bincount(labels, right, minlength=classes)
     share, ends = hits / sizes, np.array([wilson(int(hit), int(size)) for hit, size in zip(hits, sizes, strict=True)])
@@ -131,4 +131,4 @@ def class_accuracy(subject: Subject) -> list[Figure]:
     note = f'{subject.split} split, n = {len(labels):,}; half lengths of 95 % Wilson intervals; first replica'
     title, label = 'Right answers by class', f'{subject.split} accuracy'
     heights, errors = {label: share}, {label: half}
-    return [Bars('class_accuracy', title, note, subject.data.class_names, heights, errors, 'class', label)]
+    return [Bars('class_accuracy', title, note, subject.classes, heights, errors, 'class', label)]

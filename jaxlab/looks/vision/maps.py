@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxlab.data.labels import labels_of
-from jaxlab.data.pictures import has_images, pictures
+from jaxlab.data.pictures import pictures
 from jaxlab.figures import Figure, Images, Matrix, Table
 from jaxlab.looks.layers import active, some, with_maps
 from jaxlab.looks.network.weights import COLUMNS, grid
@@ -75,14 +75,14 @@ def seen_images(subject: Subject, rows: np.ndarray, prefix: str) -> Images:
     """The images themselves, with what the trained network says of them."""
     shares = np.asarray(subject.task.predict(subject.record.states[0], subject.inputs(rows)))
     labels = labels_of(subject.data.splits[subject.split])[rows]
-    said, names = shares.argmax(1), subject.data.class_names
+    said, names = shares.argmax(1), subject.classes
     captions = [
         f'no. {row}: {names[label]}\nsaid: {names[guess]} ({share:.0%})'
         for row, label, guess, share in zip(rows, labels, said, shares.max(1), strict=True)
     ]
     note = f'by number in the {subject.split} split; what the trained network says, with its probability; first replica'
     wrong = [bool(a != b) for a, b in zip(labels, said, strict=True)]
-    shown = pictures(subject.data.splits[subject.split], rows)
+    shown = pictures(subject.data, subject.split, rows)
     return Images(f'{prefix}_images', 'The images that are looked at', note, shown, captions, wrong, columns=6)
 
 
@@ -95,7 +95,7 @@ def hidden_activations(subject: Subject, *, layers: Sequence[str] = ()) -> list[
     rows = subject.first_of_each_class()
     found = subject.see('trained', rows, names)
     figures: list[Figure] = []
-    if has_images(subject.data.splits[subject.split]):
+    if subject.sees_images:
         figures.append(seen_images(subject, rows, 'hidden_activations'))
     for name in names:
         values = found[name].reshape(len(rows), -1)

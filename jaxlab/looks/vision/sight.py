@@ -114,9 +114,9 @@ def _patches(
     """values, places: [examples, filters], the largest value of each map and where it stands."""
     filters, patches = min(filters, values.shape[1]), min(patches, len(values))
     best = np.argsort(-values[:, :filters], axis=0, kind='stable')[:patches].T  # [filters, patches]
-    split, width = subject.data.splits[subject.split], subject.layers[name].shape[2]
+    width = subject.layers[name].shape[2]
     height, wide = seen.size
-    images = pictures(split, best.ravel())
+    images = pictures(subject.data, subject.split, best.ravel())
     shown, captions = [], []
     for image, row, number in zip(images, best.ravel(), np.repeat(np.arange(filters), patches), strict=True):
         down, along = divmod(int(places[row, number]), width)

@@ -5,13 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from jaxlab.data.dataset import Dataset
-from jaxlab.data.labels import labels_of
-from jaxlab.data.pictures import has_images, pictures
-from jaxlab.figures import Bars, Figure, Images, Matrix, Table
+from jaxlab.data.labels import labels_of, names_of
+from jaxlab.figures import Bars, Figure, Matrix, Table
 from jaxlab.measures import classification as scores
 from jaxlab.measures.classification import softmax
 from jaxlab.protocol import Record, Report
-from jaxlab.tasks import rows as tabular
 
 MOST_CLASSES = 20  # above it a confusion matrix cannot be read
 
@@ -26,27 +24,22 @@ def report(record: Record, data: Dataset, shown: int) -> Report:
     labels, probabilities = labels_of(source), softmax(record.outputs[split][0]['logits'].astype(np.float64))
     predictions = probabilities.argmax(axis=1)
     note = f'{split} split, n = {len(labels):,}, first replica'
-    figures: list[Figure] = [_scores(labels, predictions, data.class_names, note)]
-    if len(data.class_names) <= MOST_CLASSES:
-        figures.append(_confusion(labels, predictions, data.class_names, note))
+    figures: list[Figure] = [_scores(labels, predictions, names_of(data), note)]
+    if len(names_of(data)) <= MOST_CLASSES:
+        figures.append(_confusion(labels, predictions, names_of(data), note))
     figures.append(_mistakes(data, split, labels, probabilities, shown, note))
     errors = int((labels != predictions).sum())
     remark = f'The first replica is wrong on {errors:,} of the {len(labels):,} examples of the {split} split.'
     return Report((*examples, *figures), remarks=(remark,))
 
 
-def _examples(data: Dataset, shown: int) -> Images | Table:
-    train = data.splits['train']
+def _examples(data: Dataset, shown: int) -> Figure:
+    feature = data.input_feature
+    train = feature.source('train', data.splits['train'])  # as they came, before any resampling
     rows = np.arange(min(shown, train.size))
-    if not has_images(train):
-        train = train if data.table is None else data.table.columns['train']  # before any resampling
-        rows = np.arange(min(shown, train.size))
-        classes = [data.class_names[label] for label in labels_of(train)[rows]]
-        note = f'the first {len(rows)} of {train.size:,} training examples'
-        return tabular.row_table('examples', 'Training examples', note, data, 'train', rows, {'class': classes})
-    captions = [data.class_names[label] for label in train.read(rows)['label']]
     note = f'the first {len(rows)} of {train.size:,} training examples'
-    return Images('examples', 'Training examples', note, pictures(train, rows), captions)
+    beside = {'class': [names_of(data)[label] for label in labels_of(train)[rows]]}
+    return feature.figure('examples', 'Training examples', note, train, data.input, rows, beside)
 
 
 def _confusion(labels: np.ndarray, predictions: np.ndarray, names: Sequence[str], note: str) -> Matrix:
@@ -66,26 +59,25 @@ def _scores(labels: np.ndarray, predictions: np.ndarray, names: Sequence[str], n
 
 def _mistakes(
     data: Dataset, split: str, labels: np.ndarray, probabilities: np.ndarray, shown: int, note: str
-) -> Images | Table:
+) -> Figure:
     """The wrong answers that were given with the greatest confidence (right ones fill up a perfect run)."""
-    names, predictions, confidence = data.class_names, probabilities.argmax(axis=1), probabilities.max(axis=1)
+    names, predictions, confidence = names_of(data), probabilities.argmax(axis=1), probabilities.max(axis=1)
     order = np.lexsort((-confidence, predictions == labels))[:shown]
     title = 'Wrong answers given with the greatest confidence'
-    if not has_images(data.splits[split]):
-        beside = {
-            'predicted': [names[predictions[i]] for i in order],
-            'confidence': [f'{confidence[i]:.1%}' for i in order],
-            'true': [names[labels[i]] for i in order],
-        }
-        return tabular.row_table('surest_mistakes', title, note, data, split, order, beside)
-    captions = [f'{names[predictions[i]]} ({confidence[i]:.0%})\ntrue: {names[labels[i]]}' for i in order]
+    beside = {
+        'predicted': [names[predictions[i]] for i in order],
+        'confidence': [f'{confidence[i]:.1%}' for i in order],
+        'true': [names[labels[i]] for i in order],
+    }
     wrong = [bool(predictions[i] != labels[i]) for i in order]
-    return Images('surest_mistakes', title, note, pictures(data.splits[split], order), captions, wrong)
+    feature = data.input_feature
+    source = feature.source(split, data.splits[split])
+    return feature.figure('surest_mistakes', title, note, source, data.input, order, beside, wrong)
 
 
 def _histogram(data: Dataset) -> Bars:
     heights = {
-        f'{name} (n = {split.size:,})': scores.class_histogram(labels_of(split), len(data.class_names))
+        f'{name} (n = {split.size:,})': scores.class_histogram(labels_of(split), len(names_of(data)))
         for name, split in data.splits.items()
     }
-    return Bars('class_counts', 'Examples by class', '', data.class_names, heights, {}, 'class', 'examples')
+    return Bars('class_counts', 'Examples by class', '', names_of(data), heights, {}, 'class', 'examples')

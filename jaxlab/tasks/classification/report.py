@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from jaxlab import looks
 from jaxlab.data.dataset import Dataset
-from jaxlab.protocol import Record, Report, inputs_of
+from jaxlab.protocol import Record, Report
 from jaxlab.tasks import baselines, sparsity
 from jaxlab.tasks.classification import classes, two_classes
 from jaxlab.tasks.classification.step import Classification
@@ -25,7 +25,7 @@ class ClassificationReport:
     @classmethod
     def from_config(cls, config: Any, task: Classification, data: Dataset) -> Self:
         wishes = config.report.options
-        wanted = looks.wanted(wishes.get('figures', ()), task.model, inputs_of(task.example))
+        wanted = looks.wanted(wishes.get('figures', ()), task.model, *task.inputs(task.example))
         beside = baselines.asked(wishes, classifies=True)
         return cls(task, data, config.report.examples, wanted, beside, bool(wishes.get('sparsity', False)))
 

@@ -10,13 +10,13 @@ import jax.numpy as jnp
 import optax
 
 from jaxlab.data.dataset import Dataset
-from jaxlab.data.labels import class_counts
+from jaxlab.data.labels import class_counts, names_of
 from jaxlab.errors import UserError, lookup
 from jaxlab.measures.losses import clipped_probability_cross_entropy, cross_entropy
 from jaxlab.measures.sums import sums, weighted_mean
 from jaxlab.models import build_model
 from jaxlab.optimizers import build_optimizer
-from jaxlab.protocol import Batch, Sums, inputs_of
+from jaxlab.protocol import Batch, Sums
 from jaxlab.tasks.supervised import State, Supervised, prepared
 
 
@@ -41,6 +41,7 @@ class Classification(Supervised):
     model: Any  # a Flax module
     optimizer: optax.GradientTransformation
     example: Mapping[str, jax.ShapeDtypeStruct]
+    input: str
     scale: tuple[float, float]
     label_smoothing: float = 0.0
     class_weights: tuple[float, ...] = dataclasses.field(default=(), metadata={'kinds': (str, tuple, list)})
@@ -48,11 +49,11 @@ class Classification(Supervised):
 
     @classmethod
     def from_config(cls, config: Any, data: Dataset, steps_per_epoch: int, total_steps: int, **options: Any) -> Self:
-        model = build_model(config.model, config.training.precision, classes=len(data.class_names))
+        model = build_model(config.model, config.training.precision, classes=len(names_of(data)))
         optimizer = build_optimizer(config.optimizer, steps_per_epoch, total_steps)
         lookup(LOSSES, options.get('loss', 'cross_entropy'), 'config.task.loss')
         options['class_weights'] = class_weights(options.get('class_weights', 'none'), data)
-        return cls(model, optimizer, prepared(data), tuple(config.data.scale), **options)
+        return cls(model, optimizer, prepared(data), data.input, tuple(config.data.scale), **options)
 
     def train_step(self, state: State, batch: Batch, key: jax.Array) -> tuple[State, Sums]:
         """One update. batch: {'image': [N, H, W, C] float32, 'label': [N] int32, 'weight': [N] float32 in {0, 1}}."""
@@ -62,7 +63,7 @@ class Classification(Supervised):
         def loss_fn(params: Any) -> tuple[jax.Array, Any]:
             logits, updates = self.model.apply(
                 network.variables(params),
-                inputs_of(batch),
+                *self.inputs(batch),
                 train=True,
                 weight=weight,
                 rngs={'dropout': key},
@@ -85,7 +86,7 @@ class Classification(Supervised):
     def eval_step(self, state: State, batch: Batch, key: jax.Array) -> tuple[Sums, dict[str, jax.Array]]:
         """Loss (without smoothing) and accuracy; keeps the logits."""
         del key
-        logits = self.model.apply(state['model'].variables(), inputs_of(batch), train=False)
+        logits = self.model.apply(state['model'].variables(), *self.inputs(batch), train=False)
         losses = LOSSES[self.loss](logits, batch['label'], 0.0)
         right = logits.argmax(-1) == batch['label']
         return sums(batch['weight'], loss=losses, accuracy=right), {'logits': logits}
@@ -101,7 +102,7 @@ class Classification(Supervised):
 
 def class_weights(choice: Any, data: Dataset) -> tuple[float, ...]:
     """One a class (none: all count alike). balanced: n / (C n_c) of what an epoch shows, as scikit-learn defines it."""
-    names = data.class_names
+    names = names_of(data)
     if choice in ('none', ()):
         return ()
     if choice == 'balanced':

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import expit
 
 from jaxlab.data.dataset import Dataset
-from jaxlab.data.labels import class_counts, labels_of
+from jaxlab.data.labels import class_counts, labels_of, names_of
 from jaxlab.figures import Figure, Lines, Matrix, Table
 from jaxlab.measures import binary, classification
 from jaxlab.protocol import Record, Report
@@ -83,17 +83,17 @@ def report(record: Record, data: Dataset, class_weights: Sequence[float] = ()) -
         found |= {
             f'{name}_corrected': found[name] for name in CORRECTED
         }  # nothing to correct: so that variants compare
-    positive = data.class_names[1]
+    positive = names_of(data)[1]
     figures: list[Figure] = [
         _precision_recall(judged),
         _roc(judged),
         _against_threshold(judged, rules),
         _reliability(judged, corrected),
-        _decision_table(rules, judged, data.class_names),
-        *(_confusion(rule, judged, data.class_names) for rule in rules.values() if rule.name == TUNED),
+        _decision_table(rules, judged, names_of(data)),
+        *(_confusion(rule, judged, names_of(data)) for rule in rules.values() if rule.name == TUNED),
         _intervals(rules, judged),
     ]
-    remarks = [_against_majority(rules['half'], judged, data.class_names)]
+    remarks = [_against_majority(rules['half'], judged, names_of(data))]
     if corrected is not None:
         remarks.append(
             f'Training saw odds {trained:.4g} of {positive}, there are {true:.6g}: '
@@ -107,7 +107,7 @@ def report(record: Record, data: Dataset, class_weights: Sequence[float] = ()) -
 def judge(record: Record, data: Dataset, split: str) -> Judged | None:
     """The split's scores, or None: other than two classes, or too few examples of one."""
     logits = [np.asarray(outputs['logits'], np.float64) for outputs in record.outputs[split]]
-    if logits[0].shape[-1] != 2 or len(data.class_names) != 2:
+    if logits[0].shape[-1] != 2 or len(names_of(data)) != 2:
         return None
     source = data.splits[split]
     labels = labels_of(source)

@@ -8,12 +8,11 @@ from typing import Any, Self
 import numpy as np
 
 from jaxlab.data.dataset import Dataset
-from jaxlab.data.fitted.columns import Target
+from jaxlab.data.features import Value
 from jaxlab.figures import Bars, Figure, Histogram, Lines, Points, Table
 from jaxlab.measures import regression as scores
 from jaxlab.protocol import Record, Report
 from jaxlab.tasks import baselines
-from jaxlab.tasks import rows as tabular
 from jaxlab.tasks.regression.step import Regression
 
 
@@ -32,13 +31,14 @@ class RegressionReport:
 
     def report(self, record: Record) -> Report:
         """Figures are of the first replica on the test split (or the last one that was evaluated), metrics of all."""
-        train = self.data.splits['train']
+        feature = self.data.input_feature
+        train = feature.source('train', self.data.splits['train'])
         rows = np.arange(min(self.examples_shown, train.size))
         target = target_of(self.data)
         first = {target.name: [float(value) for value in train.read(rows)['target']]} if len(rows) else {}
-        note = f'the first {len(rows)} of {train.size:,} training examples; {target.name} in {unit_words(target)}'
+        note = f'the first {len(rows)} of {train.size:,} training examples; {target.name} in {target.unit_words}'
         figures: list[Figure] = [
-            tabular.row_table('examples', 'Training examples', note, self.data, 'train', rows, first),
+            feature.figure('examples', 'Training examples', note, train, self.data.input, rows, first),
             _targets(self.data, target),
         ]
         figures += _stage_curves(record, self.task.stages)
@@ -63,19 +63,14 @@ class RegressionReport:
         return Report(tuple(figures), metrics, (_remark(metrics, split, target),))
 
 
-def target_of(data: Dataset) -> Target:
-    """What is predicted, as the table says."""
-    return data.table.schema.target if data.table is not None else Target('target')
+def target_of(data: Dataset) -> Value:
+    """What is predicted."""
+    feature = data.answer_feature
+    assert isinstance(feature, Value)
+    return feature
 
 
-def unit_words(target: Target) -> str:
-    """'100,000 USD', 'points', or 'its own unit'."""
-    if not target.unit:
-        return 'its own unit'
-    return target.unit if target.factor == 1 else f'{target.factor:,.0f} {target.unit}'
-
-
-def _unit_name(target: Target) -> str:
+def _unit_name(target: Value) -> str:
     """The unit as part of a metric's name: 'usd'."""
     return re.sub(r'\W+', '_', target.unit.lower())
 
@@ -86,7 +81,7 @@ def targets_of(data: Dataset, split: str) -> np.ndarray:
     return source.read(np.arange(source.size))['target'].astype(np.float64)
 
 
-def _metrics(record: Record, data: Dataset, split: str, target: Target) -> dict[str, list[float]]:
+def _metrics(record: Record, data: Dataset, split: str, target: Value) -> dict[str, list[float]]:
     """Of each replica: root mean squared error, R^2, and the mean absolute error in the unit itself."""
     truth = targets_of(data, split)
     found = [
@@ -98,19 +93,19 @@ def _metrics(record: Record, data: Dataset, split: str, target: Target) -> dict[
     return {name: values for name, values in named.items() if np.isfinite(values).all()}
 
 
-def _targets(data: Dataset, target: Target) -> Histogram:
+def _targets(data: Dataset, target: Value) -> Histogram:
     samples = {name: targets_of(data, name) for name in data.splits}
-    label = f'{target.name} ({unit_words(target)})'
+    label = f'{target.name} ({target.unit_words})'
     return Histogram('targets', 'What is to be predicted', '', samples, 50, label, 'examples')
 
 
-def _scatter(truth: np.ndarray, predictions: np.ndarray, target: Target, note: str) -> Points:
+def _scatter(truth: np.ndarray, predictions: np.ndarray, target: Value, note: str) -> Points:
     low, high = truth.min(), truth.max()
     room = 0.03 * (high - low)
     capped = int((truth == truth.max()).sum())
     if capped > 0.01 * len(truth):
         note += f'; {capped:,} targets lie at the largest value {truth.max():g}: they were cut there'
-    unit = unit_words(target)
+    unit = target.unit_words
     return Points(
         'predicted_actual',
         'Predicted against actual values',
@@ -123,10 +118,10 @@ def _scatter(truth: np.ndarray, predictions: np.ndarray, target: Target, note: s
     )
 
 
-def _residuals(truth: np.ndarray, predictions: np.ndarray, target: Target, note: str) -> Histogram:
+def _residuals(truth: np.ndarray, predictions: np.ndarray, target: Value, note: str) -> Histogram:
     errors = predictions - truth
     note += f'; mean {errors.mean():.3g}, median {np.median(errors):.3g}'
-    label = f'predicted minus actual {target.name} ({unit_words(target)})'
+    label = f'predicted minus actual {target.name} ({target.unit_words})'
     return Histogram('residuals', 'Errors of the predictions', note, {'errors': errors}, 60, label, 'examples')
 
 
@@ -153,20 +148,26 @@ def _beside(
     record: Record,
     metrics: Mapping[str, Sequence[float]],
     found: Mapping[str, Mapping[str, float]],
-    target: Target,
+    target: Value,
     size: int,
 ) -> Table:
     known = {**record.metrics, **metrics}
     model = {metric: float(np.mean(known[f'test_{metric}'])) for metric in ('mse', 'rmse', 'mae', 'r2')}
     replicas = len(record.states)
     note = f'test split, n = {size:,}; the network: mean of {replicas} replica{"s" if replicas > 1 else ""}; '
-    return baselines.table(model, found, note + f'errors in {unit_words(target)}')
+    return baselines.table(model, found, note + f'errors in {target.unit_words}')
+
+
+def feature_names(data: Dataset) -> tuple[str, ...]:
+    """One a number that the network is given; x1, x2 and so on where they have no names."""
+    width = data.input_feature.flat(data.splits['train'].read([0])[data.input]).shape[1]
+    return getattr(data.input_feature, 'names', ()) or tuple(f'x{number}' for number in range(1, width + 1))
 
 
 def _weights(record: Record, data: Dataset, rules: Mapping[str, baselines.Fitted]) -> list[Figure]:
     """A linear model's coefficients beside the exact ones; else how strongly the first layer takes up each feature."""
     params = record.states[0]['model'].params
-    names = tabular.feature_names(data)
+    names = feature_names(data)
     kernel = np.asarray(params.get('Dense_0', {}).get('kernel', np.zeros((0, 0))), np.float64)
     if kernel.shape[:1] != (len(names),):
         return []
@@ -193,7 +194,7 @@ def _coefficients(predict: baselines.Fitted, width: int) -> np.ndarray:
     return np.append(predict(np.eye(width)) - bias, bias)
 
 
-def _remark(metrics: Mapping[str, Sequence[float]], split: str, target: Target) -> str:
+def _remark(metrics: Mapping[str, Sequence[float]], split: str, target: Value) -> str:
     errors = metrics.get(f'{split}_mae_{_unit_name(target)}')
     r2 = metrics.get(f'{split}_r2')
     words = f'It explains {np.mean(r2):.1%} of the variance of the {split} split.' if r2 else ''

@@ -14,7 +14,7 @@ from jaxlab.measures.losses import absolute_error, huber, squared_error
 from jaxlab.measures.sums import sums, weighted_mean
 from jaxlab.models import build_model
 from jaxlab.optimizers import TrainState, build_optimizer
-from jaxlab.protocol import Batch, Sums, inputs_of
+from jaxlab.protocol import Batch, Sums
 from jaxlab.tasks.supervised import State, Supervised, prepared
 
 LOSSES: Mapping[str, Callable[..., jax.Array]] = {
@@ -36,6 +36,7 @@ class Regression(Supervised):
     model: Any  # a Flax module of one output
     optimizer: optax.GradientTransformation
     example: Mapping[str, jax.ShapeDtypeStruct]
+    input: str
     steps_per_epoch: int
     loss: str = 'squared'
     delta: float = 1.0
@@ -48,7 +49,7 @@ class Regression(Supervised):
             raise UserError(f'config.task.name: {data.name} has classes, no numbers to predict; valid: classification')
         model = build_model(config.model, config.training.precision, classes=1)
         optimizer = build_optimizer(config.optimizer, steps_per_epoch, total_steps)
-        task = cls(model, optimizer, example, steps_per_epoch, **options)
+        task = cls(model, optimizer, example, data.input, steps_per_epoch, **options)
         if task.delta <= 0:
             raise UserError(f'config.task.delta = {task.delta:g}; valid: a number above 0')
         for stage in task.stages:
@@ -77,7 +78,7 @@ class Regression(Supervised):
         def loss_fn(params: Any) -> tuple[jax.Array, Any]:
             outputs, updates = self.model.apply(
                 network.variables(params),
-                inputs_of(batch),
+                *self.inputs(batch),
                 train=True,
                 weight=weight,
                 rngs={'dropout': key},
@@ -95,7 +96,7 @@ class Regression(Supervised):
         """Loss of the stage that the last update belonged to, squared and absolute errors; keeps the predictions [N]."""
         del key
         stage = self._count(state['model'].step > jnp.asarray(self.starts, jnp.int32))
-        predictions = self.predict(state, inputs_of(batch))
+        predictions = self.predict(state, *self.inputs(batch))
         losses = self._losses(predictions, batch['target'], stage)
         return self._sums(batch['weight'], losses, predictions, batch['target']), {'prediction': predictions}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxlab.data.fitted.columns import is_number
+from jaxlab.data.schema import is_number
 from jaxlab.errors import UserError
 
 MISSING = ('', 'na', 'n/a', 'nan', 'null', 'none', '?')  # in any case

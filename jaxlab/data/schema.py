@@ -1,0 +1,53 @@
+"""What the columns of a table mean, and what is predicted from them."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from jaxlab.errors import UserError, closest
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """What is predicted. A value times `factor` is in `unit`: 4.13 times 100,000 is 413,000 USD."""
+
+    name: str
+    unit: str = ''
+    factor: float = 1.0
+    classes: tuple[str, ...] = ()  # none: a number is predicted
+
+
+def same_rows(rows: np.ndarray) -> np.ndarray:
+    """The rows as they are."""
+    return rows
+
+
+@dataclasses.dataclass(frozen=True)
+class Schema:
+    """What the rows of a table mean. texts: features that are categories; derive: rows of a file -> rows with these columns."""
+
+    features: tuple[str, ...]
+    target: Target
+    derive: Callable[[np.ndarray], np.ndarray] = same_rows
+    texts: tuple[str, ...] = ()
+
+    def check(self, rows: np.ndarray, path: Path | None = None) -> None:
+        """Refuses rows that lack a column, or have text where a number must be."""
+        where, names = f'{path}: ' if path else '', rows.dtype.names or ()
+        for name in (*self.features, self.target.name):
+            if name not in names:
+                raise UserError(f'{where}no column {name!r}; {closest(name, names)}')
+        for name in self.features:
+            if name not in self.texts and rows[name].dtype.kind != 'f':
+                row = next(at for at, value in enumerate(rows[name]) if not is_number(value))
+                raise UserError(f'{where}row {row + 1}, column {name!r}: {str(rows[name][row])!r} is no number')
+
+
+def is_number(text: str) -> bool:
+    """Whether a cell is a finite number or missing."""
+    try:
+        return bool(np.isfinite(float(text)))
+    except ValueError:
+        return not text
