@@ -7,12 +7,13 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jaxlab.errors import UserError
 from jaxlab.experiments import config as configs
+from jaxlab.tasks.names import modes_of
 from launch import arguments, catalogue, progress
 
 USER, INTERRUPTED = 2, 128  # exit codes: the user's mistake; plus the signal's number
@@ -52,6 +53,11 @@ def _run(asked: arguments.Arguments, words: Sequence[str]) -> int:
     config = configs.only_variants(config, asked.variants)
     if asked.variants is not None:
         chosen['variants'] = configs.COMMAND_LINE
+    modes = modes_of(config)
+    if asked.mode == 'help':
+        print('\n'.join(arguments.modes_in_words(config.name, modes)))
+        return 0
+    options = {} if asked.mode in arguments.MODES else arguments.of_a_mode(asked, modes)
     workdir = _workdir(asked, config)
 
     with _stdout_kept_clean(asked.json):
@@ -72,7 +78,7 @@ def _run(asked: arguments.Arguments, words: Sequence[str]) -> int:
         command = 'python -m launch ' + shlex.join(words)
         prepared = prepare(config, asked.data_dir, chosen, command)
         try:
-            result = _act(asked, prepared, workdir, watcher)
+            result = _act(asked, prepared, workdir, watcher, modes.get(asked.mode), options)
         except Interrupted as stop:
             watcher.close()
             print(str(stop), file=sys.stderr)
@@ -82,7 +88,7 @@ def _run(asked: arguments.Arguments, words: Sequence[str]) -> int:
     if runtime.is_writer():
         if not asked.json:
             paging.show(watcher.pages, config.show)
-        _show(asked, result, workdir)
+        _show(asked, result, workdir, modes)
     return 0
 
 
@@ -103,19 +109,19 @@ def _stdout_kept_clean(asked: bool) -> Iterator[None]:
         os.close(kept)
 
 
-def _act(asked: arguments.Arguments, prepared: Any, workdir: Path, watcher: Any) -> dict[str, Any]:
+def _act(
+    asked: arguments.Arguments, prepared: Any, workdir: Path, watcher: Any, mode: Any, options: dict[str, Any]
+) -> dict[str, Any]:
     from jaxlab.experiments import many
-    from launch import modes
+    from jaxlab.experiments.use import describe, use
 
     change = asked.allow_config_change
     if asked.mode != 'train':
         prepared, workdir = many.reference(prepared, workdir)
     if asked.mode == 'describe':
-        return modes.describe(prepared)
-    if asked.mode == 'sample':
-        return modes.sample(prepared, workdir, watcher, asked.count, asked.seed, change)
-    if asked.mode == 'predict':
-        return modes.predict(prepared, workdir, watcher, asked.input, change)
+        return describe(prepared)
+    if mode is not None:
+        return use(prepared, workdir, watcher, mode, options, change)
     if asked.mode == 'eval' and not prepared.data.splits:
         raise UserError('--mode=eval: a worked computation keeps no checkpoint; valid: train, describe')
     if asked.mode == 'eval' and not (workdir / 'checkpoints').is_dir():
@@ -136,7 +142,7 @@ def _workdir(asked: arguments.Arguments, config: Any) -> Path:
     return folder
 
 
-def _show(asked: arguments.Arguments, result: dict[str, Any], workdir: Path) -> None:
+def _show(asked: arguments.Arguments, result: dict[str, Any], workdir: Path, modes: Mapping[str, Any]) -> None:
     if asked.json:
         _print_json(result)
         return
@@ -145,30 +151,17 @@ def _show(asked: arguments.Arguments, result: dict[str, Any], workdir: Path) -> 
     from jaxlab.report import index, terminal
 
     console = Console(highlight=False)
-    if asked.mode == 'describe':
+    if asked.mode in modes:
+        for line in modes[asked.mode].lines(result):
+            console.print(line, markup=False, soft_wrap=True)
+    elif asked.mode == 'describe':
         terminal.print_describe(result, console)
-    elif asked.mode in ('train', 'eval'):
+    else:
         terminal.print_results(result, console)
         page = 'comparison.html' if 'variants' in result else 'report.html'
         console.print(f'report: {workdir / page}', markup=False, soft_wrap=True)
         if workdir.resolve().parent.name == 'runs':  # a folder of runs, not just any folder
             index.write_index(workdir.parent)
-    elif asked.mode == 'sample':
-        console.print(
-            f'{result["count"]} samples of step {result["step"]}: {result["picture"]}', markup=False, soft_wrap=True
-        )
-    else:
-        for row in result['predictions']:
-            console.print(_prediction(row), markup=False, soft_wrap=True)
-
-
-def _prediction(row: dict[str, Any]) -> str:
-    """One line: who, and what is said of it."""
-    who = row.get('file') or f'row {row["row"]}'
-    if 'class' not in row:
-        return f'{who}: {row["target"]} {row["value"]:,.6g} {row["unit"]}'.rstrip()
-    shown = list(row['probabilities'].items())[: 1 if 'file' in row else 5]
-    return f'{who}: ' + ', '.join(f'{name} ({probability:.1%})' for name, probability in shown)
 
 
 def _print_json(value: Any) -> None:

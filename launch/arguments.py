@@ -2,12 +2,13 @@
 
 import argparse
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from jaxlab.errors import UserError, closest
+from jaxlab.modes import Mode
 
-MODES = ('train', 'eval', 'sample', 'predict', 'describe')
+MODES = ('train', 'eval', 'describe', 'help')  # of every experiment; its task may have more
 USAGE = """python -m launch --config=FILE[:profile] [--config.a.b=value ...] [options]
        python -m launch --list"""
 
@@ -19,10 +20,11 @@ class _Parser(argparse.ArgumentParser):
 
 @dataclasses.dataclass(frozen=True)
 class Arguments:
-    """What was asked for. overrides: the `--config.a.b=value` arguments as they stand."""
+    """What was asked for. overrides: the `--config.a.b=value` arguments as they stand; rest: those of a mode."""
 
     options: argparse.Namespace
     overrides: tuple[str, ...]
+    rest: tuple[str, ...] = ()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.options, name)
@@ -41,7 +43,11 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument('--config', metavar='FILE[:smoke]', help='experiment: a file or a name of --list')
     result.add_argument('--list', action='store_true', help='every experiment with its question, data, published value')
-    result.add_argument('--mode', default='train', help=f'one of {", ".join(MODES)} (default train)')
+    result.add_argument(
+        '--mode',
+        default='train',
+        help='train (default), eval, describe; help lists those of the experiment and their options',
+    )
     result.add_argument('--workdir', help='where the run is kept (default runs/NAME)')
     result.add_argument(
         '--variants', metavar='NAME,NAME', help='only these of the variants, the first as the reference'
@@ -50,9 +56,6 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument('--fresh', action='store_true', help='start again in an empty sibling of the workdir')
     result.add_argument('--allow_config_change', action='store_true', help='go on from a checkpoint of another config')
     result.add_argument('--download', action='store_true', help='prepare the data set with TensorFlow Datasets first')
-    result.add_argument('--input', help='--mode=predict: an image, a folder or a CSV file')
-    result.add_argument('--count', type=int, default=64, help='--mode=sample: how many (default 64)')
-    result.add_argument('--seed', type=int, default=0, help='--mode=sample: which ones (default 0)')
     result.add_argument('--deterministic', action='store_true', help='deterministic operations on a GPU (slower)')
     result.add_argument('--json', action='store_true', help='the result as one JSON object on stdout, logs on stderr')
     return result
@@ -63,17 +66,50 @@ def parse(words: Sequence[str]) -> Arguments:
     overrides = tuple(word for word in words if word.startswith('--config.'))
     known = parser()
     options, rest = known.parse_known_args([word for word in words if not word.startswith('--config.')])
-    if rest:
-        flags = [flag for action in known._actions for flag in action.option_strings]
-        name = rest[0].partition('=')[0]
-        raise UserError(f'unknown argument {rest[0]}; {closest(name, flags)}')
-    if options.mode not in MODES:
-        raise UserError(f'unknown --mode={options.mode}; {closest(options.mode, MODES)}')
     if not options.list and not options.config:
         raise UserError('--config=FILE is missing; valid: --config=configs/NAME.py, or --list to see all')
-    for name in ('workdir', 'data_dir', 'input', 'variants'):
+    for name in ('workdir', 'data_dir', 'variants'):
         if getattr(options, name) == '':
             raise UserError(f'--{name}= is empty; valid: --{name}=VALUE, or leave it out')
-    if options.count < 1:
-        raise UserError(f'--count={options.count}; valid: a whole number from 1 up')
-    return Arguments(options, overrides)
+    if rest and (options.list or options.mode in MODES):
+        raise unknown(rest[0])
+    return Arguments(options, overrides, tuple(rest))
+
+
+def unknown(word: str, more: Sequence[str] = ()) -> UserError:
+    """An argument that there is not. more: further names that would be valid."""
+    flags = [flag for action in parser()._actions for flag in action.option_strings]
+    return UserError(f'unknown argument {word}; {closest(word.partition("=")[0], [*flags, *more])}')
+
+
+def of_a_mode(asked: Arguments, modes: Mapping[str, Mode]) -> dict[str, Any]:
+    """The options of the mode that was asked for, out of what the rest of the command line says."""
+    if asked.mode not in modes:
+        raise UserError(f'unknown --mode={asked.mode} of this experiment; {closest(asked.mode, [*MODES, *modes])}')
+    mode, given, rest = modes[asked.mode], {}, list(asked.rest)
+    while rest:
+        word = rest.pop(0)
+        name, equals, value = word.partition('=')
+        if not equals and rest:  # `--input FILE`
+            equals, value = '=', rest.pop(0)
+        if not name.startswith('--') or not name[2:] or name[2:] not in mode.options:
+            raise unknown(word, [f'--{option}' for option in mode.options])
+        if not equals or not value:
+            raise UserError(f'{name} has no value; valid: {name}=VALUE')
+        given[name[2:]] = value
+    return mode.read(asked.mode, given)
+
+
+def modes_in_words(name: str, modes: Mapping[str, Mode]) -> list[str]:
+    """What `--mode=help` prints."""
+    rows = [
+        'train      trains, or goes on, and writes the report (the default)',
+        'eval       evaluates the newest checkpoint and draws the report anew',
+        'describe   model table, data, steps, memory and operations; trains nothing',
+    ]
+    for mode, what in modes.items():
+        rows.append(f'{mode:10} {what.meaning}')
+        for option, how in what.options.items():
+            default = 'needed' if how.default is None else f'default {how.default}'
+            rows.append(f'             --{option}=... {how.meaning} ({default})')
+    return [f'modes of {name}:', *(f'  {row}' for row in rows)]

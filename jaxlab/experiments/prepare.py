@@ -10,7 +10,7 @@ from jaxlab import data as data_sets
 from jaxlab.data.dataset import Dataset
 from jaxlab.experiments import config as configs
 from jaxlab.protocol import Reporter, Task
-from jaxlab.tasks import build_report, build_task
+from jaxlab.tasks.build import build_report, build_task
 from jaxlab.training import runtime
 from jaxlab.training.feeding import Feed
 from jaxlab.training.identity import flat

@@ -78,8 +78,7 @@ FIELDS = [  # (words of the command line, what the line says)
     ),
     ('--mode=trian', ('unknown --mode=trian', "did you mean 'train'?")),
     ('--wokdir=x', ('unknown argument --wokdir=x', "did you mean '--workdir'?")),
-    ('--count=0', ('--count=0', 'from 1 up')),
-    ('--count=many', ('--count', 'invalid int value', 'many')),
+    ('--count=5', ('unknown argument --count=5',)),  # an option of --mode=sample alone
     ('--mode=sample', ('no checkpoint', '--mode=train')),
     ('--mode=predict', ('--mode=predict needs --input',)),
     ('--mode=eval', ('no checkpoint', 'train first')),
@@ -90,10 +89,35 @@ FIELDS = [  # (words of the command line, what the line says)
 @pytest.mark.parametrize('word, says', FIELDS, ids=[word for word, _ in FIELDS])
 def test_refused_in_one_line(word, says, launch, lenet, tmp_path):
     if word == '--mode=sample':
-        says = ('--mode=sample: task classification draws nothing', 'valid: ')
+        says = ('unknown --mode=sample of this experiment', 'valid: ')
     said = launch(lenet, f'--workdir={tmp_path / "run"}', word).error
     for words in says:
         assert words in said, said
+
+
+@pytest.mark.parametrize(
+    ('words', 'says'),
+    [
+        (('--mode=sample', '--count=0'), '--count=0 of --mode=sample; valid: a whole number from 1 up'),
+        (('--mode=sample', '--count=many'), '--count=many of --mode=sample; valid: a whole number from 1 up'),
+        (('--mode=sample', '--count='), '--count has no value; valid: --count=VALUE'),
+        (('--mode=sample', '--cuont=3'), "unknown argument --cuont=3; did you mean '--count'?"),
+        (('--mode=sample', '--input=x'), 'unknown argument --input=x'),
+        (('--mode=sample',), 'no checkpoint in'),
+        (('--mode=predict',), 'unknown --mode=predict of this experiment'),
+    ],
+)
+def test_options_of_a_mode(words, says, launch, tmp_path):
+    said = launch('--config=configs/gan_mnist.py:smoke', f'--workdir={tmp_path / "run"}', *words).error
+    assert says in said, said
+
+
+def test_the_modes_of_an_experiment_and_their_options(launch):
+    """Without a network, a data set or JAX."""
+    said = launch('--config=configs/gan_mnist.py', '--mode=help').out
+    assert 'modes of gan_mnist' in said and '--count=... how many (default 64)' in said and 'predict' not in said
+    said = launch('--config=configs/lenet_mnist.py', '--mode=help').out
+    assert '--input=... IMAGE, FOLDER of images, or ROWS.csv (needed)' in said and 'sample' not in said
 
 
 FILES = [  # (argument, what the line says)

@@ -234,4 +234,6 @@ def test_sampling_draws_new_images(gan_run, launch):
     assert images[0].min() >= 0 and images[0].max() <= 1
     again = launch(*words, '--count=5', '--seed=0').json()
     assert np.array_equal(np.load(again['arrays'])['image'], images[0])
-    assert 'predicts nothing' in launch(*words[:-2], '--mode=predict').error
+    assert 'unknown --mode=predict of this experiment; valid: train, eval, describe, help, sample' in (
+        launch(*words[:-2], '--mode=predict').error
+    )

@@ -11,7 +11,8 @@ from rich.console import Console
 
 from jaxlab.data import features
 from jaxlab.experiments import config as configs
-from launch import catalogue, modes
+from jaxlab.tasks import predicting, sampling
+from launch import catalogue
 from tests.cli import command
 
 
@@ -76,12 +77,12 @@ def test_predicting_decodes_as_training_did_and_block_by_block(launch, tmp_path,
     decode = features.decode
     monkeypatch.setattr(features, 'decode', lambda file, how: seen.append(how) or decode(file, how))
     blocks = []
-    predicted = modes._predicted
+    predicted = predicting.predicted
 
     def watched(prepared, state, parts):
         return predicted(prepared, state, (blocks.append(len(part)) or part for part in parts))
 
-    monkeypatch.setattr(modes, '_predicted', watched)
+    monkeypatch.setattr(predicting, 'predicted', watched)
     found = launch(*words, '--mode=predict', f'--input={folder}', '--json').json()['predictions']
     right = [row['class'] == os.path.basename(os.path.dirname(row['file'])) for row in found]
     assert len(found) == 140 and np.mean(right) > 0.95
@@ -97,9 +98,9 @@ def test_many_samples_come_block_by_block(tmp_path):
             drawn.append(count)
             return state + jax.random.normal(key, (count, 2, 2, 1))
 
-    many = modes._sampled(Task(), 1.0, jax.random.key(0), 150)
+    many = sampling.sampled(Task(), 1.0, jax.random.key(0), 150)
     assert many.shape == (150, 2, 2, 1) and set(drawn) == {64}
     assert not np.array_equal(many[:64], many[64:128])
     drawn.clear()
-    few = modes._sampled(Task(), 1.0, jax.random.key(0), 5)
+    few = sampling.sampled(Task(), 1.0, jax.random.key(0), 5)
     assert drawn == [5] and np.array_equal(few, Task().sample(1.0, jax.random.key(0), 5))
