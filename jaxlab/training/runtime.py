@@ -1,5 +1,6 @@
 """What must be set before the first array exists: the compilation cache, the allocator, several processes."""
 
+import functools
 import os
 import platform
 import subprocess
@@ -15,8 +16,9 @@ def cache_folder() -> Path:
     return Path(named) if named else Path(base) / 'jaxlab'
 
 
+@functools.cache
 def start(deterministic: bool = False) -> None:
-    """Call once, before anything is computed."""
+    """Before anything is computed; a second call does nothing."""
     import jax
 
     from jaxlab.allocator import keep_memory

@@ -1,0 +1,172 @@
+"""The front door for notebooks and scripts: `import jaxlab` gives `catalogue`, `experiment` and `open_run`."""
+
+import dataclasses
+import functools
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from configs import common
+from jaxlab.errors import UserError
+from jaxlab.experiments import config as configs
+from jaxlab.experiments import kept, many, use
+from jaxlab.experiments.prepare import Prepared, prepare
+from jaxlab.experiments.watching import Printing, Watcher
+from jaxlab.tasks.names import modes_of
+from jaxlab.training import runtime
+from jaxlab.training.events import read_log
+
+
+def catalogue() -> dict[str, str]:
+    """Name -> question of all experiments that ship with the project."""
+    names = sorted(path.stem for path in configs.main_folder().glob('*.py') if path.stem not in ('common', '__init__'))
+    return {name: configs.load(configs.main_folder() / f'{name}.py', 'full').aim for name in names}
+
+
+def experiment(name: str | Path, profile: str = 'full', data_dir: str | None = None, **overrides: Any) -> 'Experiment':
+    """An experiment by its name or file, with some fields changed: `experiment('lenet_mnist', training__epochs=3)`.
+
+    A field's dots are written as two underscores, or as they are: `**{'training.epochs': 3}`. name: may be a config as well.
+    """
+    changes = {field.replace('__', '.'): value for field, value in overrides.items()}
+    plain = (
+        name
+        if isinstance(name, common.Config)
+        else configs.load(configs.split_profile(f'{name}:{profile}')[0], profile)
+    )
+    config = configs.apply(plain, changes, 'experiment(...)')
+    return Experiment(config, data_dir, dict.fromkeys(changes, configs.COMMAND_LINE))
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """A checked config. chosen: field -> who set it, where that was not the experiment."""
+
+    config: common.Config
+    data_dir: str | None = None
+    chosen: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @functools.cached_property
+    def prepared(self) -> Prepared:
+        """With its data, its task and its report."""
+        runtime.start()
+        return prepare(self.config, self.data_dir, self.chosen)
+
+    def describe(self) -> dict[str, Any]:
+        """Model table, data and its source, steps, memory and operations; trains nothing."""
+        return use.describe(self.prepared)
+
+    def train(self, workdir: str | Path | None = None, watcher: Watcher | None = None) -> 'Run':
+        """Trains (or goes on) in a folder, `runs/NAME` by default, as the command line does; prints a line an epoch."""
+        folder = Path(workdir or Path('runs') / self.config.name)
+        many.train(self.prepared, folder, watcher or Printing())
+        return open_run(folder, self.data_dir)
+
+
+def open_run(folder: str | Path, data_dir: str | None = None) -> 'Run':
+    """A run that was trained before, whoever trained it."""
+    folder = Path(folder)
+    if not (folder / 'results.json').is_file():
+        raise UserError(f'{folder} holds no finished run; valid: a folder with results.json')
+    return Run(folder, data_dir)
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What a training left in its folder. Networks and data are loaded when they are asked for."""
+
+    folder: Path
+    data_dir: str | None = None
+
+    @functools.cached_property
+    def results(self) -> dict[str, Any]:
+        """results.json: metrics, published values, parameters, settings, versions."""
+        return json.loads((self.folder / 'results.json').read_text())
+
+    @functools.cached_property
+    def history(self) -> list[dict[str, Any]]:
+        """One row an epoch: 'epoch', 'step', 'seconds', and each metric with one value a replica."""
+        return read_log(self.folder)
+
+    @property
+    def variants(self) -> dict[str, 'Run']:
+        """The runs of a comparison, by name."""
+        return {name: Run(self.folder / 'variants' / name, self.data_dir) for name in self.results.get('variants', {})}
+
+    @functools.cached_property
+    def config(self) -> common.Config:
+        """The config that was trained, tuned and adapted fields included."""
+        file = self.folder / 'config.json'
+        if not file.is_file():
+            valid = ', '.join(f'run.variants[{name!r}]' for name in self.variants) or 'a run with config.json'
+            raise UserError(f'{self.folder} holds several runs; valid: {valid}')
+        return common.Config({**_tuples(json.loads(file.read_text())), 'stand_in': {}})
+
+    @functools.cached_property
+    def _use(self) -> use.Run:
+        runtime.start()
+        prepared = kept.as_in_run(prepare(self.config, self.data_dir), self.folder)
+        return use.Run(prepared, self.folder, Printing(quiet=True), allow_change=True)
+
+    @functools.cached_property
+    def state(self) -> Any:
+        """The first replica's state: network name -> TrainState."""
+        return self._use.restore()[0]
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Network name -> its parameters, nested by layer."""
+        return {name: network.params for name, network in self.state.items() if hasattr(network, 'params')}
+
+    def network(self, name: str = 'model') -> tuple[Any, Any]:
+        """(Flax module, variables): `module.apply(variables, inputs, train=False)` in a script of one's own."""
+        module, _ = self._use.task.networks()[name]
+        return module, self.state[name].variables()
+
+    def predict(self, examples: Any) -> list[dict[str, Any]]:
+        """What the network says of a file, a folder, or an array of examples [N, ...] as the data set holds them."""
+        if isinstance(examples, str | Path):
+            return list(self._mode('predict', input=str(examples)).facts['predictions'])
+        from jaxlab.data.features import BLOCK
+        from jaxlab.tasks.predicting import predicted
+
+        values = np.asarray(examples)
+        blocks = (values[at : at + BLOCK] for at in range(0, len(values), BLOCK))
+        data = self._use.data
+        return [row for block in predicted(self._use, self.state, blocks) for row in data.answer_feature.answers(block)]
+
+    def sample(self, count: int = 64, seed: int = 0) -> np.ndarray:
+        """New examples [count, ...] in [0, 1], where something generative was trained."""
+        return self._mode('sample', count=count, seed=seed).arrays['image']
+
+    def _mode(self, name: str, **options: Any) -> Any:
+        modes = modes_of(self.config)
+        if name not in modes:
+            raise UserError(f'{self.config.name} has no mode {name}; valid: {", ".join(modes) or "none"}')
+        return modes[name].run(self._use, options)
+
+    def save_weights(self, path: str | Path) -> dict[str, tuple[int, ...]]:
+        """All parameters and running statistics as a safetensors file; returns its table of names: name -> shape.
+
+        Names are paths such as `model.params.Dense_0.kernel`.
+        """
+        from flax.traverse_util import flatten_dict
+        from safetensors.numpy import save_file
+
+        named = {}
+        for network, state in self.state.items():
+            for collection, tree in state.variables().items():
+                for place, array in flatten_dict(dict(tree)).items():
+                    named['.'.join((network, collection, *place))] = np.ascontiguousarray(array)
+        save_file(named, str(path))
+        return {name: array.shape for name, array in named.items()}
+
+
+def _tuples(value: Any) -> Any:
+    """JSON has lists only; configs hold tuples."""
+    if isinstance(value, list):
+        return tuple(map(_tuples, value))
+    return {name: _tuples(inner) for name, inner in value.items()} if isinstance(value, dict) else value

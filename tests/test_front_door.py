@@ -1,0 +1,107 @@
+"""`import jaxlab`: describe, train, open, predict, take the network away."""
+
+import subprocess
+import sys
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.numpy import load_file
+
+import jaxlab
+from jaxlab.errors import UserError
+from jaxlab.experiments.watching import Printing
+from jaxlab.training import runtime
+
+
+@pytest.fixture(scope='module')
+def here():
+    """The cache and the allocator stay those of the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runtime, 'start', lambda: None)
+        yield
+
+
+@pytest.fixture(scope='module')
+def small(here):
+    """LeNet on 256 embedded digits, two variants of one epoch."""
+    changes = {'data__source': 'embedded', 'data__limit': 256, 'data__eval_limit': 64, 'training__epochs': 1}
+    return jaxlab.experiment('lenet_mnist', profile='smoke', variants={}, **changes)
+
+
+@pytest.fixture(scope='module')
+def run(small, tmp_path_factory):
+    return small.train(tmp_path_factory.mktemp('front') / 'run', Printing(quiet=True))
+
+
+def test_nothing_heavy_is_imported_until_it_is_needed():
+    code = 'import sys, jaxlab; print([n for n in ("jax", "numpy", "flax", "matplotlib") if n in sys.modules])'
+    assert subprocess.check_output([sys.executable, '-c', code], text=True).strip() == '[]'
+
+
+def test_the_catalogue_and_a_misspelt_name():
+    assert jaxlab.catalogue()['gan_mnist'].endswith('?')
+    with pytest.raises(UserError, match='did you mean'):
+        jaxlab.experiment('configs/lenet_minst.py')
+    with pytest.raises(UserError, match='config.training.epochs'):
+        jaxlab.experiment('lenet_mnist', training__epoch=1)
+    with pytest.raises(UserError, match='no finished run'):
+        jaxlab.open_run('nowhere')
+
+
+def test_describe(small):
+    """E2: LeNet has 61,706 parameters."""
+    assert small.describe()['parameters'] == 61_706
+
+
+def test_results_history_and_parameters(run):
+    (row,) = run.history
+    assert row['epoch'] == 1 and len(row['train_loss']) == len(run.results['seeds'])
+    assert sum(np.size(leaf) for layer in run.parameters['model'].values() for leaf in layer.values()) == 61_706
+
+
+def test_what_is_opened_later_is_the_same(run):
+    again = jaxlab.open_run(run.folder)
+    assert again.results == run.results
+    np.testing.assert_array_equal(*(jax.tree.leaves(one.parameters)[0] for one in (run, again)))
+
+
+def test_predict_takes_arrays_and_files_and_is_the_network(run, tmp_path):
+    """70 raw digits: more than a block; the network in a script of one's own says the same of scaled ones."""
+    split = run._use.data.splits['train']
+    digits = split.read(np.arange(70))['image']
+    found = run.predict(digits)
+    module, variables = run.network()
+    low, high = run.config.data.scale
+    shares = nn.softmax(module.apply(variables, jnp.asarray(digits / 255 * (high - low) + low), train=False))
+    assert [row['class'] for row in found] == [str(label) for label in np.asarray(shares).argmax(1)]
+    np.testing.assert_allclose([row['probability'] for row in found], np.asarray(shares).max(1), atol=1e-5)
+    Image.fromarray(digits[3, :, :, 0]).save(tmp_path / 'three.png')
+    (one,) = run.predict(tmp_path / 'three.png')
+    assert one['class'] == found[3]['class'] and one['probability'] == pytest.approx(found[3]['probability'], abs=1e-5)
+    with pytest.raises(UserError, match='no mode sample; valid: predict'):
+        run.sample(4)
+
+
+def test_weights_as_safetensors(run, tmp_path):
+    table = run.save_weights(tmp_path / 'lenet.safetensors')
+    loaded = load_file(tmp_path / 'lenet.safetensors')
+    assert {name: array.shape for name, array in loaded.items()} == table
+    assert sum(np.prod(shape, dtype=int) for shape in table.values()) == 61_706
+    for layer, arrays in run.parameters['model'].items():
+        for name, array in arrays.items():
+            np.testing.assert_array_equal(loaded[f'model.params.{layer}.{name}'], array)
+
+
+def test_a_comparison_has_a_run_a_variant(here, tmp_path):
+    rates = {name: {'optimizer.learning_rate': rate} for name, rate in (('slow', 0.01), ('fast', 0.1))}
+    sizes = {'data__source': 'embedded', 'data__limit': 64, 'data__eval_limit': 32, 'training__epochs': 1}
+    both = jaxlab.experiment('lenet_mnist', profile='smoke', variants=rates, **sizes)
+    run = both.train(tmp_path / 'both', Printing(quiet=True))
+    assert list(run.variants) == ['slow', 'fast']
+    assert run.variants['fast'].config.optimizer.learning_rate == 0.1
+    with pytest.raises(UserError, match="valid: run.variants\\['slow'\\]"):
+        run.predict(np.zeros((1, 28, 28, 1), np.uint8))
