@@ -125,15 +125,17 @@ FIELDS: Mapping[str, Field] = {
     'task': _field({}, BLOCK, 'what is learned: name and options'),
     'model': _field({}, BLOCK, 'the network: name and arguments, or one such block a network'),
     'optimizer': _field({}, BLOCK, 'the update rule: name and options, or one such block a network'),
-    'inputs': _field((), NUMBERS, 'worked computations: samples of your own, one row each'),
-    'weights': _field(
+    'worked.inputs': _field((), NUMBERS, 'of a worked computation: samples of your own, one row each'),
+    'worked.weights': _field(
         (),
         NUMBERS_OR_FILE,
-        'worked computations: one matrix a layer, one row a unit, bias first; or a .json file with any of inputs, weights, '
+        'of a worked computation: one matrix a layer, one row a unit, bias first; or a .json file with any of inputs, weights, '
         'targets',
     ),
-    'targets': _field((), NUMBERS, 'worked computations: one target a sample (a row where there are several outputs)'),
-    'show': _field(
+    'worked.targets': _field(
+        (), NUMBERS, 'of a worked computation: one target a sample (a row where there are several outputs)'
+    ),
+    'worked.show': _field(
         '',
         _choice('', 'step', 'all'),
         'what a terminal prints of a worked computation: the main part, the same sample by sample (Enter goes on), or all',
@@ -290,7 +292,7 @@ def override(config: Config, changes: Mapping[str, Any]) -> Config:
 
 def experiment(name: str, *, task: str, data: str, model: str | None = None, spec: tuple[str, ...] = ()) -> Config:
     """A config with every field at its default."""
-    config = Config({'data': {'options': {}}, 'training': {}, 'parallel': {}, 'report': {}})
+    config = Config({'worked': {}, 'data': {'options': {}}, 'training': {}, 'parallel': {}, 'report': {}})
     for path, field in FIELDS.items():
         _set(config, path, dict(field.default) if isinstance(field.default, Mapping) else field.default)
     config.name, config.spec = name, tuple(spec)

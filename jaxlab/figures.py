@@ -155,7 +155,7 @@ class Table(Figure):
 class Step:
     """One step of a worked computation: what, LaTeX formula, LaTeX with numbers, result; `mark`: a slip or check.
 
-    `part`: the heading of what begins here (a sample, an iteration); `--config.show=step` waits there.
+    `part`: the heading of what begins here (a sample, an iteration); `--config.worked.show=step` waits there.
     """
 
     what: str

@@ -87,7 +87,7 @@ def _run(asked: arguments.Arguments, words: Sequence[str]) -> int:
             watcher.close()
     if runtime.is_writer():
         if not asked.json:
-            paging.show(watcher.pages, config.show)
+            paging.show(watcher.pages, config.worked.show)
         _show(asked, result, workdir, modes)
     return 0
 

@@ -26,7 +26,9 @@ def catalogue() -> dict[str, str]:
     return {name: configs.load(configs.main_folder() / f'{name}.py', 'full').aim for name in names}
 
 
-def experiment(name: str | Path, profile: str = 'full', data_dir: str | None = None, **overrides: Any) -> 'Experiment':
+def experiment(
+    name: str | Path | common.Config, profile: str = 'full', data_dir: str | None = None, **overrides: Any
+) -> 'Experiment':
     """An experiment by its name or file, with some fields changed: `experiment('lenet_mnist', training__epochs=3)`.
 
     A field's dots are written as two underscores, or as they are: `**{'training.epochs': 3}`. name: may be a config as well.

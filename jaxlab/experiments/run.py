@@ -43,7 +43,7 @@ def train_once(
     arguments = (prepared.config, prepared.task, prepared.data, workdir, watcher, prepared.reporter)
     outcome = action(*arguments, needs=needs, allow_change=allow_change)
     watcher.close()
-    watcher.pages += printed(outcome.report, prepared.config.show)
+    watcher.pages += printed(outcome.report, prepared.config.worked.show)
     return _finish(prepared, workdir, outcome, choice)
 
 

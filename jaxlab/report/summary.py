@@ -21,7 +21,7 @@ HARMLESS = (
     'training.eval_every',
     'parallel',
     'report',
-    'show',
+    'worked.show',
     'data.source',
     'data.eval_batch_size',
 )

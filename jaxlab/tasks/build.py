@@ -17,9 +17,11 @@ def build_report(config: Any, task: Any, data: Dataset) -> Reporter:
 def build_task(config: Any, data: Dataset, steps_per_epoch: int, total_steps: int) -> Any:
     """The task of a checked config. A task's options are its dataclass fields with defaults."""
     kind = found(kind_of(config).step)
-    given = [name for name in ('inputs', 'weights', 'targets') if len(config.get(name, ()))]
+    given = [name for name in ('inputs', 'weights', 'targets') if len(config.worked.get(name, ()))]
     if given and not getattr(kind, 'takes_numbers', False):
-        raise UserError(f'config.{given[0]}: task {config.task.name} takes no numbers of your own; valid: task trace')
+        raise UserError(
+            f'config.worked.{given[0]}: task {config.task.name} takes no numbers of your own; valid: task trace'
+        )
     options = {name: value for name, value in config.task.items() if name != 'name'}
     fields = {field.name: field for field in dataclasses.fields(kind) if field.default is not dataclasses.MISSING}
     for name, value in options.items():

@@ -10,10 +10,7 @@ from jaxlab.errors import UserError
 
 # Fields that say nothing about the result: a run may be resumed with another value of them.
 FREE = (
-    'inputs',
-    'weights',
-    'targets',
-    'show',  # worked computations: they keep no checkpoint
+    'worked',  # they keep no checkpoint
     'aim',
     'spec',
     'theory',

@@ -41,20 +41,22 @@ def read(inputs: Any, weights: Any, targets: Any, activations: str = '') -> OwnN
     if not any(len(value) for value in given.values()):
         return None
     if not len(given['inputs']):
-        raise UserError('config.inputs is missing: give the samples, one row each, such as [[0, 1], [1, 1]]')
-    samples = _matrix(given['inputs'], 'config.inputs')
+        raise UserError('config.worked.inputs is missing: give the samples, one row each, such as [[0, 1], [1, 1]]')
+    samples = _matrix(given['inputs'], 'config.worked.inputs')
     wanted = _targets(given['targets'], len(samples)) if len(given['targets']) else None
     matrices = _layers(given['weights'], samples.shape[1], 1 if wanted is None else wanted.shape[1])
     _fits_a_page(samples, matrices)
     outputs = matrices[-1].shape[0]
     if wanted is not None and wanted.shape[1] != outputs:
-        raise UserError(f'config.targets has {wanted.shape[1]} numbers a sample but the last layer {outputs} units')
+        raise UserError(
+            f'config.worked.targets has {wanted.shape[1]} numbers a sample but the last layer {outputs} units'
+        )
     return OwnNetwork(samples, matrices, wanted, _names(activations, len(matrices)))
 
 
 def _file(path: Path) -> dict[str, Any]:
     if path.suffix != '.json' or not path.is_file():
-        raise UserError(f'config.weights = {str(path)!r}; valid: numbers, or a .json file that is there')
+        raise UserError(f'config.worked.weights = {str(path)!r}; valid: numbers, or a .json file that is there')
     if path.stat().st_size > MEBIBYTE:
         raise UserError(f'{path} is larger than 1 MiB: too large for a page')
     try:
@@ -93,11 +95,11 @@ def _matrix(values: Any, what: str) -> np.ndarray:
 
 def _targets(values: Any, samples: int) -> np.ndarray:
     """[N, K]; a flat list is one output unit."""
-    array = _matrix(values, 'config.targets')
+    array = _matrix(values, 'config.worked.targets')
     array = array.T if _depth(values) == 1 else array
     if len(array) != samples:
         raise UserError(
-            f'config.inputs has {samples} samples but config.targets {len(array)}: give one target a sample'
+            f'config.worked.inputs has {samples} samples but config.worked.targets {len(array)}: give one target a sample'
         )
     return array
 
@@ -110,10 +112,10 @@ def _layers(values: Any, features: int, outputs: int) -> tuple[np.ndarray, ...]:
     matrices = values if depth == 3 else [values]
     found, width = [], features
     for index, each in enumerate(matrices):
-        matrix = _matrix(each, f'config.weights, layer {index + 1}')
+        matrix = _matrix(each, f'config.worked.weights, layer {index + 1}')
         if matrix.shape[1] not in (width, width + 1):
             raise UserError(
-                f'config.weights, layer {index + 1}: {matrix.shape[1]} columns do not fit {width} inputs; '
+                f'config.worked.weights, layer {index + 1}: {matrix.shape[1]} columns do not fit {width} inputs; '
                 f'valid: {width} (no bias) or {width + 1} (bias first)'
             )
         found.append(matrix)
@@ -149,4 +151,4 @@ def coding_of(targets: np.ndarray) -> str:
     for coding, valid in (('binary', {0.0, 1.0}), ('bipolar', {-1.0, 1.0})):
         if values <= valid and not math.isnan(sum(values)):
             return coding
-    raise UserError('config.targets: a threshold unit needs targets 0 and 1, or -1 and 1')
+    raise UserError('config.worked.targets: a threshold unit needs targets 0 and 1, or -1 and 1')

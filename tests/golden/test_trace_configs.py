@@ -103,7 +103,7 @@ GOLDEN = {
     },
 }
 WITHIN = {'attention_by_hand': 1e-8, 'attention_vs_gru': 1e-7}  # as printed in the specification
-OR = ['--config.inputs=[[0,0],[0,1],[1,0],[1,1]]', '--config.targets=[0,1,1,1]']
+OR = ['--config.worked.inputs=[[0,0],[0,1],[1,0],[1,1]]', '--config.worked.targets=[0,1,1,1]']
 
 
 @pytest.fixture
@@ -206,12 +206,12 @@ def test_perceptron_and_by_option(gate, coding, epochs, words, launch):
 
 def test_show_all_prints_more_and_step_does_not_wait_without_a_terminal(plain, launch):
     short = plain('perceptron_or').out
-    whole = launch('perceptron_or', '--config.show=all')[2]
-    steps = launch('perceptron_or', '--config.show=step')[2]
+    whole = launch('perceptron_or', '--config.worked.show=all')[2]
+    steps = launch('perceptron_or', '--config.worked.show=step')[2]
     assert len(whole) > 2 * len(short)
     assert len(re.findall(r'^Epoch \d+, sample \d+', short, re.MULTILINE)) == 4
     assert len(re.findall(r'^Epoch \d+, sample \d+', steps, re.MULTILINE)) == 16 + 12
-    assert launch('perceptron_or', '--config.show=slow')[0] == 2
+    assert launch('perceptron_or', '--config.worked.show=slow')[0] == 2
 
 
 def test_json_keeps_stdout_clean(launch):
@@ -231,9 +231,9 @@ def test_describe_and_eval(launch):
 def test_own_backward_pass_repeats_c02(launch):
     code, results, out, _ = launch(
         'backward_passes',
-        '--config.inputs=[[1,0],[-1,-1],[1,1]]',
-        '--config.targets=[0,0,1]',
-        '--config.weights=[[[1,0,1],[-1,-1,1]],[[0,1,-1]]]',
+        '--config.worked.inputs=[[1,0],[-1,-1],[1,1]]',
+        '--config.worked.targets=[0,0,1]',
+        '--config.worked.weights=[[[1,0,1],[-1,-1,1]],[[0,1,-1]]]',
         '--config.task.activation=linear,relu',
     )
     found = values(results)
@@ -248,7 +248,7 @@ def test_own_network_from_a_file(launch, tmp_path):
     weights = [[[0.1, 0.2, 0.3, 0.4], [0.5, 0.1, -0.2, 0.3]], [[1, -1, 0.5], [0.2, 0.3, 0.4]], [[0, 1, 1]]]
     file = tmp_path / 'net.json'
     file.write_text(json.dumps({'inputs': [[1, 2, 3], [0, 1, 0]], 'weights': weights, 'targets': [1, 0]}))
-    asked = (f'--config.weights={file}', '--config.task.activation=tanh', '--config.training.epochs=5')
+    asked = (f'--config.worked.weights={file}', '--config.task.activation=tanh', '--config.training.epochs=5')
     code, results, _, err = launch('backward_passes', *asked)
     found = values(results)
     assert code == 0, err
@@ -258,8 +258,8 @@ def test_own_network_from_a_file(launch, tmp_path):
 def test_own_forward_pass_without_targets(launch):
     code, results, out, _ = launch(
         'forward_passes',
-        '--config.inputs=[[0,-1],[-1,0],[1,-1]]',
-        '--config.weights=[[-1,-1,1],[-1,2,1]]',
+        '--config.worked.inputs=[[0,-1],[-1,0],[1,-1]]',
+        '--config.worked.weights=[[-1,-1,1],[-1,2,1]]',
         '--config.task.activation=sigmoid',
     )
     assert code == 0 and values(results)['output_1_1'] == pytest.approx(0.11920292202211755, abs=1e-12)
@@ -271,8 +271,8 @@ def test_own_forward_pass_without_targets(launch):
     [
         ('perceptron_or', [], 'epochs', 4),
         ('perceptron_or', ['--config.task.activation=step'], 'updates', 5),
-        ('delta_rule', ['--config.targets=[0,0,1,1]'], 'weight_1', 0.8718228831),
-        ('delta_rule', ['--config.weights=[0.5,0.5]', '--config.training.epochs=3'], 'mse_before', None),
+        ('delta_rule', ['--config.worked.targets=[0,0,1,1]'], 'weight_1', 0.8718228831),
+        ('delta_rule', ['--config.worked.weights=[0.5,0.5]', '--config.training.epochs=3'], 'mse_before', None),
         ('delta_rule', ['--config.task.learning_rate=5', '--config.training.epochs=1000'], None, None),
     ],
 )
@@ -286,7 +286,7 @@ def test_own_unit(name, words, quantity, right, launch):
 
 
 def test_own_xor_is_not_separable(launch):
-    _, results, out, _ = launch('perceptron_or', OR[0], '--config.targets=[0,1,1,0]')
+    _, results, out, _ = launch('perceptron_or', OR[0], '--config.worked.targets=[0,1,1,0]')
     assert 'the targets are not linearly separable' in out.replace('\n', ' ')
     assert values(results)['epochs'] == 100
 
@@ -294,7 +294,7 @@ def test_own_xor_is_not_separable(launch):
 @pytest.mark.parametrize('targets', ['[0,0,0,0]', '[1,1,1,1]'])
 def test_degenerate_boundary(targets, launch):
     """One class only: zero weights or a line outside; the figures hold."""
-    code, _, out, _ = launch('perceptron_or', OR[0], f'--config.targets={targets}')
+    code, _, out, _ = launch('perceptron_or', OR[0], f'--config.worked.targets={targets}')
     assert code == 0 and 'converged' in out
     assert 'could not be drawn' not in (launch.folder / 'report.html').read_text()
 
@@ -303,38 +303,59 @@ def test_degenerate_boundary(targets, launch):
     'words, part',
     [
         (
-            ['--config.inputs=[[1,3],[1,3],[1,3]]', '--config.targets=[0.5,1]', '--config.weights=[1,1,1]'],
-            '3 samples but config.targets 2',
+            [
+                '--config.worked.inputs=[[1,3],[1,3],[1,3]]',
+                '--config.worked.targets=[0.5,1]',
+                '--config.worked.weights=[1,1,1]',
+            ],
+            '3 samples but config.worked.targets 2',
         ),
-        (['--config.inputs=[[1,2],[3]]', '--config.targets=[1,0]'], 'rows of different length'),
+        (['--config.worked.inputs=[[1,2],[3]]', '--config.worked.targets=[1,0]'], 'rows of different length'),
         (
-            ['--config.inputs=[[1,2]]', '--config.targets=[1]', '--config.weights=[[1,2,3,4]]'],
+            ['--config.worked.inputs=[[1,2]]', '--config.worked.targets=[1]', '--config.worked.weights=[[1,2,3,4]]'],
             '4 columns do not fit 2 inputs',
         ),
-        (['--config.inputs=[[1,2]]', '--config.targets=[[1,0]]', '--config.weights=[1,1,1]'], '2 numbers a sample'),
-        (['--config.inputs=[[1,2]]', '--config.weights=[1,1,1]'], 'config.targets is missing'),
-        (['--config.targets=[1]'], 'config.inputs is missing'),
-        (['--config.weights=none.json'], 'a .json file that is there'),
+        (
+            ['--config.worked.inputs=[[1,2]]', '--config.worked.targets=[[1,0]]', '--config.worked.weights=[1,1,1]'],
+            '2 numbers a sample',
+        ),
+        (['--config.worked.inputs=[[1,2]]', '--config.worked.weights=[1,1,1]'], 'config.worked.targets is missing'),
+        (['--config.worked.targets=[1]'], 'config.worked.inputs is missing'),
+        (['--config.worked.weights=none.json'], 'a .json file that is there'),
         (
             [
-                '--config.inputs=[[1]]',
-                '--config.targets=[1]',
-                '--config.weights=[[[1]],[[1]],[[1]],[[1]],[[1]],[[1]],[[1]]]',
+                '--config.worked.inputs=[[1]]',
+                '--config.worked.targets=[1]',
+                '--config.worked.weights=[[[1]],[[1]],[[1]],[[1]],[[1]],[[1]],[[1]]]',
             ],
             '7 layers deep',
         ),
-        (['--config.inputs=[[1,2,3,4,5,6,7,8,9,10,11,12,13]]', '--config.targets=[1]'], '13 units wide'),
-        (['--config.inputs=[[1]]', '--config.targets=[1]', '--config.task.activation=rellu'], "did you mean 'relu'?"),
-        (['--config.inputs=[[1]]', '--config.targets=[1]', '--config.task.rule=magic'], 'unknown config.task.rule'),
-        (['--config.inputs=[["a"]]', '--config.targets=[1]'], 'not numbers'),
-        (['--config.inputs=5'], 'config.inputs = 5'),
-        (['--config.inputs=[[1]]', '--config.targets=[1]', '--config.training.epochs=100000'], 'valid: up to 1000'),
+        (['--config.worked.inputs=[[1,2,3,4,5,6,7,8,9,10,11,12,13]]', '--config.worked.targets=[1]'], '13 units wide'),
         (
-            ['--config.inputs=[[1]]', '--config.targets=[2]', '--config.task.rule=perceptron'],
+            ['--config.worked.inputs=[[1]]', '--config.worked.targets=[1]', '--config.task.activation=rellu'],
+            "did you mean 'relu'?",
+        ),
+        (
+            ['--config.worked.inputs=[[1]]', '--config.worked.targets=[1]', '--config.task.rule=magic'],
+            'unknown config.task.rule',
+        ),
+        (['--config.worked.inputs=[["a"]]', '--config.worked.targets=[1]'], 'not numbers'),
+        (['--config.worked.inputs=5'], 'config.worked.inputs = 5'),
+        (
+            ['--config.worked.inputs=[[1]]', '--config.worked.targets=[1]', '--config.training.epochs=100000'],
+            'valid: up to 1000',
+        ),
+        (
+            ['--config.worked.inputs=[[1]]', '--config.worked.targets=[2]', '--config.task.rule=perceptron'],
             'targets 0 and 1, or -1 and 1',
         ),
         (
-            ['--config.inputs=[[1]]', '--config.targets=[1]', '--config.weights=[[1],[2]]', '--config.task.rule=delta'],
+            [
+                '--config.worked.inputs=[[1]]',
+                '--config.worked.targets=[1]',
+                '--config.worked.weights=[[1],[2]]',
+                '--config.task.rule=delta',
+            ],
             '',
         ),
         (['--config.task.learning_rate=-1'], 'valid: a number from 0 up'),
@@ -352,11 +373,11 @@ def test_broken_files(launch, tmp_path):
     file = tmp_path / 'net.json'
     for text in ('{', '[1]', '{"inputs": 3}', '{"inputs": [[1]], "wieghts": [[1]]}', '{"targets": [1]}'):
         file.write_text(text)
-        assert launch('backward_passes', f'--config.weights={file}')[0] == 2, text
+        assert launch('backward_passes', f'--config.worked.weights={file}')[0] == 2, text
 
 
 def test_others_take_no_numbers(launch):
-    code, _, _, err = launch('perceptron_and', '--config.inputs=[[1,1]]')
+    code, _, _, err = launch('perceptron_and', '--config.worked.inputs=[[1,1]]')
     assert code == 2 and 'takes no numbers of your own' in err
-    code, _, _, err = launch('threshold_gates', '--config.inputs=[[1,1]]')
+    code, _, _, err = launch('threshold_gates', '--config.worked.inputs=[[1,1]]')
     assert code == 2 and 'config.task.rule' in err

@@ -15,7 +15,7 @@ from jaxlab.worked.show.many_gates import gate_table
 
 @dataclasses.dataclass(frozen=True)
 class PerceptronReport:
-    """all_epochs: whether the page goes through every epoch, not the first alone (`config.show`)."""
+    """all_epochs: whether the page goes through every epoch, not the first alone (`config.worked.show`)."""
 
     task: Perceptron
     data: Dataset
@@ -23,7 +23,7 @@ class PerceptronReport:
 
     @classmethod
     def from_config(cls, config: Any, task: Perceptron, data: Dataset) -> Self:
-        return cls(task, data, bool(config.show))
+        return cls(task, data, bool(config.worked.show))
 
     def report(self, record: Record) -> Report:
         """The trace of every sample, the errors, the boundary; whether the targets can be separated at all."""

@@ -36,7 +36,7 @@ RULES = {  # name -> module:function; what is done with a network of one's own
 
 @dataclasses.dataclass(frozen=True)
 class Trace:
-    """`page`: what is worked. `learning_rate` 0: the page's own. With `config.inputs`, a network of one's own takes the
+    """`page`: what is worked. `learning_rate` 0: the page's own. With `config.worked.inputs`, a network of one's own takes the
     page's place: `rule` (forward, backprop, perceptron, delta), `activation` (one for all layers, or one a layer
     separated by commas; '': the rule's own), `loss` (half_squared, cross_entropy).
     """
@@ -52,7 +52,9 @@ class Trace:
 
     @classmethod
     def from_config(cls, config: Any, data: Dataset, steps_per_epoch: int, total_steps: int, **options: Any) -> 'Trace':
-        network = own.read(config.inputs, config.weights, config.targets, options.get('activation', ''))
+        network = own.read(
+            config.worked.inputs, config.worked.weights, config.worked.targets, options.get('activation', '')
+        )
         rate = float(options.get('learning_rate', 0.0))
         if rate < 0:
             raise UserError(f'config.task.learning_rate = {rate:g}; valid: a number from 0 up (0: that of the page)')
@@ -61,7 +63,7 @@ class Trace:
             rate,
             config.training.epochs,
             options.get('loss', 'half_squared'),
-            config.show,
+            config.worked.show,
             config.training.seed,
         )
         task = cls(settings, **options)

@@ -26,7 +26,7 @@ def _given(settings: Settings) -> tuple[OwnNetwork, np.ndarray]:
     assert own is not None
     if own.targets is None:
         raise UserError(
-            'config.targets is missing: this rule needs one target a sample (or --config.task.rule=forward)'
+            'config.worked.targets is missing: this rule needs one target a sample (or --config.task.rule=forward)'
         )
     return own, own.targets
 
