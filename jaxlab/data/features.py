@@ -26,7 +26,7 @@ MOST_COLUMNS = 10  # wider tables cannot be read
 
 Splits = dict[str, Split]
 Notes = tuple[str, ...]
-Beside = Mapping[str, Sequence[Any]]  # what stands beside an example: name -> one value an example
+Beside = Mapping[str, Sequence[Any]]  # beside an example: name -> one value an example; `confidence` is a share
 Read = tuple[list[dict[str, Any]], Iterator[np.ndarray]]  # who each example is, and the field in blocks of BLOCK
 
 
@@ -256,7 +256,8 @@ def _images(source: Path) -> list[Path]:
 
 
 def _table(name: str, title: str, note: str, names: tuple[str, ...], values: list[tuple], beside: Beside) -> Table:
-    lines = [(*first, *rest) for first, rest in zip(zip(*beside.values(), strict=True), values, strict=True)]
+    shown = [[f'{one:.1%}' for one in column] if key == 'confidence' else column for key, column in beside.items()]
+    lines = [(*first, *rest) for first, rest in zip(zip(*shown, strict=True), values, strict=True)]
     return Table(name, title, note, (*beside, *names), lines, decimals=3)
 
 
@@ -270,4 +271,4 @@ def _caption(line: Mapping[str, Any]) -> str:
     """'cat', or 'dog (83%)' above 'true: cat'."""
     if 'predicted' not in line:
         return ' '.join(map(str, line.values()))
-    return f'{line["predicted"]} ({line["confidence"]})\ntrue: {line["true"]}'
+    return f'{line["predicted"]} ({line["confidence"]:.0%})\ntrue: {line["true"]}'

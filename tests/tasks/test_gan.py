@@ -198,7 +198,8 @@ def test_without_the_options_everything_is_as_it_was(monkeypatch, tmp_path):
 
 def test_images_come_from_the_average(batch):
     """Those of a generator that has the average's parameters and statistics, in every way to draw them."""
-    task = prepare(lab.gan(**AVERAGED)).task
+    ready = prepare(lab.gan(**AVERAGED))
+    task = ready.task
     state = jax.jit(task.init)(jax.random.key(0), batch)
     assert state['discriminator'].ema == {}
     state, _ = jax.jit(task.train_step)(state, batch, jax.random.key(1))
@@ -210,7 +211,7 @@ def test_images_come_from_the_average(batch):
         lambda s: task.generate(s, noise),
         lambda s: task.sample(s, key, 4),
         lambda s: task.snapshot(s, key)['image'],
-        lambda s: task._some(s, key, 4),
+        lambda s: ready.reporter._some(s, key, 4),
     ):
         shown = draw(state)
         lab.close(shown, draw({**state, 'generator': alone}), 1e-6)

@@ -66,7 +66,7 @@ def _mistakes(
     title = 'Wrong answers given with the greatest confidence'
     beside = {
         'predicted': [names[predictions[i]] for i in order],
-        'confidence': [f'{confidence[i]:.1%}' for i in order],
+        'confidence': [float(confidence[i]) for i in order],
         'true': [names[labels[i]] for i in order],
     }
     wrong = [bool(predictions[i] != labels[i]) for i in order]
