@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from jaxlab.tasks.classification.step import Classification
+from jaxlab.tasks.classification.report import ClassificationReport
 from tests.cli import command
 
 FIELDS = [  # (words of the command line, what the line says)
@@ -229,6 +229,6 @@ def test_the_program_itself(words):
 
 def test_a_bug_keeps_its_traceback(launch, lenet, tmp_path, monkeypatch):
     """Not everything is the user's fault."""
-    monkeypatch.setattr(Classification, 'report', lambda *_: {}['a bug'])
+    monkeypatch.setattr(ClassificationReport, 'report', lambda *_: {}['a bug'])
     with pytest.raises(KeyError, match='a bug'):
         launch(lenet, f'--workdir={tmp_path}', '--config.training.epochs=1', '--config.data.limit=64')
