@@ -18,7 +18,7 @@ from benchmarks.accelerator import cifar10, equality, machine, rows
 from benchmarks.accelerator.budget import Budget
 from benchmarks.accelerator.context import Context
 from benchmarks.accelerator.tables import WIDTH, Table, markdown, text
-from jaxlab.training.files import write_atomically, write_json
+from jaxlab.files import write_atomically, write_json
 
 RESERVE = 5.0  # seconds that are kept for ending processes
 Result = dict[str, Any]

@@ -9,8 +9,8 @@ from typing import Any
 from jaxlab import data as data_sets
 from jaxlab.errors import UserError
 from jaxlab.experiments.prepare import Prepared
+from jaxlab.files import write_json
 from jaxlab.training import runtime
-from jaxlab.training.files import write_json
 
 FILE = 'fitted.json'
 BEFORE = 'preprocessing.json'  # the name and form that runs of earlier versions have: of the field `features` alone

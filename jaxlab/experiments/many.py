@@ -8,9 +8,9 @@ from jaxlab.experiments import several_splits, tuning
 from jaxlab.experiments.prepare import Prepared, variant
 from jaxlab.experiments.run import CURVES, open_workdir, train_once
 from jaxlab.experiments.watching import Watcher
+from jaxlab.files import write_json
 from jaxlab.training import runtime
 from jaxlab.training.events import read_log
-from jaxlab.training.files import write_json
 
 
 def train(

@@ -13,10 +13,10 @@ from jaxlab.experiments.facts import facts
 from jaxlab.experiments.prepare import Prepared, prepare
 from jaxlab.experiments.watching import Watcher
 from jaxlab.figures import Figure, Table, Worked
+from jaxlab.files import write_json
 from jaxlab.protocol import Needed, Report
 from jaxlab.training import run as engine
 from jaxlab.training import runtime, untrained
-from jaxlab.training.files import write_json
 
 CURVES = 'curves.json'  # what a comparison of variants lays over one another
 

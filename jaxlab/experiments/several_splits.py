@@ -10,9 +10,9 @@ from typing import Any
 
 from jaxlab.experiments.prepare import Prepared, changed
 from jaxlab.figures import Table
+from jaxlab.files import write_json
 from jaxlab.training import runtime
 from jaxlab.training.events import write_log
-from jaxlab.training.files import write_json
 from jaxlab.training.run import summary
 
 FOLDER = 'splits'

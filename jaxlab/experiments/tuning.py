@@ -11,10 +11,10 @@ from jaxlab.errors import UserError
 from jaxlab.experiments.prepare import Prepared, changed
 from jaxlab.experiments.watching import Watcher
 from jaxlab.figures import Table
+from jaxlab.files import write_json
 from jaxlab.training import run as engine
 from jaxlab.training import runtime
 from jaxlab.training.control import Diverged, check_honest
-from jaxlab.training.files import write_json
 
 FILE = 'tuning.json'
 OF_A_TRIAL = {'tuning': {}, 'variants': {}, 'replicas': 1, 'training.checkpoint_every': 0}

@@ -63,8 +63,8 @@ def use(
     """Runs a mode and writes what it gives; returns its facts, with `picture` and `arrays` naming the files."""
     import numpy as np
 
+    from jaxlab.files import storable, write_atomically
     from jaxlab.report.draw import draw
-    from jaxlab.training.files import storable, write_atomically
 
     prepared = kept.as_in_run(prepared, workdir)
     done = mode.run(Run(prepared, workdir, watcher, allow_change), options)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from jaxlab.figures import Figure, Lines, Table
+from jaxlab.files import write_file
 from jaxlab.report import statistics, summary, wording
-from jaxlab.report.files import fill, write_file
+from jaxlab.report.filling import fill
 from jaxlab.report.page import item
 from jaxlab.report.variant_curves import overlaid, variant_curves
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from jaxlab import figures
+from jaxlab.files import write_file
 from jaxlab.report import charts, grids, style
-from jaxlab.report.files import write_file
 
 PAINTERS: dict[
     type[figures.Figure], Callable[[Any], Any]

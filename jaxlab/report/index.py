@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from jaxlab.files import write_file
 from jaxlab.report import statistics, summary, wording
 from jaxlab.report.curves import published_value
-from jaxlab.report.files import fill, write_file
+from jaxlab.report.filling import fill
 
 DEEPEST = 3  # a run is at most this many folders below the index (experiment / variant / ...)
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from jaxlab import figures
+from jaxlab.files import write_file
 from jaxlab.report import summary, wording
 from jaxlab.report.curves import history_figures
 from jaxlab.report.draw import draw, is_drawn
-from jaxlab.report.files import fill, write_file
+from jaxlab.report.filling import fill
 
 Item = dict[str, Any]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxlab.training.files import write_atomically
+from jaxlab.files import write_atomically
 
 LOG = 'metrics.jsonl'
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxlab.training.files import storable, write_atomically
+from jaxlab.files import storable, write_atomically
 
 
 class Snapshots:

@@ -9,12 +9,12 @@ import pytest
 from jaxlab.errors import UserError
 from jaxlab.experiments import many
 from jaxlab.experiments.prepare import prepare
+from jaxlab.files import write_atomically, write_json
 from jaxlab.protocol import Report
 from jaxlab.tasks.classification.report import ClassificationReport
 from jaxlab.training import control
 from jaxlab.training.checkpoints import Checkpoints
 from jaxlab.training.control import Diverged
-from jaxlab.training.files import write_atomically, write_json
 from jaxlab.training.loop import Interrupted
 from launch.progress import Watcher
 from tests.training import lab

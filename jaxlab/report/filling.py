@@ -1,20 +1,9 @@
-"""Writing without ever leaving half a file, and filling the page templates."""
+"""Filling the page templates."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 TEMPLATES = Path(__file__).parent / 'templates'
-
-
-def write_file(path: Path, content: bytes | str) -> Path:
-    """Writes beside the target and renames; returns the path."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'{path.name}.{os.getpid()}.tmp')
-    temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-    os.replace(temporary, path)
-    return path
 
 
 def fill(template: str, **context: Any) -> str:

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside their place, then renamed."""
+"""The files of a run: whole or not there, since they are written beside their place, then renamed."""
 
 import contextlib
 import json
@@ -13,7 +13,8 @@ import numpy as np
 @contextlib.contextmanager
 def write_atomically(path: Path, mode: str = 'wb') -> Iterator[IO]:
     """Opens a file that takes the place of `path` only when everything was written."""
-    partial = path.with_name(f'.{path.name}.part')
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f'.{path.name}.{os.getpid()}.part')
     try:
         with open(partial, mode, encoding=None if 'b' in mode else 'utf-8') as file:
             yield file
@@ -22,6 +23,14 @@ def write_atomically(path: Path, mode: str = 'wb') -> Iterator[IO]:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_file(path: Path, content: bytes | str) -> Path:
+    """Writes all of it; returns the path."""
+    path = Path(path)
+    with write_atomically(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+    return path
 
 
 def storable(array: Any) -> np.ndarray:
