@@ -7,6 +7,7 @@ the generator, and the discriminator sees made images through the same random tr
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,6 +24,7 @@ from jaxlab.measures.sums import sums, weighted_mean
 from jaxlab.models import build_model
 from jaxlab.optimizers import TrainState, build_optimizer
 from jaxlab.protocol import Batch, Sums
+from jaxlab.tasks import adversarial
 
 State = dict[str, TrainState]
 
@@ -112,46 +114,27 @@ class Gan:
         noise = normal_per_example(noise_key, count, (self.latent,))
         fake_weight = jnp.ones_like(real_weight)
 
-        def generate(params: Any):
-            return self.generator.apply(
-                generator.variables(params), noise, train=True, weight=fake_weight, mutable=['batch_stats']
+        def play(params: dict[str, Any]) -> tuple[adversarial.Losses, Any]:
+            fakes, updates = self.generator.apply(
+                generator.variables(params['generator']), noise, train=True, weight=fake_weight, mutable=['batch_stats']
             )
-
-        # Derivatives of the three passes; the two losses pull different cotangents through the middle one.
-        fakes, pull_generator, updates = jax.vjp(generate, generator.params, has_aux=True)
-        fake_logits, pull_fake, _ = jax.vjp(
-            lambda params, images: self._score(
-                discriminator, params, self._transformed(images, transform_key), fake_weight, fake_key
-            ),
-            discriminator.params,
-            fakes,
-            has_aux=True,
-        )
-        real_logits, pull_real, statistics = jax.vjp(
-            lambda params: self._score(discriminator, params, batch['image'], real_weight, real_key),
-            discriminator.params,
-            has_aux=True,
-        )
-
-        def judge_loss(real: jax.Array, fake: jax.Array) -> jax.Array:
+            judge = functools.partial(self._score, discriminator, params['discriminator'])
+            fake, _ = judge(self._transformed(fakes, transform_key), fake_weight, fake_key)
+            real, statistics = judge(batch['image'], real_weight, real_key)
             real_losses, fake_losses = discriminator_loss(real, fake, self.form)
-            return weighted_mean(real_losses, real_weight) + weighted_mean(fake_losses, fake_weight)
+            losses = {
+                'generator': weighted_mean(generator_loss(fake, self.form), fake_weight),
+                'discriminator': weighted_mean(real_losses, real_weight) + weighted_mean(fake_losses, fake_weight),
+            }
+            return losses, (real, fake, {'generator': updates, 'discriminator': statistics})
 
-        def fool_loss(fake: jax.Array) -> jax.Array:
-            return weighted_mean(generator_loss(fake, self.form), fake_weight)
-
-        loss_d, (real_slope, fake_slope) = jax.value_and_grad(judge_loss, argnums=(0, 1))(real_logits, fake_logits)
-        loss_g, fool_slope = jax.value_and_grad(fool_loss)(fake_logits)
-        (real_grads,), (fake_grads, _) = pull_real(real_slope), pull_fake(fake_slope)
-        (grads,) = pull_generator(pull_fake(fool_slope)[1])
-        new = {
-            'generator': generator.apply_gradients(grads, updates),
-            'discriminator': discriminator.apply_gradients(jax.tree.map(jnp.add, real_grads, fake_grads), statistics),
-        }
+        params = {name: player.params for name, player in state.items()}
+        grads, losses, (real_logits, fake_logits, statistics) = adversarial.gradients(play, params)
+        new = adversarial.updated(state, grads, statistics)
         share = weighted_mean(
             fake_weight, fake_weight
         )  # 1 on one device: losses are means of batch values, as published
-        measured: Sums = {'generator_loss': (loss_g, share), 'discriminator_loss': (loss_d, share)}
+        measured: Sums = {f'{name}_loss': (loss, share) for name, loss in losses.items()}
         measured |= sums(real_weight, real_accuracy=real_logits > 0, real_probability=nn.sigmoid(real_logits))
         measured |= sums(fake_weight, fake_accuracy=fake_logits <= 0, fake_probability=nn.sigmoid(fake_logits))
         return new, measured

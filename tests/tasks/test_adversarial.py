@@ -1,0 +1,61 @@
+"""Players against each other: each follows its own loss alone, from one forward pass."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxlab.optimizers import TrainState
+from jaxlab.tasks import adversarial
+
+pytestmark = pytest.mark.usefixtures('float64')
+
+
+def critic(weights, x):
+    return jnp.tanh(x @ weights).sum(-1)
+
+
+def play(params):
+    """A generator g [3], a critic [3, 2] with a penalty on its slope at what was made, and a third one that only looks on."""
+    made = jnp.sin(params['generator']) + params['watcher']
+    real = jnp.array([0.3, -0.2, 0.9])
+    slope = jax.grad(critic, argnums=1)(params['critic'], made)
+    losses = {
+        'generator': -critic(params['critic'], made),
+        'critic': critic(params['critic'], made)
+        - critic(params['critic'], real)
+        + 10 * (jnp.linalg.norm(slope) - 1) ** 2,
+    }
+    return losses, made
+
+
+@pytest.fixture
+def params():
+    keys = jax.random.split(jax.random.key(0), 3)
+    shapes = {'generator': (3,), 'critic': (3, 2), 'watcher': (3,)}
+    return {name: jax.random.normal(key, shape) for key, (name, shape) in zip(keys, shapes.items(), strict=True)}
+
+
+def test_each_follows_its_own_loss(params):
+    """As if each had been differentiated by itself; the penalty is a gradient inside."""
+    grads, losses, made = jax.jit(lambda p: adversarial.gradients(play, p))(params)
+    assert set(grads) == {'generator', 'critic'}
+    for name in grads:
+        alone = jax.grad(lambda own, name=name: play({**params, name: own})[0][name])(params[name])
+        np.testing.assert_allclose(grads[name], alone, rtol=1e-12)
+        assert losses[name] == pytest.approx(float(play(params)[0][name]))
+    np.testing.assert_allclose(made, play(params)[1])
+
+
+def test_all_move_at_once_and_the_others_stand_still(params):
+    players = {
+        name: TrainState.from_variables(nn.Dense(1), {'params': {'w': value}}, optax.sgd(0.1))
+        for name, value in params.items()
+    }
+    grads = {name: {'w': jnp.ones_like(params[name])} for name in ('generator', 'critic')}
+    moved = adversarial.updated(players, grads, {'critic': {'batch_stats': {'mean': jnp.ones(1)}}})
+    np.testing.assert_allclose(moved['generator'].params['w'], params['generator'] - 0.1)
+    assert moved['watcher'] is players['watcher'] and int(moved['critic'].step) == 1
+    assert moved['critic'].batch_stats == {'mean': jnp.ones(1)} and not moved['generator'].batch_stats
