@@ -30,7 +30,7 @@ OTHER_TESTS = {  # where the mirror of a part is another file, or only some of i
 
 
 def tests_of(part: str) -> tuple[str, ...]:
-    """The tests that mirror a part: `jaxlab/measures` has `tests/metrics`, `jaxlab/data/x.py` has `tests/data/test_x.py`."""
+    """The tests that mirror a part: `jaxlab/measures` has `tests/measures`, `jaxlab/data/x.py` has `tests/data/test_x.py`."""
     if part in OTHER_TESTS:
         return OTHER_TESTS[part]
     folder, _, name = part.removeprefix('jaxlab/').rpartition('/')

@@ -1,7 +1,7 @@
 """Numbers of the image experiments that were worked out elsewhere: B01, B09, B10, B11, A05 (C04 and C35: their cost).
 
 Parameter counts, starts and shapes stand in tests/models, splits and idempotence of log-softmax in tests/data and
-tests/metrics.
+tests.measures.
 """
 
 import importlib
