@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import jax
 import numpy as np
 
+from jaxlab.data.split import Split
 from jaxlab.figures import Figure
 
 Batch = dict[str, jax.Array]
@@ -77,6 +78,12 @@ class Task(Protocol):
 
     def eval_step(self, state: State, batch: Batch, key: jax.Array) -> tuple[Sums, dict[str, jax.Array]]:
         """Metrics of one batch, and per-example outputs ([N, ...]) for the report."""
+
+    def score(self, outputs: Mapping[str, np.ndarray], part: Split) -> dict[str, float]:
+        """Further metrics of a whole split, on the host: outputs name -> [N, ...] of one replica, in the split's order.
+
+        They can choose the best checkpoint, stop a training and tune as those of `eval_step` can. A task may lack it.
+        """
 
     def snapshot(self, state: State, key: jax.Array) -> Any:
         """Arrays to look at while training goes on (a GAN's grid from fixed noise), or None."""

@@ -14,7 +14,7 @@ from jaxlab.modes import Mode
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """'module:attribute' below `jaxlab.tasks`, imported when asked for; modes: of the table of modes, where it has any."""
+    """'module:attribute', imported when asked for. modes: the table of modes (`jaxlab.modes.Mode`), where it has any."""
 
     step: str
     report: str
@@ -23,15 +23,23 @@ class Kind:
 
 TASKS = {
     'classification': Kind(
-        'classification.step:Classification', 'classification.report:ClassificationReport', 'predicting'
+        'jaxlab.tasks.classification.step:Classification',
+        'jaxlab.tasks.classification.report:ClassificationReport',
+        'jaxlab.tasks.predicting:MODES',
     ),
-    'gan': Kind('gan.step:Gan', 'gan.report:GanReport', 'sampling'),
+    'gan': Kind('jaxlab.tasks.gan.step:Gan', 'jaxlab.tasks.gan.report:GanReport', 'jaxlab.tasks.sampling:MODES'),
     'manual_backprop': Kind(
-        'manual_backprop.step:ManualBackprop', 'manual_backprop.report:ManualBackpropReport', 'predicting'
+        'jaxlab.tasks.manual_backprop.step:ManualBackprop',
+        'jaxlab.tasks.manual_backprop.report:ManualBackpropReport',
+        'jaxlab.tasks.predicting:MODES',
     ),
-    'perceptron': Kind('perceptron.step:Perceptron', 'perceptron.report:PerceptronReport'),
-    'regression': Kind('regression.step:Regression', 'regression.report:RegressionReport', 'predicting'),
-    'trace': Kind('trace.step:Trace', 'trace.report:TraceReport'),
+    'perceptron': Kind('jaxlab.tasks.perceptron.step:Perceptron', 'jaxlab.tasks.perceptron.report:PerceptronReport'),
+    'regression': Kind(
+        'jaxlab.tasks.regression.step:Regression',
+        'jaxlab.tasks.regression.report:RegressionReport',
+        'jaxlab.tasks.predicting:MODES',
+    ),
+    'trace': Kind('jaxlab.tasks.trace.step:Trace', 'jaxlab.tasks.trace.report:TraceReport'),
 }
 
 
@@ -43,10 +51,10 @@ def kind_of(config: Any) -> Kind:
 def found(path: str) -> Any:
     """What 'module:attribute' names."""
     module, attribute = path.split(':')
-    return getattr(importlib.import_module(f'jaxlab.tasks.{module}'), attribute)
+    return getattr(importlib.import_module(module), attribute)
 
 
 def modes_of(config: Any) -> Mapping[str, Mode]:
     """What can be done with a trained network of this kind."""
     path = kind_of(config).modes
-    return found(f'{path}:MODES') if path else {}
+    return found(path) if path else {}

@@ -156,7 +156,8 @@ class Machine:
 
         heard: called before each of the calls that it takes; what it raises (a signal came) ends the evaluation.
         """
-        source = self.data.splits[split]
+        source, scored = self.data.splits[split], hasattr(self.task, 'score')
+        keep = keep or scored
         devices = self.placement.devices
         size = min(self.config.data.eval_batch_size, source.size)
         size = -(-size // devices) * devices
@@ -172,7 +173,11 @@ class Machine:
             outputs.append(output)
         joined = {name: np.concatenate([log[name] for log in logs], axis=1) for name in logs[0]}
         counts = {name: float(log[0, :, 1].sum(dtype=np.float64)) for name, log in joined.items()}
-        return Evaluation(control.epoch_means(joined), _unpadded(outputs, source.size, len(self.seeds)), counts)
+        metrics, kept = control.epoch_means(joined), _unpadded(outputs, source.size, len(self.seeds))
+        if scored:
+            found = [self.task.score(each, source) for each in kept]
+            metrics |= {name: [each[name] for each in found] for name in found[0]}
+        return Evaluation(metrics, kept, counts)
 
     def _evaluate_blocks(
         self, state: Any, split: str, part: np.ndarray, read: Mapping[str, np.ndarray] | None, first: int, keep: bool

@@ -1,0 +1,1 @@
+"""A family of its own: counting the vowels of ragged text. CONTRIBUTING.md walks through it."""
