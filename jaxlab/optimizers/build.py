@@ -56,7 +56,13 @@ COMMON = {  # what every optimizer understands; 0 and None switch off
     'schedule_options': None,
     'warmup': 0,
 }
-WHOLE = {'clip_norm': None, 'clip_value': None, 'groups': (), 'plateau': None}  # of the network, never of one group
+WHOLE = {
+    'clip_norm': None,
+    'clip_value': None,
+    'groups': (),
+    'plateau': None,
+    'accumulate': 1,
+}  # of the network, never of one group
 CHOICES = {
     'weight_decay_mode': ('coupled', 'decoupled'),
     'weight_decay_mask': tuple(grouping.MASKS),
@@ -76,6 +82,9 @@ def build_optimizer(
 ) -> optax.GradientTransformation:
     """block: `config.optimizer` or one network's block of it; `plateau` in it is the engine's (`Plateau`).
 
+    accumulate: the parameters move once in so many steps, by the mean of their gradients: as one batch so many times as
+    large would move them (batch norm still sees the small ones).
+
     `where` is the block's place in the config, for error messages ('optimizer.generator'). Build it once a run: a
     second object of equal content would compile everything again.
     """
@@ -91,6 +100,13 @@ def _build(block: Mapping, steps_per_epoch: int, total_steps: int, where: str) -
         raise UserError(
             "optimizer.plateau: only a task with one network follows a plateau; valid: a schedule, such as 'cosine'"
         )
+    batches = block.get('accumulate', 1)
+    if not isinstance(batches, int) or isinstance(batches, bool) or batches < 1:
+        raise UserError(f'optimizer.accumulate is {batches!r}; valid: a whole number from 1 up')
+    if batches > 1:  # the schedule counts updates of the parameters
+        whole = {**block, 'accumulate': 1}
+        rule = _build(whole, max(steps_per_epoch // batches, 1), max(total_steps // batches, 1), where)
+        return optax.MultiSteps(rule, batches).gradient_transformation()
     patterns = _patterns(block.get('groups') or ())
     clip = _clip(block)
     rest = _one_group(_without_whole(block), steps_per_epoch, total_steps)

@@ -253,3 +253,39 @@ def test_embeddings_are_decayed_as_kernels_are(change_of):
     found = change(block, tree, jax.tree.map(jnp.zeros_like, tree))['Embed_0']
     for name, decayed in kinds.items():
         np.testing.assert_allclose(found[name], [-0.5, 0.5] if decayed else [0.0, 0.0], err_msg=name)
+
+
+@pytest.mark.parametrize(
+    'block',
+    [
+        {'name': 'sgd', 'learning_rate': 0.1, 'momentum': 0.9, 'clip_norm': 0.5},
+        {'name': 'adam', 'learning_rate': 0.01, 'schedule': 'cosine', 'warmup': 1},
+        {'name': 'adamw', 'learning_rate': 0.01, 'groups': (('bias', 'freeze'),)},
+    ],
+)
+def test_accumulated_batches_are_one_large_batch(block):
+    """Three times four batches move the parameters as three batches of their means do; in between nothing moves."""
+    with jax.enable_x64(True):
+        rng = np.random.default_rng(0)
+        start = {'kernel': jnp.asarray(rng.normal(size=(3, 2))), 'bias': jnp.asarray(rng.normal(size=2))}
+        grads = jax.tree.map(lambda leaf: jnp.asarray(rng.normal(size=(12, *leaf.shape))), start)
+        small, large = build_optimizer({**block, 'accumulate': 4}, 8, 12), build_optimizer(block, 2, 3)
+        params, state, seen = start, small.init(start), []
+        for step in range(12):
+            updates, state = small.update(jax.tree.map(lambda leaf: leaf[step], grads), state, params)
+            params = optax.apply_updates(params, updates)
+            seen.append(params['kernel'])
+        whole, state = start, large.init(start)
+        for step in range(3):
+            mean = jax.tree.map(lambda leaf: leaf[4 * step : 4 * step + 4].mean(0), grads)
+            updates, state = large.update(mean, state, whole)
+            whole = optax.apply_updates(whole, updates)
+            np.testing.assert_allclose(seen[4 * step + 3], whole['kernel'], rtol=1e-7)  # means in float32
+        np.testing.assert_array_equal(seen[4], seen[3])
+        np.testing.assert_allclose(params['bias'], whole['bias'], rtol=1e-7)
+
+
+@pytest.mark.parametrize('batches', [0, 1.5, True])
+def test_how_many_batches(batches):
+    with pytest.raises(UserError, match=r'config\.optimizer\.accumulate is .*valid: a whole number from 1 up'):
+        build_optimizer({'name': 'sgd', 'learning_rate': 0.1, 'accumulate': batches}, 1, 1)

@@ -16,6 +16,7 @@ import pytest
 from configs import common
 from jaxlab.experiments.prepare import prepare
 from jaxlab.measures.losses import cross_entropy
+from jaxlab.training.loop import Interrupted
 from tests.training import lab
 
 RATE, STEPS = 0.05, 10  # two epochs of five updates
@@ -164,3 +165,17 @@ def test_the_floor_of_smoothing_by_the_loss_itself():
     target = jnp.full(10, 0.02).at[3].set(0.82)
     loss, slope = jax.value_and_grad(lambda z: cross_entropy(z[None], jnp.array([3]), 0.2)[0])(jnp.log(target))
     assert float(loss) == pytest.approx(0.8668, abs=1e-4) and float(jnp.abs(slope).max()) < 1e-6
+
+
+def test_accumulated_batches_train_as_one_large_one(tmp_path):
+    """Through the engine: eight examples twice an update, as sixteen at once; a run that is gone on with ends the same."""
+    plain = {'model__batch_norm': False, 'model__dropout': 0.0, 'data__limit': 96, 'training__epochs': 2}
+    small = lab.small(**plain, data__batch_size=8, optimizer=common.sgd(0.1, 0.9, accumulate=2).to_dict())
+    large = lab.small(**plain, data__batch_size=16)
+    found, expected = (lab.train(config, tmp_path / name) for name, config in (('small', small), ('large', large)))
+    for mine, theirs in zip(found.record.states, expected.record.states, strict=True):
+        lab.close(mine['model'].params, theirs['model'].params, 1e-5)
+    assert found.facts['steps'] == 2 * expected.facts['steps'] == 24
+    with pytest.raises(Interrupted):
+        lab.train(small, tmp_path / 'cut', lab.Listener(stop_at=5))
+    assert lab.train(small, tmp_path / 'cut').facts['params_digest'] == found.facts['params_digest']
