@@ -72,6 +72,10 @@ SEEDS = (
 )
 RULES = ('a tuple of pairs (text, axis)', lambda v: _is_list(v) and all(_is_list(p, 2) and COUNT[1](p[1]) for p in v))
 AIM = ('{} or {metric: text, value: number}', lambda v: BLOCK[1](v) and (not v or _is_aim(v)))
+START = (
+    '{} or {weights: a .safetensors file, or needs: a role of config.needs; skip: a tuple of regexes}',
+    lambda v: BLOCK[1](v) and (not v or _is_start(v)),
+)
 NEEDS = (
     '{role: {config: text, overrides: {path: value}}}',
     lambda v: BLOCK[1](v) and all(BLOCK[1](n) and TEXT[1](n.get('config')) for n in v.values()),
@@ -101,6 +105,16 @@ def _is_list(value: Any, length: int | None = None) -> bool:
 
 def _is_aim(value: Any) -> bool:
     return set(value) == {'metric', 'value'} and TEXT[1](value['metric']) and _is_number(value['value'])
+
+
+def _is_start(value: Any) -> bool:
+    one = [value[name] for name in ('weights', 'needs') if name in value]
+    return (
+        set(value) <= {'weights', 'needs', 'skip'}
+        and len(one) == 1
+        and TEXT[1](one[0])
+        and _is_list(value.get('skip', ()))
+    )
 
 
 def _is_tuning(value: Any) -> bool:
@@ -238,6 +252,12 @@ FIELDS: Mapping[str, Field] = {
     ),
     'stand_in': _field({}, BLOCK, 'overrides {path: value} where embedded data stands in for the real set'),
     'needs': _field({}, NEEDS, 'other experiments whose trained network this one uses: {role: {config, overrides}}'),
+    'start': _field(
+        {},
+        START,
+        'weights that the networks begin with: {weights: FILE} or {needs: ROLE}, and skip: regexes of the names that stay '
+        'as they are initialised, or that are not taken',
+    ),
     'published': _field(
         {},
         BLOCK,

@@ -22,6 +22,7 @@ OPEN = (
     'stand_in',
     'tuning',
     'needs',
+    'start',
     'published',
     'report.lines',
     'report.options',

@@ -155,16 +155,13 @@ class Run:
 
         Names are paths such as `model.params.Dense_0.kernel`.
         """
-        from flax.traverse_util import flatten_dict
         from safetensors.numpy import save_file
 
-        named = {}
-        for network, state in self.state.items():
-            for collection, tree in state.variables().items():
-                for place, array in flatten_dict(dict(tree)).items():
-                    named['.'.join((network, collection, *place))] = np.ascontiguousarray(array)
-        save_file(named, str(path))
-        return {name: array.shape for name, array in named.items()}
+        from jaxlab.training.start import named
+
+        arrays = named(self.state)
+        save_file(arrays, str(path))
+        return {name: array.shape for name, array in arrays.items()}
 
 
 def _tuples(value: Any) -> Any:

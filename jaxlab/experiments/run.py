@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jaxlab.errors import UserError
+from jaxlab.errors import UserError, closest
 from jaxlab.experiments import config as configs
 from jaxlab.experiments import kept
 from jaxlab.experiments.facts import facts
@@ -17,6 +17,7 @@ from jaxlab.files import write_json
 from jaxlab.protocol import Needed, Report
 from jaxlab.training import run as engine
 from jaxlab.training import runtime, untrained
+from jaxlab.training.start import Start, named
 
 CURVES = 'curves.json'  # what a comparison of variants lays over one another
 
@@ -41,7 +42,8 @@ def train_once(
     trained = engine.train if mode == 'train' else engine.evaluate
     action = trained if prepared.data.splits else untrained.compute
     arguments = (prepared.config, prepared.task, prepared.data, workdir, watcher, prepared.reporter)
-    outcome = action(*arguments, needs=needs, allow_change=allow_change)
+    begin: dict[str, Any] = {'begin': _start(prepared, needs)} if action is engine.train else {}
+    outcome = action(*arguments, needs=needs, allow_change=allow_change, **begin)
     watcher.close()
     watcher.pages += printed(outcome.report, prepared.config.worked.show)
     return _finish(prepared, workdir, outcome, choice)
@@ -80,6 +82,19 @@ def _needs(prepared: Prepared, workdir: Path, watcher: Watcher) -> dict[str, Nee
         helper.close()
         found[role] = Needed(needed.task, outcome.record.states[0], outcome.record.metrics)
     return found
+
+
+def _start(prepared: Prepared, needs: Mapping[str, Needed]) -> Start | None:
+    """The weights that `config.start` names."""
+    block = prepared.config.start
+    if not block:
+        return None
+    skip = tuple(block.get('skip', ()))
+    if 'weights' in block:
+        return Start.read(Path(block['weights']), skip)
+    if block['needs'] not in needs:
+        raise UserError(f'config.start.needs = {block["needs"]!r}; {closest(block["needs"], needs)} of config.needs')
+    return Start(named(needs[block['needs']].state), skip, f'config.start.needs = {block["needs"]!r}')
 
 
 def printed(report: Report, show: str) -> list[Figure]:

@@ -19,6 +19,7 @@ from jaxlab.training import control, forms
 from jaxlab.training.feeding import Feed, blocks, gather, prefetched
 from jaxlab.training.placement import Placement, placement
 from jaxlab.training.programs import SNAPSHOT, Programs, key_for
+from jaxlab.training.start import Start
 
 CALL_SECONDS = 0.5  # what a call of several updates should take: progress is seen, Ctrl-C is heard
 STREAM_BYTES = 64 << 20  # of a block of streamed examples
@@ -41,10 +42,18 @@ class Machine:
     """Compiles on first use, counts compile time apart, adapts the length of a call.
 
     begun: what the run's newest checkpoint says of it; it is gone on with in the same forms.
+    begin: weights that the networks begin with.
     """
 
-    def __init__(self, config: Any, task: Task, data: Dataset, begun: Mapping[str, Any] | None = None):
-        self.config, self.task, self.data = config, task, data
+    def __init__(
+        self,
+        config: Any,
+        task: Task,
+        data: Dataset,
+        begun: Mapping[str, Any] | None = None,
+        begin: Start | None = None,
+    ):
+        self.config, self.task, self.data, self.begin = config, task, data, begin
         train = data.splits['train']
         self.seeds = tuple(config.training.seed + replica for replica in range(config.replicas))
         check_sizes(config, data.draws)
@@ -107,7 +116,7 @@ class Machine:
         state = self._init(np.asarray(self.seeds, np.uint32), self.example)
         state = jax.tree.map(np.asarray, state)
         self.compile_seconds += time.perf_counter() - begun
-        return state
+        return state if self.begin is None else self.programs.each_replica(self.begin.apply, state)
 
     @functools.cached_property
     def _init(self) -> Any:

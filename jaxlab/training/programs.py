@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxlab.layers.batch_axis import sum_over_batch_axis
 from jaxlab.protocol import Batch, State, Sums, Task
@@ -118,6 +119,11 @@ class Programs:
 
         _, results = jax.lax.scan(one_step, None, (jnp.arange(indices.shape[0]), indices))
         return jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, 1), results)
+
+    def each_replica(self, function: Callable[[State], State], state: State) -> State:
+        """A function of one replica's state on the host, for all of them."""
+        found = [function(self.replica(state, number)) for number in range(self.replicas)]
+        return jax.tree.map(lambda *leaves: np.stack(leaves), *found) if self.form == 'vmap' else tuple(found)
 
     def replica(self, state: State, number: int) -> State:
         """One replica's state."""

@@ -20,6 +20,7 @@ from jaxlab.training.identity import check_same, config_id, identity
 from jaxlab.training.loop import Interrupted, Listener, Loop, Progress
 from jaxlab.training.machine import Machine
 from jaxlab.training.snapshots import Kept
+from jaxlab.training.start import Start
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,11 +42,13 @@ def train(
     needs: Mapping[str, Needed] | None = None,
     allow_change: bool = False,
     trial: bool = False,
+    begin: Start | None = None,
 ) -> Outcome:
     """Trains (or goes on, or only evaluates what is finished) and reports.
 
     reporter: None where nobody reads a report (a scorer's, a trial's).
     trial: a choice is to be made by what comes out: the test split is not looked at.
+    begin: weights that the networks begin with, over their initialisation.
     """
     begun = time.perf_counter()
     writer = jax.process_index() == 0
@@ -53,7 +56,7 @@ def train(
     phases: dict[str, float] = {}
     try:
         with _checkpoints(config, workdir) as checkpoints:
-            machine = _machine(config, task, data, checkpoints)
+            machine = _machine(config, task, data, checkpoints, begin)
             start = machine.init()
             phases['init'] = time.perf_counter() - begun
             state, progress = _resume(machine, checkpoints, start, listener, allow_change)
@@ -111,15 +114,17 @@ def restore(
     return machine, state if best is None else best.state, progress, _facts(machine)
 
 
-def _machine(config: Any, task: Task, data: Dataset, checkpoints: Checkpoints) -> Machine:
+def _machine(config: Any, task: Task, data: Dataset, checkpoints: Checkpoints, begin: Start | None = None) -> Machine:
     """In the forms that the run began with, where the config leaves them open."""
-    return Machine(config, task, data, checkpoints.meta())
+    return Machine(config, task, data, checkpoints.meta(), begin)
 
 
 def _facts(machine: Machine) -> dict[str, Any]:
     """What every checkpoint says of where it comes from."""
     config, data = machine.config, machine.data
     mine = {**identity(config), 'data found': f'{data.source}, checksum {data.checksum}'}
+    if machine.begin is not None:
+        mine['weights found'] = machine.begin.digest
     return {'identity': mine, 'config_id': config_id(config), **machine.forms.as_json()}
 
 
@@ -141,7 +146,10 @@ def _resume(
     """The newest sound checkpoint of this config, or the start."""
     meta = checkpoints.meta()
     if meta is not None and not allow_change:
-        check_same(_facts(machine)['identity'], meta['identity'], checkpoints.folder.parent)
+        theirs = dict(meta['identity'])
+        if machine.begin is None:  # what is only evaluated or used needs no weights to begin with
+            theirs.pop('weights found', None)
+        check_same(_facts(machine)['identity'], theirs, checkpoints.folder.parent)
     saved = checkpoints.latest(start, listener.say)
     if saved is None:
         plateau = dict(machine.config.optimizer).get('plateau')
