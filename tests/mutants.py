@@ -20,7 +20,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-NOTICED = 1  # pytest's exit code where a test fails; 0: nothing noticed
+NOTICED, MISSED, UNREACHED = 1, 0, 33  # pytest's exit code where a test fails, where none does; no test comes there
+WORDS = {MISSED: 'survived', UNREACHED: 'reached by none of these tests'}
 COMPUTES = ('jaxlab/layers', 'jaxlab/optimizers')
 OTHER_TESTS = {  # where the mirror of a part is another file, or only some of it is quick
     'jaxlab/report/statistics.py': ('tests/report/test_statistics.py', 'tests/report/test_comparison.py'),
