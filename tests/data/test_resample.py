@@ -270,3 +270,17 @@ def test_what_is_refused(block, words):
     with pytest.raises(UserError, match=words) as error:
         data.load({'source': 'embedded', **block})
     assert '\n' not in str(error.value)
+
+
+def test_where_nothing_is_lacking_nothing_is_drawn():
+    """Equal classes; a class without an example keeps its place and draws nothing."""
+    labels, rng = np.repeat([0, 1], 5), np.random.Generator(np.random.Philox(0))
+    np.testing.assert_array_equal(resample.repeated_rows(labels, np.array([5, 5]), rng), np.arange(10))
+    chances = resample.row_chances(np.array([0, 0, 1]), np.array([2, 2, 0]))
+    np.testing.assert_allclose(chances, [0.25, 0.25, 0.5])
+
+
+def test_labels_that_are_no_classes_are_not_resampled():
+    split = in_memory({'features': np.zeros((4, 1), np.float32), 'label': np.linspace(0, 1, 4)})
+    with pytest.raises(UserError, match="data.sampling='oversample' needs one class an example"):
+        resample.resampled(split, ('a', 'b'), 'oversample', 1.0, 5, 0)

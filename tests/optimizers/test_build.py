@@ -289,3 +289,32 @@ def test_accumulated_batches_are_one_large_batch(block):
 def test_how_many_batches(batches):
     with pytest.raises(UserError, match=r'config\.optimizer\.accumulate is .*valid: a whole number from 1 up'):
         build_optimizer({'name': 'sgd', 'learning_rate': 0.1, 'accumulate': batches}, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'says'),
+    [
+        ({'eps': -1e-8}, 'eps is -1e-08; valid: a number from 0'),
+        (
+            {'schedule': 'cosine', 'schedule_options': {'start': 5, 'end': 2}},
+            "'start' .* lies behind 'end' .*both in steps",
+        ),
+        ({'schedule': 'step', 'schedule_options': {'every': 0}}, "'every' must be at least one step, got 0"),
+    ],
+)
+def test_numbers_that_cannot_be(changes, says):
+    with pytest.raises(UserError, match=says):
+        build_optimizer({'name': 'adam', 'learning_rate': 0.1, **changes}, 1, 10)
+
+
+def test_a_group_keeps_the_options_that_it_does_not_name():
+    """Momentum 0.9 everywhere, another rate for the bias: its second step is 1.9 times its first."""
+    rule = build_optimizer(
+        {'name': 'sgd', 'learning_rate': 1.0, 'momentum': 0.9, 'groups': (('bias', {'learning_rate': 0.5}),)}, 1, 2
+    )
+    params = {'kernel': jnp.ones(2), 'bias': jnp.ones(2)}
+    grads, state = jax.tree.map(jnp.ones_like, params), rule.init(params)
+    first, state = rule.update(grads, state, params)
+    second, _ = rule.update(grads, state, params)
+    np.testing.assert_allclose(first['bias'], -0.5)
+    np.testing.assert_allclose(second['bias'], -0.5 * 1.9, rtol=1e-6)
