@@ -171,3 +171,7 @@ def test_errors_name_what_is_valid():
         activation('relo')
     with pytest.raises(UserError, match="no option 'alpha'; its options: slope"):
         activation('leaky_relu', alpha=0.1)
+
+
+def test_a_step_is_nothing_below_and_one_from_zero_on():
+    np.testing.assert_array_equal(ACTIVATIONS['step'].function(jnp.array([-2.0, -1e-6, 0.0, 3.0])), [0, 0, 1, 1])

@@ -54,3 +54,18 @@ def test_second_derivative_exists() -> None:
     penalty = lambda pool: jax.grad(lambda x: jnp.square(jax.grad(lambda x: jnp.square(pool(x)).sum())(x)).sum())(x)
     stock = penalty(lambda x: nn.max_pool(x, (2, 2), (2, 2)))
     np.testing.assert_allclose(penalty(lambda x: layers.max_pool(x, 2)), stock, atol=1e-5)
+
+
+@pytest.mark.parametrize('pool, stock', [(layers.max_pool, nn.max_pool), (layers.avg_pool, nn.avg_pool)])
+def test_windows_that_overlap_leave_gaps_or_hang_over(pool, stock) -> None:
+    """3 every 2, 2 every 3, zeros or nothing around, and what is taken where nothing is said: tiles without padding."""
+    x = jax.random.normal(jax.random.key(0), (2, 7, 9, 3))
+    for window, strides, padding in (
+        ((3, 3), (2, 2), 'VALID'),
+        ((2, 2), (3, 3), 'VALID'),
+        ((2, 2), (2, 2), ((1, 1), (0, 1))),
+        ((2, 2), (2, 2), ((0, 0), (0, 0))),
+        ((2, 2), (2, 2), 'SAME'),
+    ):
+        np.testing.assert_allclose(pool(x, window, strides, padding), stock(x, window, strides, padding), atol=1e-6)
+    np.testing.assert_allclose(pool(x, (2, 3)), stock(x, (2, 3), (2, 3), 'VALID'), atol=1e-6)
