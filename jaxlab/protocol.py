@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import jax
 import numpy as np
 
-from jaxlab.data.split import Split
+from jaxlab.data.examples import Split
 from jaxlab.figures import Figure
 
 Batch = dict[str, jax.Array]

@@ -11,9 +11,7 @@ def experiments(folder: Path | None = None) -> list[dict[str, Any]]:
     """One row an experiment, by name."""
     folder = folder or configs.main_folder()
     rows = []
-    for path in sorted(folder.glob('*.py')):
-        if path.stem in ('common', '__init__'):
-            continue
+    for path in (folder / f'{name}.py' for name in configs.names(folder)):
         config = configs.load(path, 'full')
         rows.append(
             {

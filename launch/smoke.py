@@ -16,15 +16,11 @@ import tempfile
 import time
 from typing import NamedTuple
 
+from jaxlab.experiments.config import names
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LEFT_BEHIND = ('config.json', 'metrics.jsonl', 'results.json', 'report.html')
 STOP = 5  # a run is stopped after so many times the limit
-HELPERS = ('__init__', 'common')
-
-
-def names() -> list[str]:
-    """Every experiment, in the order of the alphabet."""
-    return sorted(path.stem for path in (ROOT / 'configs').glob('*.py') if path.stem not in HELPERS)
 
 
 class Outcome(NamedTuple):

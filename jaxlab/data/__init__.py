@@ -11,13 +11,13 @@ import jax
 
 from jaxlab.data import pipeline, resample, transforms
 from jaxlab.data.dataset import Dataset, Raw
+from jaxlab.data.examples import Split
 from jaxlab.data.features import ClassLabel
 from jaxlab.data.prepare import prepare_tfds
 from jaxlab.data.scaling import value_range
 from jaxlab.data.sets import cifar10, folders, gates, mnist, no_data, tables
 from jaxlab.data.settings import DEFAULTS, checked
 from jaxlab.data.sources import Request, cache_dir_or_none, named_dir
-from jaxlab.data.split import Split
 from jaxlab.data.splits import epoch_order
 from jaxlab.errors import lookup
 

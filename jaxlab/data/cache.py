@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxlab.data.split import Arrays
+from jaxlab.data.examples import Arrays
 from jaxlab.errors import UserError
 
 FORMAT = 1  # goes into every key: raise it when decoding changes

@@ -7,8 +7,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxlab.data.examples import Split
 from jaxlab.data.features import ClassLabel, Feature, Tensor, Value
-from jaxlab.data.split import Split
 
 Batch = dict[str, jax.Array]
 

@@ -13,11 +13,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from jaxlab.data.csv_rows import read_csv
+from jaxlab.data.examples import Split
 from jaxlab.data.fitted.columns import Preprocessing
 from jaxlab.data.images import ENDINGS, Decoding, decode
 from jaxlab.data.scaling import Batch, scaler
 from jaxlab.data.schema import Schema
-from jaxlab.data.split import Split
 from jaxlab.errors import UserError
 from jaxlab.figures import Figure, Images, Table
 

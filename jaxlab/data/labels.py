@@ -3,8 +3,8 @@
 import numpy as np
 
 from jaxlab.data.dataset import Dataset
+from jaxlab.data.examples import Split
 from jaxlab.data.features import ClassLabel
-from jaxlab.data.split import Split
 
 
 def labels_of(split: Split) -> np.ndarray:

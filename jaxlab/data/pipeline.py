@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxlab.data import splits as rules
 from jaxlab.data.dataset import Raw
-from jaxlab.data.split import Split
+from jaxlab.data.examples import Split
 from jaxlab.errors import UserError, closest
 
 SPLIT_RULES = ('official', 'pooled')

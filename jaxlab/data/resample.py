@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from jaxlab.data.dataset import Sampling
-from jaxlab.data.split import Split
+from jaxlab.data.examples import Split
 from jaxlab.errors import UserError
 
 STRATEGIES = ('', 'weighted', 'undersample', 'oversample', 'smote')

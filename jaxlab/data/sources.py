@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from jaxlab.data.dataset import Raw
-from jaxlab.data.split import Arrays
+from jaxlab.data.examples import Arrays
 from jaxlab.errors import UserError, closest
 
 SOURCES = ('tfds', 'files', 'embedded')  # the order in which `auto` looks

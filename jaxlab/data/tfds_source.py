@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from jaxlab.data.cache import cached, key_of
+from jaxlab.data.examples import Arrays
 from jaxlab.data.sources import Request
-from jaxlab.data.split import Arrays
 from jaxlab.errors import UserError
 
 Convert = Callable[[dict[str, Any]], dict[str, np.ndarray]]

@@ -28,6 +28,7 @@ OPEN = (
     'report.options',
     'training.stop_at',
 )
+HELPERS = ('__init__', 'common')  # in the folder of the experiments, and no experiments
 COMMAND_LINE = 'command line'  # who chose a field: the user
 
 
@@ -46,7 +47,7 @@ def load_module(path: Path) -> Any:
     """The config file as a module; its own errors are said with file and line."""
     if not path.is_file():
         folder = path.parent if path.parent.is_dir() else Path('configs')
-        known = {file.stem: file for file in folder.glob('*.py') if file.stem not in ('common', '__init__')}
+        known = {name: folder / f'{name}.py' for name in names(folder)}
         near = difflib.get_close_matches(path.stem, known, n=1, cutoff=0.6)
         hint = f'did you mean {known[near[0]]}?' if near else 'python -m launch --list shows all'
         raise UserError(f'no config file {path}; {hint}')
@@ -216,6 +217,11 @@ def differing(config: common.Config, other: common.Config) -> list[str]:
     """Dotted paths of the fields in which two configs differ."""
     mine, theirs = flat(config.to_dict()), flat(other.to_dict())
     return sorted(path for path in mine if path not in theirs or mine[path] != theirs[path])
+
+
+def names(folder: Path | None = None) -> list[str]:
+    """Every experiment of a folder (those of the project by default), in the order of the alphabet."""
+    return sorted(path.stem for path in (folder or main_folder()).glob('*.py') if path.stem not in HELPERS)
 
 
 def main_folder() -> Path:

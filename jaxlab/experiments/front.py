@@ -22,8 +22,8 @@ from jaxlab.training.events import read_log
 
 def catalogue() -> dict[str, str]:
     """Name -> question of all experiments that ship with the project."""
-    names = sorted(path.stem for path in configs.main_folder().glob('*.py') if path.stem not in ('common', '__init__'))
-    return {name: configs.load(configs.main_folder() / f'{name}.py', 'full').aim for name in names}
+    folder = configs.main_folder()
+    return {name: configs.load(folder / f'{name}.py', 'full').aim for name in configs.names()}
 
 
 def experiment(

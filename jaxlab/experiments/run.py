@@ -42,8 +42,8 @@ def train_once(
     trained = engine.train if mode == 'train' else engine.evaluate
     action = trained if prepared.data.splits else untrained.compute
     arguments = (prepared.config, prepared.task, prepared.data, workdir, watcher, prepared.reporter)
-    begin: dict[str, Any] = {'begin': _start(prepared, needs)} if action is engine.train else {}
-    outcome = action(*arguments, needs=needs, allow_change=allow_change, **begin)
+    start: dict[str, Any] = {'weights': _start(prepared, needs)} if action is engine.train else {}
+    outcome = action(*arguments, needs=needs, allow_change=allow_change, **start)
     watcher.close()
     watcher.pages += printed(outcome.report, prepared.config.worked.show)
     return _finish(prepared, workdir, outcome, choice)

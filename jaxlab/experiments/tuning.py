@@ -63,6 +63,8 @@ def tuned(prepared: Prepared, workdir: Path, watcher: Watcher) -> tuple[Prepared
     if not block or block['field'] in prepared.chosen:
         return prepared, None
     check_honest('config.tuning.metric', block['metric'])
+    if prepared.config.start:
+        raise UserError('config.tuning: trials would begin without the weights of config.start; valid: one of the two')
     found = _read(workdir, block)
     if found is None:
         trials, trial = [], prepared

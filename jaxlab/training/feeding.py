@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from jaxlab.data.dataset import Dataset
-from jaxlab.data.split import Split
+from jaxlab.data.examples import Split
 from jaxlab.data.splits import drawn_order, stretched_order
 
 

@@ -42,7 +42,7 @@ class Machine:
     """Compiles on first use, counts compile time apart, adapts the length of a call.
 
     begun: what the run's newest checkpoint says of it; it is gone on with in the same forms.
-    begin: weights that the networks begin with.
+    weights: what the networks begin with.
     """
 
     def __init__(
@@ -51,9 +51,9 @@ class Machine:
         task: Task,
         data: Dataset,
         begun: Mapping[str, Any] | None = None,
-        begin: Start | None = None,
+        weights: Start | None = None,
     ):
-        self.config, self.task, self.data, self.begin = config, task, data, begin
+        self.config, self.task, self.data, self.weights = config, task, data, weights
         train = data.splits['train']
         self.seeds = tuple(config.training.seed + replica for replica in range(config.replicas))
         check_sizes(config, data.draws)
@@ -116,7 +116,7 @@ class Machine:
         state = self._init(np.asarray(self.seeds, np.uint32), self.example)
         state = jax.tree.map(np.asarray, state)
         self.compile_seconds += time.perf_counter() - begun
-        return state if self.begin is None else self.programs.each_replica(self.begin.apply, state)
+        return state if self.weights is None else self.programs.each_replica(self.weights.apply, state)
 
     @functools.cached_property
     def _init(self) -> Any:

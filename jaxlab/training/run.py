@@ -42,13 +42,13 @@ def train(
     needs: Mapping[str, Needed] | None = None,
     allow_change: bool = False,
     trial: bool = False,
-    begin: Start | None = None,
+    weights: Start | None = None,
 ) -> Outcome:
     """Trains (or goes on, or only evaluates what is finished) and reports.
 
     reporter: None where nobody reads a report (a scorer's, a trial's).
     trial: a choice is to be made by what comes out: the test split is not looked at.
-    begin: weights that the networks begin with, over their initialisation.
+    weights: what the networks begin with, over their initialisation.
     """
     begun = time.perf_counter()
     writer = jax.process_index() == 0
@@ -56,7 +56,7 @@ def train(
     phases: dict[str, float] = {}
     try:
         with _checkpoints(config, workdir) as checkpoints:
-            machine = _machine(config, task, data, checkpoints, begin)
+            machine = _machine(config, task, data, checkpoints, weights)
             start = machine.init()
             phases['init'] = time.perf_counter() - begun
             state, progress = _resume(machine, checkpoints, start, listener, allow_change)
@@ -114,17 +114,17 @@ def restore(
     return machine, state if best is None else best.state, progress, _facts(machine)
 
 
-def _machine(config: Any, task: Task, data: Dataset, checkpoints: Checkpoints, begin: Start | None = None) -> Machine:
+def _machine(config: Any, task: Task, data: Dataset, checkpoints: Checkpoints, weights: Start | None = None) -> Machine:
     """In the forms that the run began with, where the config leaves them open."""
-    return Machine(config, task, data, checkpoints.meta(), begin)
+    return Machine(config, task, data, checkpoints.meta(), weights)
 
 
 def _facts(machine: Machine) -> dict[str, Any]:
     """What every checkpoint says of where it comes from."""
     config, data = machine.config, machine.data
     mine = {**identity(config), 'data found': f'{data.source}, checksum {data.checksum}'}
-    if machine.begin is not None:
-        mine['weights found'] = machine.begin.digest
+    if machine.weights is not None:
+        mine['weights found'] = machine.weights.digest
     return {'identity': mine, 'config_id': config_id(config), **machine.forms.as_json()}
 
 
@@ -147,7 +147,7 @@ def _resume(
     meta = checkpoints.meta()
     if meta is not None and not allow_change:
         theirs = dict(meta['identity'])
-        if machine.begin is None:  # what is only evaluated or used needs no weights to begin with
+        if machine.weights is None:  # what is only evaluated or used needs no weights to begin with
             theirs.pop('weights found', None)
         check_same(_facts(machine)['identity'], theirs, checkpoints.folder.parent)
     saved = checkpoints.latest(start, listener.say)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from jaxlab import data
 from jaxlab.data import resample
+from jaxlab.data.examples import Split, in_memory
 from jaxlab.data.features import Columns
-from jaxlab.data.split import Split, in_memory
 from jaxlab.data.splits import drawn_order, epoch_order, stretched_order
 from jaxlab.errors import UserError
 from jaxlab.training.feeding import Feed

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from jaxlab.data.dataset import Raw
+from jaxlab.data.examples import Split, in_memory
 from jaxlab.data.features import BLOCK, Tensor, Value
 from jaxlab.data.sources import Request
-from jaxlab.data.split import Split, in_memory
 from jaxlab.errors import UserError
 from jaxlab.figures import Table
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxlab.data.split import Split
+from jaxlab.data.examples import Split
 from jaxlab.measures import squared_error, sums, weighted_mean
 from jaxlab.optimizers import build_optimizer
 from jaxlab.tasks.supervised import Supervised, prepared

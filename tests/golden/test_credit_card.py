@@ -10,8 +10,8 @@ import sklearn.utils.class_weight
 from configs import imbalance_credit_card
 from jaxlab.data import resample
 from jaxlab.data.dataset import Dataset
+from jaxlab.data.examples import in_memory
 from jaxlab.data.features import ClassLabel
-from jaxlab.data.split import in_memory
 from jaxlab.data.splits import drawn_order, stratified
 from jaxlab.measures import binary, classification
 from jaxlab.models import build_model

@@ -11,8 +11,8 @@ import sklearn.utils.class_weight
 
 from configs import common
 from jaxlab.data.dataset import Dataset, Sampling
+from jaxlab.data.examples import in_memory
 from jaxlab.data.features import ClassLabel, Tensor
-from jaxlab.data.split import in_memory
 from jaxlab.errors import UserError
 from jaxlab.experiments import config as configs
 from jaxlab.experiments.prepare import prepare

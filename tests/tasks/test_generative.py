@@ -10,8 +10,8 @@ import pytest
 
 from jaxlab import data as data_sets
 from jaxlab.data.dataset import Dataset
+from jaxlab.data.examples import in_memory
 from jaxlab.data.features import ClassLabel, Image
-from jaxlab.data.split import in_memory
 from jaxlab.protocol import Needed, Record
 from jaxlab.report import summary
 from jaxlab.tasks import generative as generated

@@ -11,7 +11,7 @@ import sklearn.linear_model
 from scipy.optimize import linprog
 
 from configs import common
-from jaxlab.data.split import in_memory
+from jaxlab.data.examples import in_memory
 from jaxlab.errors import UserError
 from jaxlab.experiments.prepare import prepare
 from jaxlab.figures import Histogram, Lines, Points, Table

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxlab.data.split import Split
+from jaxlab.data.examples import Split
 from jaxlab.experiments.prepare import prepare
 from jaxlab.measures.sums import sums
 from jaxlab.models.recurrent import SequenceModel

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxlab.data.split import Split
+from jaxlab.data.examples import Split
 from jaxlab.data.splits import epoch_order
 from jaxlab.experiments.prepare import prepare
 from jaxlab.training import control

@@ -8,6 +8,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from jaxlab.errors import UserError
+from jaxlab.experiments import many
 from jaxlab.experiments import run as experiments
 from jaxlab.experiments.prepare import prepare
 from jaxlab.experiments.watching import Printing
@@ -33,7 +34,7 @@ def begun(tmp_path, start, **changes):
     prepared = prepare(lab.small(start=start, training__epochs=0, **PLAIN, **changes))
     begin = experiments._start(prepared, {})
     return experiments.engine.train(
-        prepared.config, prepared.task, prepared.data, tmp_path, lab.Listener(), begin=begin
+        prepared.config, prepared.task, prepared.data, tmp_path, lab.Listener(), weights=begin
     ).record.states
 
 
@@ -110,3 +111,10 @@ def test_a_run_goes_on_only_with_its_own_weights(before, tmp_path):
         experiments._start(dataclasses.replace(prepared, config=lab.small(start={'weights': 'none.safetensors'})), {})
     with pytest.raises(UserError, match='config.start'):
         lab.small(start={'weigths': 'x'})
+
+
+def test_trials_that_would_begin_otherwise_are_refused(before, tmp_path):
+    tuning = {'field': 'optimizer.learning_rate', 'values': (0.1, 0.2), 'metric': 'validation_accuracy'}
+    prepared = prepare(lab.small(start={'weights': str(before[1])}, tuning=tuning, data__validation_fraction=0.2))
+    with pytest.raises(UserError, match='trials would begin without the weights of config.start'):
+        many.train(prepared, tmp_path, Printing(quiet=True))

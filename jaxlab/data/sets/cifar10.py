@@ -10,10 +10,10 @@ import numpy as np
 
 from jaxlab.data import tfds_source
 from jaxlab.data.dataset import Raw
+from jaxlab.data.examples import Arrays, in_memory
 from jaxlab.data.features import ClassLabel, Image
 from jaxlab.data.sets import shapes
 from jaxlab.data.sources import Request, check_options, checksum, choose, own_folders
-from jaxlab.data.split import Arrays, in_memory
 from jaxlab.errors import UserError
 
 CLASS_NAMES = ('airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck')

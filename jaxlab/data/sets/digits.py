@@ -7,9 +7,9 @@ Source: E. Alpaydin, C. Kaynak, "Optical Recognition of Handwritten Digits", UCI
 import numpy as np
 
 from jaxlab.data.dataset import Raw
+from jaxlab.data.examples import in_memory
 from jaxlab.data.features import ClassLabel, Image
 from jaxlab.data.sources import Request, checksum
-from jaxlab.data.split import in_memory
 from jaxlab.data.splits import stratified
 
 SPLIT_SEED = 0  # of the fixed 80/20 split that stands in for the official one

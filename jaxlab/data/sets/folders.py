@@ -14,10 +14,10 @@ import numpy as np
 from jaxlab.data import images, tfds_source
 from jaxlab.data.cache import cached, key_of
 from jaxlab.data.dataset import Raw
+from jaxlab.data.examples import Arrays, Split, in_memory
 from jaxlab.data.features import ClassLabel, Image
 from jaxlab.data.sets import shapes
 from jaxlab.data.sources import Request, check_options, checksum, choose
-from jaxlab.data.split import Arrays, Split, in_memory
 from jaxlab.errors import UserError, lookup
 
 OPTIONS = {

@@ -3,9 +3,9 @@
 import numpy as np
 
 from jaxlab.data.dataset import Raw
+from jaxlab.data.examples import in_memory
 from jaxlab.data.features import ClassLabel, Tensor
 from jaxlab.data.sources import Request, check_options, checksum, choose
-from jaxlab.data.split import in_memory
 from jaxlab.errors import lookup
 
 TRUTH = {  # outputs for the inputs 00, 01, 10, 11

@@ -7,9 +7,9 @@ drawn at random, so that only the shape tells the class. Everything is a pure fu
 import numpy as np
 
 from jaxlab.data.dataset import Raw
+from jaxlab.data.examples import Arrays, in_memory
 from jaxlab.data.features import ClassLabel, Image
 from jaxlab.data.sources import Request, checksum
-from jaxlab.data.split import Arrays, in_memory
 
 SHAPES = ('circle', 'square', 'triangle', 'cross', 'ring', 'bar', 'diamond', 'star', 'crescent', 'frame')
 SIZES = {'train': 2_000, 'test': 500}

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from jaxlab.data.dataset import Raw
+from jaxlab.data.examples import in_memory
 from jaxlab.data.features import ClassLabel, Columns, Feature, Value
 from jaxlab.data.schema import Schema, Target
-from jaxlab.data.split import in_memory
 from jaxlab.errors import UserError
 
 
