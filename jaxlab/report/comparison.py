@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxlab.figures import Figure, Lines, Table
 from jaxlab.files import write_file
+from jaxlab.measures.metrics import split_of
 from jaxlab.report import statistics, summary, wording
 from jaxlab.report.filling import fill
 from jaxlab.report.page import item
@@ -73,10 +74,10 @@ def shared_metrics(runs: Runs) -> list[str]:
     first = next(iter(runs.values()))
     order = [wording.main_metric(first), *_chosen(runs)]
     names = [n for n in first.get('metrics') or {} if all(n in (run.get('metrics') or {}) for run in runs.values())]
-    judged = [name for name in names if wording.split_of(name)[0] != 'train'] or names
+    judged = [name for name in names if split_of(name)[0] != 'train'] or names
     if len(order) > 1:
         return [name for name in dict.fromkeys(order) if name is not None and name in names]
-    return sorted(judged, key=lambda name: (name != order[0], wording.split_of(name)[0] != 'test'))
+    return sorted(judged, key=lambda name: (name != order[0], split_of(name)[0] != 'test'))
 
 
 def _chosen(runs: Runs) -> Sequence[str]:

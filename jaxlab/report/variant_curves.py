@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from jaxlab.figures import Figure, Lines
+from jaxlab.measures.metrics import split_of
 from jaxlab.report import curves, statistics, wording
 
 AXES = {  # what `report.x_axes` may name -> (words of the title, label of the axis)
@@ -105,7 +106,7 @@ def _figure(
         return None
     replicas = max(len(y) for _, y in series.values())
     note = f'n = {replicas} replicas of each variant (thin) and their mean (thick).' if replicas > 1 else 'n = 1 each.'
-    if wording.split_of(name)[0] == 'train':
+    if split_of(name)[0] == 'train':
         note += '\n' + curves.CHANGING_MODEL
     label = wording.label(name)
     words, x_label = AXES[axis]

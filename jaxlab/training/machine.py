@@ -28,7 +28,7 @@ EVALUATED = 1024  # examples of an evaluation between two looks at signals (or o
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """metrics: name -> one value a replica; outputs: one dict a replica, name -> [N, ...] in the split's order.
+    """metrics: name -> one value a replica; outputs: one dict a replica, name -> [n, ...], the first n in the split's order.
 
     counts: name -> over how many it is the mean (examples, pixels, tokens: what its task counts), the first replica's.
     """
@@ -158,15 +158,13 @@ class Machine:
             return number
         return int(multihost_utils.process_allgather(np.int32(number)).max())
 
-    def evaluate(
-        self, state: Any, split: str, keep: bool = False, heard: Callable[[], None] = lambda: None
-    ) -> Evaluation:
-        """Exact means over a split, and per-example outputs if `keep`.
+    def evaluate(self, state: Any, split: str, keep: int = 0, heard: Callable[[], None] = lambda: None) -> Evaluation:
+        """First what the task adds up and keeps, on the devices; then its scores of these, on the host.
 
-        heard: called before each of the calls that it takes; what it raises (a signal came) ends the evaluation.
+        keep: of how many examples the outputs are given back. heard: called before each of the calls that it takes; what
+        it raises (a signal came) ends the evaluation.
         """
-        source, scored = self.data.splits[split], hasattr(self.task, 'score')
-        keep = keep or scored
+        source, scored = self.data.splits[split], tuple(getattr(self.task, 'scored', ()))
         devices = self.placement.devices
         size = min(self.config.data.eval_batch_size, source.size)
         size = -(-size // devices) * devices
@@ -177,21 +175,38 @@ class Machine:
         logs, outputs = [], []
         for number, (part, examples) in enumerate(zip(parts, read, strict=True)):
             heard()
-            log, output = self._evaluate_blocks(state, split, part, examples, number * step, keep)
+            names = None if number * step * size < keep else scored
+            log, output = self._evaluate_blocks(state, split, part, examples, number * step, names)
             logs.append(log)
             outputs.append(output)
         joined = {name: np.concatenate([log[name] for log in logs], axis=1) for name in logs[0]}
-        counts = {name: float(log[0, :, 1].sum(dtype=np.float64)) for name, log in joined.items()}
-        metrics, kept = control.epoch_means(joined), _unpadded(outputs, source.size, len(self.seeds))
-        if scored:
-            found = [self.task.score(each, source) for each in kept]
+        means = {name: log for name, log in joined.items() if log.ndim == 3}
+        counts = {name: float(log[0, :, 1].sum(dtype=np.float64)) for name, log in means.items()}
+        metrics, kept = control.epoch_means(means), _unpadded(outputs, source.size, len(self.seeds))
+        if hasattr(self.task, 'score'):
+            totals = {
+                name: log[:, :, 0].sum(axis=1, dtype=np.float64) for name, log in joined.items() if name not in means
+            }
+            found = [
+                self.task.score({n: total[at] for n, total in totals.items()}, {n: kept[at][n] for n in scored}, source)
+                for at in range(len(self.seeds))
+            ]
             metrics |= {name: [each[name] for each in found] for name in found[0]}
-        return Evaluation(metrics, kept, counts)
+        return Evaluation(metrics, [_first(keep, one) for one in kept], counts)
 
     def _evaluate_blocks(
-        self, state: Any, split: str, part: np.ndarray, read: Mapping[str, np.ndarray] | None, first: int, keep: bool
+        self,
+        state: Any,
+        split: str,
+        part: np.ndarray,
+        read: Mapping[str, np.ndarray] | None,
+        first: int,
+        keep: tuple[str, ...] | None,
     ) -> tuple[Any, Any]:
-        """Some batches of a split. read: their examples where the data are streamed; first: number of the first batch."""
+        """Some batches of a split. read: their examples where the data are streamed; first: number of the first batch.
+
+        keep: names of the outputs that come back (None: all).
+        """
         place = self.placement
         examples = self._resident(split) if read is None else place.split({n: a[None] for n, a in read.items()}, axis=2)
         arguments = (state, examples, place.split(part, axis=1), self._seeds, np.int32(first))
@@ -224,15 +239,25 @@ class Machine:
 
 
 def _unpadded(outputs: list[Mapping[str, np.ndarray]], size: int, replicas: int) -> list[dict[str, np.ndarray]]:
-    """Outputs [replicas, steps, batch, ...] of consecutive blocks as one dict a replica, name -> [size, ...]."""
+    """Outputs [replicas, steps, batch, ...] of consecutive blocks as one dict a replica, name -> [size, ...].
+
+    What only the first blocks kept ends with them.
+    """
     result: list[dict[str, np.ndarray]] = []
     for replica in range(replicas):
-        flat = {
-            name: np.concatenate([part[name][replica].reshape(-1, *part[name].shape[3:]) for part in outputs])[:size]
-            for name in outputs[0]
-        }
+        flat = {}
+        for name in outputs[0]:
+            parts = [part[name][replica] for part in outputs if name in part]
+            flat[name] = np.concatenate([part.reshape(-1, *part.shape[2:]) for part in parts])[:size]
         result.append(flat)
     return result
+
+
+def _first(keep: int, outputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Those of the first examples, in memory of their own."""
+    if not keep:
+        return {}
+    return {name: each if len(each) <= keep else each[:keep].copy() for name, each in outputs.items()}
 
 
 def batches_a_call(batches: int, size: int) -> int:

@@ -6,7 +6,7 @@ side by side ('unrolled': on a CPU convolutions under vmap become slow grouped o
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import jax
@@ -17,7 +17,7 @@ from jaxlab.layers.batch_axis import sum_over_batch_axis
 from jaxlab.protocol import Batch, State, Sums, Task
 
 Augment = Callable[[Batch, jax.Array], Batch]
-Logs = dict[str, jax.Array]  # metric -> [replicas, steps, 2]: (total, weight)
+Logs = dict[str, jax.Array]  # name -> [replicas, steps, 2, ...]: (total, weight); of a metric two scalars
 AUGMENT, TASK, EVALUATE, INIT, SNAPSHOT = range(5)  # what a key is for
 
 
@@ -100,10 +100,16 @@ class Programs:
         return jax.lax.fori_loop(start, stop, body, (state, logs))
 
     def evaluate(
-        self, state: State, data: Batch, indices: jax.Array, seeds: jax.Array, first: jax.Array, keep: bool
+        self,
+        state: State,
+        data: Batch,
+        indices: jax.Array,
+        seeds: jax.Array,
+        first: jax.Array,
+        keep: Collection[str] | None,
     ) -> tuple[Logs, Any]:
         """A whole index block [steps, batch], the same for all replicas: logs, and per-example outputs
-        [replicas, steps, batch, ...] if `keep`. first: number of its first batch in the split."""
+        [replicas, steps, batch, ...] under the names in `keep` (None: all). first: number of its first batch in the split."""
 
         def one_step(_: None, step_and_rows: tuple[jax.Array, jax.Array]) -> tuple[None, Any]:
             step, rows = step_and_rows
@@ -111,7 +117,7 @@ class Programs:
 
             def one(replica_state: State, seed: jax.Array):
                 sums, outputs = self.task.eval_step(replica_state, batch, key_for(seed, EVALUATE, first + step))
-                return _packed(sums), outputs if keep else {}
+                return _packed(sums), {name: each for name, each in outputs.items() if keep is None or name in keep}
 
             if self.form == 'vmap':
                 return None, jax.vmap(one)(state, seeds)
@@ -131,9 +137,10 @@ class Programs:
 
 
 def _packed(sums: Sums) -> Logs:
-    """(total, weight) pairs as arrays [2], summed over the devices that share the batch."""
+    """(total, weight) pairs as arrays [2, ...], summed over the devices that share the batch."""
 
     def wide(value: jax.Array) -> jax.Array:
         return jnp.asarray(value, jnp.promote_types(jnp.result_type(value), jnp.float32))
 
-    return sum_over_batch_axis({name: jnp.stack([wide(value) for value in pair]) for name, pair in sums.items()})
+    pairs = {name: jnp.broadcast_arrays(*map(wide, pair)) for name, pair in sums.items()}
+    return sum_over_batch_axis({name: jnp.stack(pair) for name, pair in pairs.items()})

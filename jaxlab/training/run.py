@@ -193,13 +193,15 @@ def _finish(
     for split in data.splits:
         if split == 'train' or (trial and split == 'test'):
             continue
-        evaluation = machine.evaluate(state, split, keep=reporter is not None, heard=heard)
+        keep = reporter.keeps(split) if hasattr(reporter, 'keeps') else 0
+        evaluation = machine.evaluate(state, split, keep, heard)
         metrics |= {f'{split}_{name}': values for name, values in evaluation.metrics.items()}
         counts |= {f'{split}_{name}': count for name, count in evaluation.counts.items()}
         broken = control.not_finite(metrics)
         if broken:
             raise control.Diverged(f'{broken} is not finite after step {progress.step}; {control.HINT}')
-        outputs[split] = evaluation.outputs
+        if keep:
+            outputs[split] = evaluation.outputs
     phases['evaluate'] = time.perf_counter() - begun
     begun = time.perf_counter()
     states = [machine.replica(final, replica) for replica in replicas]

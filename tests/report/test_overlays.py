@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from jaxlab.figures import Bars, Lines
-from jaxlab.report import comparison, statistics, summary, variant_curves, wording
+from jaxlab.measures import metrics
+from jaxlab.report import comparison, statistics, summary, variant_curves
 
 X = np.array([0.0, 0.5, 1.0])
 
@@ -70,7 +71,8 @@ def test_a_published_number_that_is_not_to_be_judged(comparable, ending):
     ],
 )
 def test_directions(name, sign, bounded):
-    assert wording.direction(name) == sign and wording.is_bounded(name) == bounded
+    found = metrics.meaning(name)
+    assert found.better == sign and found.bounded == bounded
 
 
 def test_running_statistics_are_no_trained_parameters():
