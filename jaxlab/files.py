@@ -47,7 +47,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """numpy scalars and arrays as Python's own."""
+    """The same with numpy's scalars and arrays as Python's own numbers and lists."""
     if hasattr(value, 'tolist'):
         return value.tolist()
     raise TypeError(f'{type(value).__name__} is not JSON')

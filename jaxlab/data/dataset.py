@@ -14,7 +14,7 @@ Batch = dict[str, jax.Array]
 
 
 def identity(batch: Batch) -> Batch:
-    """The batch as it is."""
+    """The batch unchanged: for data that need no preparation."""
     return batch
 
 
@@ -91,19 +91,19 @@ class Dataset:
 
     @property
     def answer(self) -> str:
-        """The one field that it predicts."""
+        """Name of the one field that is predicted."""
         return next((name for name, feature in self.features.items() if feature.answer), '')
 
     @property
     def input_feature(self) -> Tensor:
-        """What the input is."""
+        """The feature of the input field."""
         feature = self.features[self.input]
         assert isinstance(feature, Tensor)
         return feature
 
     @property
     def answer_feature(self) -> ClassLabel | Value:
-        """What the answer is."""
+        """The feature of the field that is predicted."""
         feature = self.features[self.answer]
         assert isinstance(feature, ClassLabel | Value)
         return feature

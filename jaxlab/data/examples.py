@@ -40,7 +40,7 @@ class Split:
         return self.reader(self.origin[indices])
 
     def take(self, indices: np.ndarray) -> 'Split':
-        """The split of these examples, in this order."""
+        """The split that holds these examples alone, in this order."""
         indices = np.asarray(indices, np.int64)
         return Split(
             size=len(indices),

@@ -32,7 +32,7 @@ Read = tuple[list[dict[str, Any]], Iterator[np.ndarray]]  # who each example is,
 
 @dataclasses.dataclass(frozen=True)
 class Tensor:
-    """Numbers of which no more is known."""
+    """An array of numbers, of which nothing else is known."""
 
     answer: ClassVar[bool] = False
     words: ClassVar[str] = 'numbers'
@@ -65,13 +65,13 @@ class Tensor:
         return split
 
     def read(self, source: Path) -> Read:
-        """No file of a user's can become this."""
+        """Refused: plain numbers cannot be read from a file of the user's own."""
         raise UserError(f'--input={source}: the inputs here are {self.words}; nothing can be read from a file')
 
     def figure(
         self, name: str, title: str, note: str, split: Split, field: str, rows: Any, beside: Beside, wrong: Any = ()
     ) -> Figure:
-        """A table of the first columns."""
+        """A table of the first columns of some examples."""
         values = self.flat(split.read(rows)[field])[:, :MOST_COLUMNS]
         names = tuple(f'x{number}' for number in range(1, values.shape[1] + 1))
         return _table(name, title, note, names, [tuple(map(float, row)) for row in values], beside)
@@ -163,11 +163,11 @@ class Columns(Tensor):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """One a feature."""
+        """Name of every feature, in order."""
         return self.fitted.feature_names if self.fitted is not None else self.schema.features
 
     def source(self, part: str, split: Split) -> Split:
-        """The rows as the file has them."""
+        """The split with the columns as the file has them, before they became features."""
         return self.rows.get(part, split)
 
     def read(self, source: Path) -> Read:
@@ -240,7 +240,7 @@ Feature = Tensor | ClassLabel | Value
 
 
 def _rows(split: Split) -> np.ndarray:
-    """[N] structured."""
+    """Rows of a table as a structured array [N]."""
     return (split.arrays or {})['columns']
 
 

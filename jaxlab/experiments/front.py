@@ -53,7 +53,7 @@ class Experiment:
 
     @functools.cached_property
     def prepared(self) -> Prepared:
-        """With its data, its task and its report."""
+        """The experiment with its data loaded and its task and report built."""
         runtime.start()
         return prepare(self.config, self.data_dir, self.chosen)
 

@@ -117,7 +117,7 @@ def _finish(prepared: Prepared, workdir: Path, outcome: engine.Outcome, choice: 
     """Writes results.json, config.json, figures and report.html (one process does)."""
     from jaxlab.report import page
     from jaxlab.report.curves import step_figures
-    from jaxlab.report.variant_curves import kept
+    from jaxlab.report.variant_curves import curves_to_keep
 
     results = {**facts(prepared), **outcome.facts}
     if choice is not None:
@@ -129,8 +129,8 @@ def _finish(prepared: Prepared, workdir: Path, outcome: engine.Outcome, choice: 
     if runtime.is_writer():
         write_json(workdir / 'config.json', json.loads(prepared.config.to_json_best_effort()))
         write_json(workdir / 'results.json', results)
-        if kept(outcome.report.figures):
-            write_json(workdir / CURVES, kept(outcome.report.figures))
+        if curves_to_keep(outcome.report.figures):
+            write_json(workdir / CURVES, curves_to_keep(outcome.report.figures))
         chosen = () if choice is None else (choice.table(),)
         figures = [*outcome.report.figures, *chosen, *step_figures(outcome.record.step_logs)]
         page.write_report(workdir, results, outcome.record.history, figures)

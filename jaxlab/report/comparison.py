@@ -39,7 +39,7 @@ def write_comparison(
 ) -> Comparison:
     """Compares the runs (variant's name -> its results) with the reference; writes `comparison.html`.
 
-    kept: variant -> curves of its report (`variant_curves.kept`) that are laid over one another.
+    kept: variant -> curves of its report (`variant_curves.curves_to_keep`) that are laid over one another.
     """
     if reference not in runs:
         raise ValueError(f'reference {reference!r} is none of the runs: {", ".join(runs)}')
@@ -81,7 +81,7 @@ def shared_metrics(runs: Runs) -> list[str]:
 
 
 def _chosen(runs: Runs) -> Sequence[str]:
-    """What `report.options.compared` names."""
+    """The metrics that `report.options.compared` names, in its order."""
     return next(iter(runs.values())).get('compared') or ()
 
 

@@ -41,7 +41,7 @@ def find_results(runs_dir: Path) -> list[Path]:
 
 
 def _row(name: str, folder: Path, runs_dir: Path, results: Mapping[str, Any]) -> dict[str, Any]:
-    """One run as the table wants it."""
+    """One run as a row of the index: name, data, main metric, time."""
     main = wording.main_metric(results)
     values = wording.values_of(results['metrics'][main]) if main else []
     target = published_value((results.get('published') or {}).get(main)) if main else None

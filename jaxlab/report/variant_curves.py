@@ -34,7 +34,7 @@ def variant_curves(
     return [figure for figure in made if figure is not None]
 
 
-def kept(figures: Sequence[Figure]) -> dict[str, dict[str, Any]]:
+def curves_to_keep(figures: Sequence[Figure]) -> dict[str, dict[str, Any]]:
     """The curves of a report that name a series to be compared, as `curves.json` holds them: name -> x [T], y [R, T] ..."""
     found = {}
     for figure in figures:
@@ -47,7 +47,7 @@ def kept(figures: Sequence[Figure]) -> dict[str, dict[str, Any]]:
 
 
 def overlaid(found: Mapping[str, Mapping[str, Any]]) -> list[Lines]:
-    """One figure a curve that all variants have: the means of the replicas with their intervals. found: variant -> `kept`."""
+    """One figure a curve that all variants have: the means of the replicas with their intervals. found: variant -> `curves_to_keep`."""
     shared = [name for name in next(iter(found.values()), {}) if all(name in each for each in found.values())]
     return [_overlay(name, {variant: each[name] for variant, each in found.items()}) for name in shared]
 

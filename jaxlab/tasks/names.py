@@ -44,12 +44,12 @@ TASKS = {
 
 
 def kind_of(config: Any) -> Kind:
-    """That of a config."""
+    """The kind of learning that `config.task.name` names."""
     return lookup(TASKS, config.task.get('name', ''), 'config.task.name')
 
 
 def found(path: str) -> Any:
-    """What 'module:attribute' names."""
+    """Imports what 'module:attribute' names."""
     module, attribute = path.split(':')
     return getattr(importlib.import_module(module), attribute)
 

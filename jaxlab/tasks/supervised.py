@@ -24,7 +24,7 @@ class Supervised:
     input: str  # the field that the network is given
 
     def inputs(self, batch: Mapping[str, Any]) -> tuple[Any, ...]:
-        """What the network is called with."""
+        """What the network is called with, of a prepared batch: a tuple of arrays."""
         return (batch[self.input],)
 
     def init(self, key: jax.Array, example: Batch) -> State:

@@ -12,12 +12,12 @@ LOG = 'metrics.jsonl'
 
 
 def read_log(workdir: Path) -> list[dict[str, Any]]:
-    """The epochs of a run."""
+    """The rows of a run's metrics.jsonl, one an epoch."""
     return [json.loads(line) for line in (workdir / LOG).read_text().splitlines()]
 
 
 def write_log(workdir: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Takes the place of the run's log."""
+    """Writes metrics.jsonl anew, with these rows alone."""
     with write_atomically(workdir / LOG, 'w') as file:
         file.writelines(json.dumps(row) + '\n' for row in rows)
 
@@ -38,7 +38,7 @@ class Events:
         self._board = _board_writer()(str(self.folder), purge_step=purge)
 
     def write(self, row: Mapping[str, Any]) -> None:
-        """Adds an epoch."""
+        """Adds the row of one epoch to metrics.jsonl and to TensorBoard's events."""
         if not self.writer:
             return
         with open(self.path, 'a', encoding='utf-8') as file:
@@ -50,7 +50,7 @@ class Events:
                     self._board.add_scalar(tag, value, row['step'])
 
     def close(self) -> None:
-        """Flushes what is left."""
+        """Writes what is still in memory and closes the files."""
         if self._board is not None:
             self._board.close()
 

@@ -134,5 +134,5 @@ def own_leaves(variables: Mapping[str, Any], path: tuple[str, ...]) -> list[tupl
 
 
 def total(variables: Mapping[str, Any]) -> int:
-    """All numbers in all collections."""
+    """How many numbers all collections of a network hold."""
     return int(sum(np.prod(leaf.shape) for leaf in jax.tree.leaves(variables)))

@@ -126,12 +126,12 @@ class Preprocessing:
         return {name: count for name, count in counts.items() if count}
 
     def as_json(self) -> dict[str, Any]:
-        """As a run keeps it."""
+        """Everything that was fitted, as JSON: what a run keeps."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> 'Preprocessing':
-        """Read back."""
+        """What `as_json` gave, read back."""
         try:
             columns = tuple(
                 Column(**{name: _tuple(value) for name, value in one.items()}) for one in content['columns']

@@ -14,7 +14,7 @@ from jaxlab.tasks.classification.step import Classification
 
 @dataclasses.dataclass(frozen=True)
 class ClassificationReport:
-    """The checked wishes of `config.report`."""
+    """Reports a classifier as `config.report` asks; its options are checked before training."""
 
     task: Classification
     data: Dataset

@@ -18,7 +18,7 @@ from jaxlab.tasks.regression.step import Regression
 
 @dataclasses.dataclass(frozen=True)
 class RegressionReport:
-    """The checked wishes of `config.report`."""
+    """Reports a regression as `config.report` asks; its options are checked before training."""
 
     task: Regression
     data: Dataset
@@ -68,7 +68,7 @@ class RegressionReport:
 
 
 def target_of(data: Dataset) -> Value:
-    """What is predicted."""
+    """The feature of the predicted field, with its unit."""
     feature = data.answer_feature
     assert isinstance(feature, Value)
     return feature
