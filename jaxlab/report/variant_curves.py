@@ -47,7 +47,7 @@ def curves_to_keep(figures: Sequence[Figure]) -> dict[str, dict[str, Any]]:
 
 
 def overlaid(found: Mapping[str, Mapping[str, Any]]) -> list[Lines]:
-    """One figure a curve that all variants have: the means of the replicas with their intervals. found: variant -> `curves_to_keep`."""
+    """One figure a curve that all variants have: means of the replicas with intervals. found: variant -> `curves_to_keep`."""
     shared = [name for name in next(iter(found.values()), {}) if all(name in each for each in found.values())]
     return [_overlay(name, {variant: each[name] for variant, each in found.items()}) for name in shared]
 

@@ -151,10 +151,8 @@ def fields(module, *shape, layers=()):
     state = {'model': SimpleNamespace(variables=lambda: variables)}
     task = SimpleNamespace(model=module, networks=lambda: {'model': (module, example)})
     subject = Subject(task, Record([state], [], {}, [], {}, jax.random.key(0), start=lambda: state), None)
-    return {
-        name: found.size
-        for name, found in receptive_fields.measured_fields(subject, layers or of.with_maps(subject.layers)).items()
-    }
+    fields = receptive_fields.measured_fields(subject, layers or of.with_maps(subject.layers))
+    return {name: found.size for name, found in fields.items()}
 
 
 def test_receptive_fields_of_b11():
