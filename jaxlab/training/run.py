@@ -193,7 +193,7 @@ def _finish(
     for split in data.splits:
         if split == 'train' or (trial and split == 'test'):
             continue
-        keep = reporter.keeps(split) if hasattr(reporter, 'keeps') else 0
+        keep = reporter.keeps(split) if reporter is not None and hasattr(reporter, 'keeps') else 0
         evaluation = machine.evaluate(state, split, keep, heard)
         metrics |= {f'{split}_{name}': values for name, values in evaluation.metrics.items()}
         counts |= {f'{split}_{name}': count for name, count in evaluation.counts.items()}
