@@ -32,6 +32,17 @@ class Supervised:
         variables = self.model.init({'params': key}, *(each[:1] for each in self.inputs(example)), train=False)
         return {'model': TrainState.from_variables(self.model, variables, self.optimizer)}
 
+    def forward(self, network: TrainState, params: Any, batch: Batch, key: jax.Array) -> tuple[Any, dict[str, Any]]:
+        """The network's outputs in training mode with these parameters, and its updated statistics. key: of dropout."""
+        return self.model.apply(
+            network.variables(params),
+            *self.inputs(batch),
+            train=True,
+            weight=batch['weight'],
+            rngs={'dropout': key},
+            mutable=['batch_stats'],
+        )
+
     def snapshot(self, state: State, key: jax.Array) -> None:
         """Nothing to look at before the end."""
         return None

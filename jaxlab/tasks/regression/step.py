@@ -76,14 +76,7 @@ class Regression(Supervised):
         stage = self._count(network.step >= jnp.asarray(self.starts, jnp.int32))
 
         def loss_fn(params: Any) -> tuple[jax.Array, Any]:
-            outputs, updates = self.model.apply(
-                network.variables(params),
-                *self.inputs(batch),
-                train=True,
-                weight=weight,
-                rngs={'dropout': key},
-                mutable=['batch_stats'],
-            )
+            outputs, updates = self.forward(network, params, batch, key)
             predictions = outputs[..., 0]
             losses = self._losses(predictions, batch['target'], stage)
             return weighted_mean(losses, weight), (predictions, losses, updates)
