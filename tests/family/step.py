@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxlab.data.examples import Split
-from jaxlab.measures import squared_error, sums, weighted_mean
+from jaxlab.measures.losses import squared_error
+from jaxlab.measures.sums import sums, weighted_mean
 from jaxlab.optimizers import build_optimizer
 from jaxlab.tasks.supervised import Supervised, prepared
 

@@ -7,20 +7,19 @@ import pytest
 from jax.test_util import check_grads
 
 from jaxlab.errors import UserError
-from jaxlab.measures import (
+from jaxlab.measures.losses import (
     GAN_FORMS,
     absolute_error,
     binary_cross_entropy,
+    clipped_probability_cross_entropy,
     cross_entropy,
     discriminator_loss,
     gaussian_kl,
     generator_loss,
     huber,
     squared_error,
-    sums,
-    weighted_mean,
 )
-from jaxlab.measures.losses import clipped_probability_cross_entropy
+from jaxlab.measures.sums import sums, weighted_mean
 
 pytestmark = pytest.mark.usefixtures('float64')
 
