@@ -257,8 +257,9 @@ def detectable(spread: float, seeds: int, known: bool = False, level: float = 0.
         return math.inf
     degrees = 2 * (seeds - 1)
     beyond = _t_quantile(level, degrees)
-    missing = lambda shift: stats.nct.sf(beyond, degrees, shift) + stats.nct.cdf(-beyond, degrees, shift) - power
-    return error * float(optimize.brentq(missing, 1e-6, 20.0))
+    # The chance of a significant difference in the wrong direction is below 1e-4 there, and SciPy cannot compute it.
+    missing = lambda shift: stats.nct.sf(beyond, degrees, shift) - power
+    return error * float(optimize.brentq(missing, 0.0, 10.0))
 
 
 def _differences(values: Values, reference: Values) -> np.ndarray:
