@@ -11,7 +11,7 @@ from jaxlab.data.dataset import Dataset
 from jaxlab.experiments import config as configs
 from jaxlab.protocol import Reporter, Task
 from jaxlab.tasks.build import build_report, build_task
-from jaxlab.training import runtime
+from jaxlab.training import phases, runtime
 from jaxlab.training.feeding import Feed
 from jaxlab.training.identity import flat
 from jaxlab.training.machine import check_sizes
@@ -67,7 +67,7 @@ def _steps(config: common.Config, data: Dataset) -> tuple[int, int]:
         return 0, 0
     check_sizes(config, data.draws)
     feed = Feed.of(config.data, data, (0,))
-    return feed.steps_per_epoch, config.training.steps or config.training.epochs * feed.steps_per_epoch
+    return feed.steps_per_epoch, config.training.steps or phases.epochs(config) * feed.steps_per_epoch
 
 
 def _load(config: common.Config, data_dir: str | None) -> Dataset:

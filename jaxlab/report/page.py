@@ -31,7 +31,8 @@ def write_report(
     lines = (results.get('curves') or {}).get('lines')
     restored = (results.get('restored') or {}).get('epoch')
     curves = history_figures(history, results.get('published'), lines, restored) if history else []
-    items = [item(figure, folder) for figure in (*figures, *seeds.figures(results))]
+    phases = summary.training_phases(results)
+    items = [item(figure, folder) for figure in (*figures, *((phases,) if phases else ()), *seeds.figures(results))]
     single = summary.single_values(results)
     first = len(items) if single else 1
     page = fill(

@@ -12,7 +12,7 @@ import json
 import logging
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from flax import serialization
 from jax.experimental import multihost_utils
 
 from jaxlab.errors import UserError
+
+Template = Callable[[int], Any]  # step -> a state of the form that a checkpoint of this step has
 
 SYSTEM_ERROR = 'os_error_code'  # in the words of an error that Orbax passes on from the system
 
@@ -155,7 +157,7 @@ class Checkpoints:
         tree = jax.tree.unflatten(jax.tree.structure(expected), jax.tree.leaves(tree))
         return Saved(step, serialization.from_state_dict(template, tree), meta)
 
-    def latest(self, template: Any, say: Any = print) -> Saved | None:
+    def latest(self, template: Template, say: Any = print) -> Saved | None:
         """The newest sound checkpoint; damaged ones are set aside (kept in `damaged/`) and named. None if there is none.
 
         Raises UserError if there are checkpoints and none is sound.
@@ -163,7 +165,7 @@ class Checkpoints:
         damaged = []
         for step in reversed(self.steps):
             try:
-                return self.read(step, template)
+                return self.read(step, template(step))
             except ValueError as error:
                 damaged.append(step)
                 say(f'checkpoint of step {step} in {self.folder} is damaged ({error}); falling back to the one before')
@@ -187,11 +189,11 @@ class Checkpoints:
             multihost_utils.sync_global_devices(f'set aside {step}')
         self._manager.reload()
 
-    def best(self, mode: str, template: Any, say: Any = print) -> Saved | None:
+    def best(self, mode: str, template: Template, say: Any = print) -> Saved | None:
         """The sound checkpoint with the best score, or None if none has one; damaged ones are named."""
         for step in _best_first({step: self._scores.get(step) for step in self.steps}, mode):
             try:
-                return self.read(step, template)
+                return self.read(step, template(step))
             except ValueError as error:
                 say(f'the best checkpoint (step {step}) in {self.folder} is damaged ({error}); taking the next best')
         return None

@@ -14,8 +14,9 @@ from jax.experimental import multihost_utils
 from jaxlab.data.dataset import Dataset
 from jaxlab.errors import UserError
 from jaxlab.layers.conv_geometry import images_a_block
+from jaxlab.optimizers import without_optimizer
 from jaxlab.protocol import Task
-from jaxlab.training import control, forms
+from jaxlab.training import control, forms, phases
 from jaxlab.training.feeding import Feed, blocks, gather, prefetched
 from jaxlab.training.placement import Placement, placement
 from jaxlab.training.programs import SNAPSHOT, Programs, key_for
@@ -57,7 +58,7 @@ class Machine:
         train = data.splits['train']
         self.seeds = tuple(config.training.seed + replica for replica in range(config.replicas))
         check_sizes(config, data.draws)
-        examples = config.training.steps * (config.data.batch_size or data.draws) or config.training.epochs * data.draws
+        examples = config.training.steps * (config.data.batch_size or data.draws) or phases.epochs(config) * data.draws
         self.forms = forms.choose(config, task, examples, begun or {})
         self.placement: Placement = placement(config, self.forms.convolutions == 'onednn')
         self.feed = Feed.of(config.data, data, self.seeds, self.placement.devices)
@@ -73,14 +74,17 @@ class Machine:
         control.check_metrics(config, self.watched)
         self.compile_seconds = 0.0
         self.steps_per_call = config.training.steps_per_call or 1
-        self._train: Any = None
+        if config.training.phases and len(task.networks()) != 1:
+            raise UserError('config.training.phases: this task has several networks; valid: () for them')
+        self.phases = phases.of(config, self.feed.steps_per_epoch, self.total_steps)
+        self._train: dict[int, Any] = {}  # by the number of the phase
         self._evaluate: dict[Any, Any] = {}
         self._residents: dict[str, Any] = {}
 
     @property
     def total_steps(self) -> int:
         """Updates of the whole run."""
-        return self.config.training.steps or self.config.training.epochs * self.feed.steps_per_epoch
+        return self.config.training.steps or phases.epochs(self.config) * self.feed.steps_per_epoch
 
     @property
     def resident(self) -> Any:
@@ -116,7 +120,19 @@ class Machine:
         state = self._init(np.asarray(self.seeds, np.uint32), self.example)
         state = jax.tree.map(np.asarray, state)
         self.compile_seconds += time.perf_counter() - begun
-        return state if self.weights is None else self.programs.each_replica(self.weights.apply, state)
+        if self.weights is not None:
+            state = self.programs.each_replica(self.weights.apply, state)
+        for phase in reversed(self.phases):  # all are tried before the first update; the first is entered
+            entered = self.entered(state, phase)
+        return entered
+
+    def entered(self, state: Any, phase: phases.Phase) -> Any:
+        """A host state as a phase begins with it."""
+        return state if phase.rule is None else self.programs.each_replica(phase.entered, state)
+
+    def template(self, start: Any) -> Callable[[int], Any]:
+        """Step of a checkpoint -> a host state of its form: a phase has an optimizer of its own. start: what `init` gave."""
+        return lambda step: self.entered(start, self.phases[phases.at(self.phases, step)])
 
     @functools.cached_property
     def _init(self) -> Any:
@@ -129,12 +145,14 @@ class Machine:
     ) -> tuple[Any, Any, float]:
         """One call; the state given is consumed. (state, logs as numpy arrays [replicas, steps, 2], seconds)."""
         arguments = (state, examples, rows, self._seeds, *(np.int32(number) for number in (start, stop, first_step)))
-        if self._train is None:
+        phase = phases.at(self.phases, first_step + start + 1)
+        if phase not in self._train:
             begun = time.perf_counter()
-            self._train = self._compiled(self.programs.train, arguments, donate=True)
+            with self.phases[phase].trace():
+                self._train[phase] = self._compiled(self.programs.train, arguments, donate=True)
             self.compile_seconds += time.perf_counter() - begun
         begun = time.perf_counter()
-        state, logs = self._train(*arguments)
+        state, logs = self._train[phase](*arguments)
         logs = self.placement.host(logs)
         return state, logs, time.perf_counter() - begun
 
@@ -164,6 +182,7 @@ class Machine:
         keep: of how many examples the outputs are given back. heard: called before each of the calls that it takes; what
         it raises (a signal came) ends the evaluation.
         """
+        state = without_optimizer(state)
         source, scored = self.data.splits[split], tuple(getattr(self.task, 'scored', ()))
         devices = self.placement.devices
         size = min(self.config.data.eval_batch_size, source.size)
