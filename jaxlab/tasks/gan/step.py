@@ -126,11 +126,9 @@ class Gan:
                 'generator': weighted_mean(generator_loss(fake, self.form), fake_weight),
                 'discriminator': weighted_mean(real_losses, real_weight) + weighted_mean(fake_losses, fake_weight),
             }
-            return losses, (real, fake, {'generator': updates, 'discriminator': statistics})
+            return losses, ({'generator': updates, 'discriminator': statistics}, (real, fake))
 
-        params = {name: player.params for name, player in state.items()}
-        grads, losses, (real_logits, fake_logits, statistics) = adversarial.gradients(play, params)
-        new = adversarial.updated(state, grads, statistics)
+        new, losses, (real_logits, fake_logits) = adversarial.move(state, tuple(state), play)
         share = weighted_mean(
             fake_weight, fake_weight
         )  # 1 on one device: losses are means of batch values, as published
