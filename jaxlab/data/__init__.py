@@ -11,6 +11,7 @@ import jax
 
 from jaxlab.data import pipeline, resample, transforms
 from jaxlab.data.dataset import Dataset, Raw
+from jaxlab.data.domains import of_domain, side_by_side
 from jaxlab.data.examples import Split
 from jaxlab.data.features import ClassLabel
 from jaxlab.data.prepare import prepare_tfds
@@ -64,14 +65,23 @@ def load(
         settings['options'],
         settings['split_seed'],
     )
-    raw = read(request)
+    raw, fitted = read(request), fitted or {}
+    if raw.domains:
+        made = {domain: _made(name, one, settings, of_domain(fitted, domain)) for domain, one in raw.domains.items()}
+        return side_by_side(name, raw, made)
+    return _made(name, raw, settings, fitted)
+
+
+def _made(name: str, raw: Raw, settings: Mapping[str, Any], fitted: Mapping[str, Any]) -> Dataset:
+    """A source's parts as splits, with what is fitted and computed."""
     if not raw.parts:
         return Dataset(name, raw.source, {}, raw.features, raw.description, raw.licence, raw.checksum)
-    splits, features, unseen = pipeline.make_splits(raw, settings), dict(raw.features), []
-    for field, feature in raw.features.items():
+    splits, features = pipeline.make_splits(raw, settings), dict[str, Any](raw.features)
+    unseen: list[str] = []
+    for field, feature in list(features.items()):
         if feature.answer:
             continue
-        splits, features[field], notes = feature.made(field, splits, (fitted or {}).get(field))
+        splits, features[field], notes = feature.made(field, splits, fitted.get(field))
         unseen += notes
     field, feature = next((field, one) for field, one in features.items() if not one.answer)
     prepare = feature.prepare(field, settings)

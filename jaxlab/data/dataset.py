@@ -42,7 +42,8 @@ class Sampling:
 class Raw:
     """What a source holds before splits and limits: parts 'train' + 'test' (+ 'validation'), or one part 'all'.
 
-    features: field -> what it is. by_class: whether one part 'all' is divided class by class even when `stratify` does not
+    features: field -> what it is. domains: instead of parts and features, whole data sets that stand side by side unpaired
+    (`jaxlab/data/domains.py`). by_class: whether one part 'all' is divided class by class even when `stratify` does not
     ask for it.
     """
 
@@ -55,6 +56,7 @@ class Raw:
     notes: tuple[str, ...] = ()
     stand_in: bool = False
     by_class: bool = True
+    domains: Mapping[str, 'Raw'] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -1,7 +1,7 @@
 """Examples in a fixed order, in memory or read when they are asked for."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -15,7 +15,7 @@ class Split:
     size: number of examples. arrays: name -> [size, ...], or None when streamed. reader: streamed splits only, source
     rows [n] -> name -> [n, ...]. origin: [size] int64, the row of each example in the whole source (train first, then
     validation, then test, each in its own order): what disjointness is asserted on. labels: [size] int32 or None, known
-    without reading a streamed example.
+    without reading a streamed example. domains: what it consists of where several sets stand side by side (`Domains`).
     """
 
     size: int
@@ -23,6 +23,12 @@ class Split:
     origin: np.ndarray
     reader: Callable[[np.ndarray], Arrays] | None = None
     labels: np.ndarray | None = None
+    domains: Mapping[str, 'Split'] = dataclasses.field(default_factory=dict)
+
+    @property
+    def rows(self) -> np.ndarray:
+        """[size] int32: each example once, in order; [size, domains] where several stand side by side."""
+        return np.arange(self.size, dtype=np.int32)
 
     def __repr__(self) -> str:
         shapes = None if self.arrays is None else {name: values.shape for name, values in self.arrays.items()}

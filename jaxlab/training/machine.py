@@ -17,6 +17,7 @@ from jaxlab.layers.conv_geometry import images_a_block
 from jaxlab.optimizers import without_optimizer
 from jaxlab.protocol import Task
 from jaxlab.training import control, forms, phases
+from jaxlab.training.batches import Layout
 from jaxlab.training.feeding import Feed, blocks, gather, prefetched
 from jaxlab.training.placement import Placement, placement
 from jaxlab.training.programs import SNAPSHOT, Programs, key_for
@@ -69,7 +70,10 @@ class Machine:
             )
         self.streamed = train.arrays is None
         replicas = self.forms.replicas
-        self.programs = Programs(task, data.prepare, data.augment, config.replicas, replicas, self.streamed)
+        self.layout = Layout.of(train)
+        self.programs = Programs(
+            task, data.prepare, data.augment, config.replicas, replicas, self.streamed, self.layout
+        )
         self.watched = control.watched(config, data.splits)
         control.check_metrics(config, self.watched)
         self.compile_seconds = 0.0
@@ -100,15 +104,17 @@ class Machine:
     @functools.cached_property
     def stream_block(self) -> int:
         """Updates whose examples are read at a time (streamed data)."""
-        example = gather(self.data.splits['train'], np.zeros((1, 1, 1), np.int32))
+        train = self.data.splits['train']
+        example = gather(train, train.rows[:1])
         size = sum(array.nbytes for array in example.values()) * self.feed.batch_size * len(self.seeds)
         return int(np.clip(STREAM_BYTES // max(size, 1), 1, self.feed.steps_per_epoch))
 
     @functools.cached_property
     def example(self) -> dict[str, np.ndarray]:
         """One batch of the training split with its weight, not prepared: shapes and dtypes for `init`."""
-        rows = np.arange(self.feed.batch_size, dtype=np.int32) % self.feed.size
-        return {**gather(self.data.splits['train'], rows), 'weight': np.ones(self.feed.batch_size, np.float32)}
+        train = self.data.splits['train']
+        rows = np.maximum(train.rows[np.arange(self.feed.batch_size) % train.size], 0)
+        return {**gather(train, rows), **self.layout.weights(rows)}
 
     @functools.cached_property
     def _seeds(self) -> Any:
@@ -187,7 +193,7 @@ class Machine:
         devices = self.placement.devices
         size = min(self.config.data.eval_batch_size, source.size)
         size = -(-size // devices) * devices
-        order = blocks(np.arange(source.size, dtype=np.int32), size)
+        order = blocks(source.rows, size)
         step = batches_a_call(len(order), size)
         parts = [order[at : at + step] for at in range(0, len(order), step)]
         read = prefetched(source, parts) if self.streamed else [None] * len(parts)

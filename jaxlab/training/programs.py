@@ -15,6 +15,7 @@ import numpy as np
 
 from jaxlab.layers.batch_axis import sum_over_batch_axis
 from jaxlab.protocol import Batch, State, Sums, Task
+from jaxlab.training.batches import Layout
 
 Augment = Callable[[Batch, jax.Array], Batch]
 Logs = dict[str, jax.Array]  # name -> [replicas, steps, 2, ...]: (total, weight); of a metric two scalars
@@ -24,11 +25,6 @@ AUGMENT, TASK, EVALUATE, INIT, SNAPSHOT = range(5)  # what a key is for
 def key_for(seed: jax.Array, purpose: int, step: jax.Array | int = 0) -> jax.Array:
     """The key of one purpose at one step: a pure function, so nothing random has to be stored."""
     return jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), purpose), step)
-
-
-def weigh(examples: Batch, rows: jax.Array) -> Batch:
-    """A batch with its weight: 1 for an example, 0 for a row of padding (index -1)."""
-    return {**examples, 'weight': (rows >= 0).astype(jnp.float32)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +37,7 @@ class Programs:
     replicas: int
     form: str  # 'unrolled' or 'vmap'
     streamed: bool = False  # whether `data` holds the examples of the index block itself, or the whole split
+    layout: Layout = Layout()
 
     def _over_replicas(self, function: Callable, *per_replica: Any) -> list:
         """Applies `function` to each replica's arguments; results as lists over replicas."""
@@ -56,8 +53,10 @@ class Programs:
 
     def _fetch(self, data: Batch, rows: jax.Array, replica: jax.Array | int, step: jax.Array) -> Batch:
         if self.streamed:
-            return weigh({name: array[replica, step] for name, array in data.items()}, rows)
-        return weigh({name: jnp.take(array, jnp.maximum(rows, 0), axis=0) for name, array in data.items()}, rows)
+            examples = {name: array[replica, step] for name, array in data.items()}
+        else:
+            examples = self.layout.taken(data, rows)
+        return {**examples, **self.layout.weights(rows)}
 
     def _update(self, state: State, batch: Batch, seed: jax.Array, step: jax.Array) -> tuple[State, Logs]:
         batch = self.augment(self.prepare(batch), key_for(seed, AUGMENT, step))
