@@ -9,6 +9,7 @@ from jaxlab.data.domains import Domains
 from jaxlab.data.examples import in_memory
 from jaxlab.data.splits import stretched_order
 from jaxlab.errors import UserError
+from jaxlab.protocol import ALL
 from jaxlab.tasks import names
 from jaxlab.training.feeding import Feed, gather
 from jaxlab.training.loop import Interrupted
@@ -101,7 +102,7 @@ def test_an_evaluation_sees_each_picture_of_each_domain_once(form, size):
     """3 and 4 test pictures in batches that do and do not fit: exact sums, and outputs in each domain's own order."""
     machine = lab.machine(unpaired.config(**form, data__batch_size=4, data__eval_batch_size=size))
     for part, sums in (('test', (36, 850)), ('train', (15, 1636))):
-        found = machine.evaluate(machine.placement.state(machine.init()), part, keep=True)
+        found = machine.evaluate(machine.placement.state(machine.init()), part, keep=ALL)
         split = machine.data.splits[part]
         for name, total in zip('ab', sums):
             count = split.domains[name].size

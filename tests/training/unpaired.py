@@ -15,7 +15,7 @@ from jaxlab.data.examples import Split, in_memory
 from jaxlab.data.features import Image
 from jaxlab.data.sources import Request
 from jaxlab.experiments import config as configs
-from jaxlab.measures import sums, weighted_mean
+from jaxlab.measures.sums import sums, weighted_mean
 from jaxlab.optimizers import TrainState, build_optimizer
 from jaxlab.protocol import Report
 
