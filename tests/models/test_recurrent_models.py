@@ -26,18 +26,20 @@ def test_parameter_counts_of_a06(arguments, expected):
 def test_padding_is_skipped_only_when_asked():
     model = SequenceModel(2, 'gru', (8, 8), vocabulary=20, padding=0, bidirectional=True, hidden=(4,))
     tokens = jax.random.randint(jax.random.key(0), (4, 5), 1, 20)
-    variables = model.init(jax.random.key(1), tokens)
-    logits = model.apply(variables, tokens)
+    variables = jax.jit(model.init)(jax.random.key(1), tokens)
+    apply = jax.jit(model.apply)
+    logits = apply(variables, tokens)
     for padding in (((0, 0), (0, 3)), ((0, 0), (3, 0))):
-        np.testing.assert_allclose(model.apply(variables, jnp.pad(tokens, padding)), logits, atol=1e-5)
-    read = model.clone(padding=None).apply(variables, jnp.pad(tokens, ((0, 0), (0, 3))))
+        np.testing.assert_allclose(apply(variables, jnp.pad(tokens, padding)), logits, atol=1e-5)
+    read = jax.jit(model.clone(padding=None).apply)(variables, jnp.pad(tokens, ((0, 0), (0, 3))))
     assert not np.allclose(read, logits, atol=1e-5)
 
 
 @pytest.mark.parametrize('cell', ['lstm', 'gru', 'rnn'])
 def test_features_in(cell):
     x = jax.random.normal(jax.random.key(0), (2, 6, 3))
-    out, variables = SequenceModel(1, cell, (4,), init_scheme='torch').init_with_output(jax.random.key(1), x)
+    model = SequenceModel(1, cell, (4,), init_scheme='torch')
+    out, variables = jax.jit(model.init_with_output)(jax.random.key(1), x)
     assert out.shape == (2, 1) and 'embedding' not in variables['params']
 
 
