@@ -15,3 +15,4 @@ from jaxlab.layers.pool import adaptive_avg_pool as adaptive_avg_pool
 from jaxlab.layers.pool import avg_pool as avg_pool
 from jaxlab.layers.pool import max_pool as max_pool
 from jaxlab.layers.pool import swap_batch_and_channels as swap_batch_and_channels
+from jaxlab.layers.spectral import SpectralNorm as SpectralNorm

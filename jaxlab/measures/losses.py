@@ -86,6 +86,17 @@ _GAN: dict[str, tuple[Callable, Callable, Callable]] = {
     'hinge': (lambda z: jax.nn.relu(1 - z), lambda z: jax.nn.relu(1 + z), lambda z: -z),
 }
 GAN_FORMS = tuple(_GAN)
+LOGISTIC = ('non_saturating', 'saturating')  # forms in which D's output is the logit of a probability
+_BOUNDARY = {'least_squares': 0.5, 'wasserstein': None}
+
+
+def real_above(form: str) -> float | None:
+    """The output of D above which an example counts as called real; None where only differences of outputs mean anything.
+
+    Halfway between the targets 0 and 1 of least squares; 0 for logits and for the margins of hinge.
+    """
+    lookup(_GAN, form, 'form of the GAN loss')
+    return _BOUNDARY.get(form, 0.0)
 
 
 def discriminator_loss(
