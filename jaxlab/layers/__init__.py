@@ -7,6 +7,7 @@ from jaxlab.layers.dense import Dense as Dense
 from jaxlab.layers.dropout import Dropout as Dropout
 from jaxlab.layers.dropout import normal_per_example as normal_per_example
 from jaxlab.layers.normalization import BatchNorm as BatchNorm
+from jaxlab.layers.normalization import LayerNorm as LayerNorm
 from jaxlab.layers.onednn import jit as jit
 from jaxlab.layers.pool import adaptive_avg_pool as adaptive_avg_pool
 from jaxlab.layers.pool import avg_pool as avg_pool
