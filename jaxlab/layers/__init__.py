@@ -8,6 +8,7 @@ from jaxlab.layers.dropout import Dropout as Dropout
 from jaxlab.layers.dropout import normal_per_example as normal_per_example
 from jaxlab.layers.normalization import BatchNorm as BatchNorm
 from jaxlab.layers.normalization import InstanceNorm as InstanceNorm
+from jaxlab.layers.normalization import LayerNorm as LayerNorm
 from jaxlab.layers.onednn import jit as jit
 from jaxlab.layers.padding import reflect_pad as reflect_pad
 from jaxlab.layers.padding import reflect_to_multiple as reflect_to_multiple

@@ -1,4 +1,5 @@
-"""Batch normalisation over the true examples of a batch, on however many devices it lies; instance normalisation."""
+"""Normalisation: of a batch, over its true examples on however many devices it lies; of an image, over its places; of a
+token, over its features."""
 
 import math
 from functools import partial
@@ -182,3 +183,23 @@ class InstanceNorm(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, 'N *space C']) -> Float[Array, 'N *space C']:
         return instance_normalized(self.epsilon, x)
+
+
+class LayerNorm(nn.Module):
+    """`(x - mean) / sqrt(variance + epsilon) * scale + bias` over the last axis. Ba et al., arXiv 1607.06450.
+
+    Parameters as in `flax.linen.LayerNorm`. In two passes and at least float32: small numbers (BERT's epsilon is 1e-12) and
+    large means keep their digits.
+    """
+
+    epsilon: float = 1e-5
+    dtype: jax.typing.DTypeLike | None = None
+
+    @nn.compact
+    def __call__(self, x: Float[Array, '... D']) -> Float[Array, '... D']:
+        scale = self.param('scale', initializers.ones, (x.shape[-1],))
+        bias = self.param('bias', initializers.zeros, (x.shape[-1],))
+        wide = x.astype(_wide(x))
+        centred = wide - wide.mean(-1, keepdims=True)
+        y = centred * lax.rsqrt(jnp.square(centred).mean(-1, keepdims=True) + self.epsilon) * scale + bias
+        return y.astype(self.dtype or jnp.result_type(x.dtype, scale.dtype))

@@ -114,7 +114,7 @@ def _between(module: Any, args: tuple, kwargs: Mapping[str, Any]) -> int:
     queries = args[0].shape
     memory = args[1] if len(args) > 1 else kwargs.get('memory')
     keys = queries[1] if memory is None else memory.shape[1]
-    return 2 * queries[1] * keys * (module.features or queries[-1])
+    return 2 * queries[1] * keys * module.features
 
 
 def _kernel_size(params: Any, path: tuple[str, ...]) -> int:

@@ -1,4 +1,4 @@
-"""Sequence models of A06: parameter counts, padding, arguments."""
+"""Sequence models of A06, B14, B15, B18: parameter counts, padding, arguments."""
 
 import jax
 import jax.numpy as jnp
@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from jaxlab.errors import UserError
+from jaxlab.models.mlp import MLP
 from jaxlab.models.recurrent import SequenceModel
+
+
+def count(model, example):
+    shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), example, train=False))
+    return sum(leaf.size for leaf in jax.tree.leaves(shapes))
 
 
 @pytest.mark.parametrize(
@@ -15,12 +21,48 @@ from jaxlab.models.recurrent import SequenceModel
         ({'cell': 'lstm', 'features': (64, 32), 'embedding': 32}, 357_281),  # A06a
         ({'cell': 'gru', 'features': (64, 32), 'embedding': 64}, 674_401),  # A06b
         ({'cell': 'lstm', 'features': (64,), 'embedding': 64, 'bidirectional': True}, 706_177),  # A06c
+        ({'cell': 'lstm', 'features': (64, 32), 'embedding': 64}, 685_473),  # A06's equal budget
+        ({'cell': 'gru', 'features': (64, 32), 'embedding': 64, 'init_scheme': 'lecun'}, 674_209),  # Flax's biases
+        ({'outputs': 2, 'features': (128,), 'embedding': 100, 'init_scheme': 'torch'}, 1_118_018),  # B15a
+        (
+            {'outputs': 2, 'cell': 'gru', 'features': (128,), 'embedding': 100, 'init_scheme': 'torch'},
+            1_088_578,
+        ),  # B15b
     ],
 )
-def test_parameter_counts_of_a06(arguments, expected):
-    model = SequenceModel(1, vocabulary=10_000, **arguments)
-    shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), jnp.zeros((1, 8), jnp.int32)))
-    assert sum(leaf.size for leaf in jax.tree.leaves(shapes)) == expected
+def test_parameter_counts_of_classifiers(arguments, expected):
+    assert (
+        count(SequenceModel(**{'outputs': 1, 'vocabulary': 10_000} | arguments), jnp.zeros((1, 8), jnp.int32))
+        == expected
+    )
+
+
+@pytest.mark.parametrize(
+    'cell, features, torch, flax',
+    [
+        ('rnn', (32,), 1_153, 1_121),  # B14a
+        ('lstm', (32,), 4_513, 4_385),  # B14b
+        ('lstm', (128, 128), 199_297, 198_273),  # B18
+    ],
+)
+def test_parameter_counts_of_forecasters(cell, features, torch, flax):
+    for scheme, expected in (('torch', torch), ('lecun', flax)):
+        assert count(SequenceModel(1, cell, features, init_scheme=scheme), jnp.zeros((1, 10, 1))) == expected
+
+
+def test_dense_forecaster_of_b18():
+    assert count(MLP((64,), 1), jnp.zeros((1, 90, 1))) == 5_889
+
+
+def test_a_zero_token_stays_zero():
+    """B15: padding is read like a word, its vector fixed at zero: no gradient reaches its row."""
+    model = SequenceModel(2, 'gru', (4,), vocabulary=6, embedding=3, zero_token=0, init_scheme='torch')
+    tokens = jnp.array([[2, 5, 0, 0]])
+    variables = model.init(jax.random.key(0), tokens)
+    slope = jax.grad(lambda v: (model.apply(v, tokens) ** 2).sum())(variables)['params']['embedding']['embedding']
+    assert not slope[0].any() and slope[2].any()
+    read = model.apply(variables, tokens)
+    assert not np.allclose(read, model.apply(variables, tokens[:, :2]), atol=1e-4)
 
 
 def test_padding_is_skipped_only_when_asked():
