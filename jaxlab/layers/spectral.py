@@ -49,10 +49,10 @@ class SpectralNorm(nn.Module):
     def __call__(self, x: Float[Array, 'N ...'], train: bool = False, weight: Array | None = None) -> Array:
         if self.is_initializing():  # parameters are made first; what comes out does not matter
             y = self.network(x, train=train, weight=weight)
-            vectors = _started(self.network.variables['params'], self.make_rng('params'))
-            self.variable('batch_stats', 'u', lambda: vectors)
+            start = _started(self.network.variables['params'], self.make_rng('params'))
+            self.variable('batch_stats', 'u', lambda: start)
             return y
-        vectors = self.variable('batch_stats', 'u', dict)
+        vectors: Any = self.variable('batch_stats', 'u', dict)
         params = jax.tree.map(jnp.asarray, self.network.variables['params'])
         flat, u, found = flatten_dict(params), flatten_dict(jax.tree.map(jnp.asarray, vectors.value)), {}
         for path in u:
