@@ -1,7 +1,7 @@
 """Which examples an update sees: blocks of indices, a pure function of (seed, epoch). -1 marks a row of padding."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -93,24 +93,24 @@ def gather(split: Split, indices: np.ndarray) -> dict[str, np.ndarray]:
 
 @dataclasses.dataclass(frozen=True)
 class _Blocks:
-    """A random-access source for grain: item i is the examples of the i-th block of indices."""
+    """A random-access source for grain: item i is what is read for the i-th block of indices."""
 
-    split: Split
+    read: Callable[[np.ndarray], Any]
     chunks: Sequence[np.ndarray]
 
     def __len__(self) -> int:
         return len(self.chunks)
 
-    def __getitem__(self, item: int) -> Mapping[str, np.ndarray]:
-        return gather(self.split, self.chunks[item])
+    def __getitem__(self, item: int) -> Any:
+        return self.read(self.chunks[item])
 
 
-def prefetched(split: Split, chunks: Sequence[np.ndarray]) -> Iterator[Mapping[str, np.ndarray]]:
-    """The examples of each chunk of indices, in order, read by grain's threads while the one before is computed.
+def prefetched[T](read: Callable[[np.ndarray], T], chunks: Sequence[np.ndarray]) -> Iterator[T]:
+    """What is read for each chunk of indices, in order, by grain's threads while the one before is computed with.
 
     Threads, not worker processes: those change the order with their number and take seconds to start.
     """
     import grain
 
     options = grain.ReadOptions(num_threads=2, prefetch_buffer_size=2)
-    return iter(grain.MapDataset.source(_Blocks(split, chunks)).to_iter_dataset(options))
+    return iter(grain.MapDataset.source(_Blocks(read, chunks)).to_iter_dataset(options))

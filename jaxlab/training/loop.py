@@ -13,7 +13,6 @@ from jaxlab.optimizers import Plateau, TrainState, reduce_on_plateau
 from jaxlab.training import control
 from jaxlab.training.checkpoints import Checkpoints
 from jaxlab.training.events import Events
-from jaxlab.training.feeding import prefetched
 from jaxlab.training.machine import Machine
 from jaxlab.training.snapshots import Kept
 
@@ -213,10 +212,9 @@ class Loop:
         size = machine.stream_block
         chunks = [indices[:, at : at + size] for at in range(start, end, size)]
         chunks = [control.padded_steps(chunk, size) for chunk in chunks]
-        for chunk, examples in zip(chunks, prefetched(machine.data.splits['train'], chunks), strict=True):
+        for chunk, examples in zip(chunks, machine.read_ahead('train', chunks), strict=True):
             stop = min(end, start + size)
-            rows = machine.placement.split(chunk, axis=2)
-            yield start, stop, machine.placement.split(dict(examples), axis=2), rows, start
+            yield start, stop, examples, machine.placement.split(chunk, axis=2), start
             start = stop
 
     @staticmethod

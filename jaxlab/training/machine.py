@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -109,6 +109,19 @@ class Machine:
         size = sum(array.nbytes for array in example.values()) * self.feed.batch_size * len(self.seeds)
         return int(np.clip(STREAM_BYTES // max(size, 1), 1, self.feed.steps_per_epoch))
 
+    def read_ahead(self, split: str, chunks: Sequence[np.ndarray]) -> Iterator[Any]:
+        """Streamed examples of blocks of indices [replicas, steps, batch], one after the other, on the devices.
+
+        Each process reads the rows of its own devices; blocks are read and handed over while the one before is computed.
+        """
+
+        def read(chunk: np.ndarray) -> Any:
+            size = chunk.shape[2]
+            examples = gather(self.data.splits[split], chunk[:, :, self.placement.mine(size)])
+            return self.placement.split_mine(examples, 2, size)
+
+        return prefetched(read, chunks)
+
     @functools.cached_property
     def example(self) -> dict[str, np.ndarray]:
         """One batch of the training split with its weight, not prepared: shapes and dtypes for `init`."""
@@ -196,7 +209,7 @@ class Machine:
         order = blocks(source.rows, size)
         step = batches_a_call(len(order), size)
         parts = [order[at : at + step] for at in range(0, len(order), step)]
-        read = prefetched(source, parts) if self.streamed else [None] * len(parts)
+        read = self.read_ahead(split, [part[None] for part in parts]) if self.streamed else [None] * len(parts)
         logs, outputs = [], []
         for number, (part, examples) in enumerate(zip(parts, read, strict=True)):
             heard()
@@ -224,7 +237,7 @@ class Machine:
         state: Any,
         split: str,
         part: np.ndarray,
-        read: Mapping[str, np.ndarray] | None,
+        read: Mapping[str, Any] | None,
         first: int,
         keep: tuple[str, ...] | None,
     ) -> tuple[Any, Any]:
@@ -233,7 +246,7 @@ class Machine:
         keep: names of the outputs that come back (None: all).
         """
         place = self.placement
-        examples = self._resident(split) if read is None else place.split({n: a[None] for n, a in read.items()}, axis=2)
+        examples = self._resident(split) if read is None else read
         arguments = (state, examples, place.split(part, axis=1), self._seeds, np.int32(first))
         shapes = tuple((name, array.shape, str(array.dtype)) for name, array in sorted(examples.items()))
         program = (part.shape, shapes, keep)  # one for all splits of these shapes

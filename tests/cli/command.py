@@ -40,6 +40,12 @@ def start(*words: str, env: Mapping[str, str] | None = None, under: tuple[str, .
     return subprocess.Popen(command, cwd=ROOT, env=dict(env or environment()), **pipes)
 
 
+def program(module: str, *words: str, env: Mapping[str, str] | None = None) -> subprocess.Popen:
+    """A running `python -m MODULE ...` of the tests' own."""
+    pipes = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE, 'text': True}
+    return subprocess.Popen([sys.executable, '-m', module, *words], cwd=ROOT, env=dict(env or environment()), **pipes)
+
+
 def start_in(folder: Path, *words: str) -> subprocess.Popen:
     """The same, from another folder (the project is found as an installed package is)."""
     env = environment(PYTHONPATH=str(ROOT))
