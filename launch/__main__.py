@@ -64,6 +64,7 @@ def _run(asked: arguments.Arguments, words: Sequence[str]) -> int:
         from jaxlab.training import runtime  # from here on jax is needed
 
         runtime.start(asked.deterministic)
+        from jaxlab.experiments import many, run_data
         from jaxlab.experiments.prepare import prepare
         from jaxlab.training.loop import Interrupted
         from launch import paging
@@ -76,9 +77,12 @@ def _run(asked: arguments.Arguments, words: Sequence[str]) -> int:
 
             prepare_tfds(config.data.name, asked.data_dir)
         command = 'python -m launch ' + shlex.join(words)
-        prepared = prepare(config, asked.data_dir, chosen, command)
+        mode, described = modes.get(asked.mode), None
+        if mode is not None and not mode.needs_data:
+            described = run_data.described(many.reference_folder(config, workdir))
+        prepared = prepare(config, asked.data_dir, chosen, command, described=described)
         try:
-            result = _act(asked, prepared, workdir, watcher, modes.get(asked.mode), options)
+            result = _act(asked, prepared, workdir, watcher, mode, options)
         except Interrupted as stop:
             watcher.close()
             print(str(stop), file=sys.stderr)

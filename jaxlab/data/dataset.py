@@ -112,9 +112,9 @@ class Dataset:
 
     @property
     def fitted(self) -> dict[str, Any]:
-        """Field -> what was learned from training rows to make it, as JSON: what a run keeps."""
+        """Field -> what was learned from training rows to make it, where anything was."""
         made = {name: feature.fitted for name, feature in self.features.items()}
-        return {name: one.as_json() for name, one in made.items() if one is not None}
+        return {name: one for name, one in made.items() if one is not None}
 
     @property
     def draws(self) -> int:

@@ -47,6 +47,10 @@ class Domains(Split):
         parts = zip(self.domains.items(), indices.T, strict=True)
         return named({name: split.read(column) for (name, split), column in parts})
 
+    def blank(self, count: int) -> Arrays:
+        """So many examples of zeros of every domain."""
+        return named({name: split.blank(count) for name, split in self.domains.items()})
+
     def take(self, indices: np.ndarray) -> 'Domains':
         """The split of the examples at these positions [n] of every domain; a shorter one begins again."""
         indices = np.asarray(indices, np.int64)

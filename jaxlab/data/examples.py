@@ -45,6 +45,11 @@ class Split:
             raise ValueError('a split has arrays or a reader')
         return self.reader(self.origin[indices])
 
+    def blank(self, count: int) -> Arrays:
+        """So many examples of zeros in the form of this split's: name -> [count, ...]."""
+        form = self.arrays if self.arrays is not None else self.read([0])
+        return {name: np.zeros((count, *values.shape[1:]), values.dtype) for name, values in form.items()}
+
     def take(self, indices: np.ndarray) -> 'Split':
         """The split that holds these examples alone, in this order."""
         indices = np.asarray(indices, np.int64)
@@ -55,6 +60,26 @@ class Split:
             reader=self.reader,
             labels=None if self.labels is None else self.labels[indices],
         )
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Described(Split):
+    """A split without its examples. form: name -> [1, ...] zeros, the shape and dtype of one."""
+
+    form: Arrays = dataclasses.field(default_factory=dict)
+
+    def read(self, indices: Sequence[int] | np.ndarray) -> Arrays:
+        """Refused: a mode that looks at examples says so (`Mode.needs_data`), and they are loaded."""
+        raise ValueError('the examples of this data set were not loaded')
+
+    def blank(self, count: int) -> Arrays:
+        """So many examples of zeros in the form that was kept."""
+        return {name: np.repeat(values, count, axis=0) for name, values in self.form.items()}
+
+
+def described(size: int, form: Arrays) -> Described:
+    """A split of so many examples of this form."""
+    return Described(size, None, np.arange(size, dtype=np.int64), form=dict(form))
 
 
 def in_memory(arrays: Arrays, first_row: int = 0) -> Split:

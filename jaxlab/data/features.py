@@ -2,7 +2,8 @@
 
 A data set names its fields (`Dataset.features`: field -> feature), and whatever depends on the kind of data asks the
 feature. Names follow TensorFlow Datasets where it has one. `answer`: whether a network predicts the field (it is then no
-input). `fitted`: what was learned from training rows to make the field, or None; a run keeps it.
+input). `fitted`: what was learned from training rows to make the field, or None. A run keeps its features
+(`jaxlab/data/description.py`): they are dataclasses of plain values.
 """
 
 import dataclasses
@@ -12,6 +13,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from jaxlab.data import plain
 from jaxlab.data.csv_rows import read_csv
 from jaxlab.data.examples import Split
 from jaxlab.data.fitted.columns import Preprocessing
@@ -46,8 +48,8 @@ class Tensor:
         """[N, F] float64 for rules that know rows of numbers only."""
         return np.asarray(values, np.float64).reshape(len(values), -1)
 
-    def made(self, field: str, splits: Splits, fitted: Mapping[str, Any] | None) -> tuple[Splits, Self, Notes]:
-        """(splits with this field in them, what it is now, notes). fitted: what a run kept; None: fit on the training rows."""
+    def made(self, field: str, splits: Splits, fitted: Any) -> tuple[Splits, Self, Notes]:
+        """(splits with this field in them, what it is now, notes). fitted: as a run has it; None: fit on the training rows."""
         del field, fitted
         return splits, self, ()
 
@@ -135,17 +137,13 @@ class Columns(Tensor):
 
     schema: Schema
     fitted: Preprocessing | None = None
-    rows: Mapping[str, Split] = dataclasses.field(default_factory=dict)
+    rows: Mapping[str, Split] = dataclasses.field(default_factory=dict, metadata=plain.LEFT_OUT)
     words: ClassVar[str] = 'rows of a table'
 
-    def made(self, field: str, splits: Splits, fitted: Mapping[str, Any] | None) -> tuple[Splits, Self, Notes]:
+    def made(self, field: str, splits: Splits, fitted: Preprocessing | None) -> tuple[Splits, Self, Notes]:
         """The columns of each split's rows as features."""
         schema = self.schema
-        how = (
-            Preprocessing.fit(_rows(splits['train']), schema.target)
-            if fitted is None
-            else Preprocessing.from_json(fitted)
-        )
+        how = Preprocessing.fit(_rows(splits['train']), schema.target) if fitted is None else fitted
         known = tuple(column.name for column in how.columns)
         if known != schema.features:
             raise UserError(

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from configs import common
+from jaxlab.data import plain
 from jaxlab.errors import UserError
 from jaxlab.experiments import config as configs
-from jaxlab.experiments import kept, many, use
+from jaxlab.experiments import many, run_data, use
 from jaxlab.experiments.prepare import Prepared, prepare
 from jaxlab.experiments.watching import Printing, Watcher
 from jaxlab.tasks.names import modes_of
@@ -105,12 +106,21 @@ class Run:
         if not file.is_file():
             valid = ', '.join(f'run.variants[{name!r}]' for name in self.variants) or 'a run with config.json'
             raise UserError(f'{self.folder} holds several runs; valid: {valid}')
-        return common.Config({**_tuples(json.loads(file.read_text())), 'stand_in': {}})
+        return common.Config({**plain.from_json(json.loads(file.read_text())), 'stand_in': {}})
 
     @functools.cached_property
     def _use(self) -> use.Run:
+        """By the run's own description of its data where it keeps one."""
         runtime.start()
-        prepared = kept.as_in_run(prepare(self.config, self.data_dir), self.folder)
+        described = run_data.described(self.folder)
+        return self._with_data if described is None else self._of(prepare(self.config, described=described))
+
+    @functools.cached_property
+    def _with_data(self) -> use.Run:
+        runtime.start()
+        return self._of(run_data.as_in_run(prepare(self.config, self.data_dir), self.folder))
+
+    def _of(self, prepared: Prepared) -> use.Run:
         return use.Run(prepared, self.folder, Printing(quiet=True), allow_change=True)
 
     @functools.cached_property
@@ -148,7 +158,8 @@ class Run:
         modes = modes_of(self.config)
         if name not in modes:
             raise UserError(f'{self.config.name} has no mode {name}; valid: {", ".join(modes) or "none"}')
-        return modes[name].run(self._use, options)
+        mode = modes[name]
+        return mode.run(self._with_data if mode.needs_data else self._use, options)
 
     def save_weights(self, path: str | Path) -> dict[str, tuple[int, ...]]:
         """All parameters and running statistics as a safetensors file; returns its table of names: name -> shape.
@@ -162,10 +173,3 @@ class Run:
         arrays = named(self.state)
         save_file(arrays, str(path))
         return {name: array.shape for name, array in arrays.items()}
-
-
-def _tuples(value: Any) -> Any:
-    """JSON has lists only; configs hold tuples."""
-    if isinstance(value, list):
-        return tuple(map(_tuples, value))
-    return {name: _tuples(inner) for name, inner in value.items()} if isinstance(value, dict) else value

@@ -8,7 +8,7 @@ from typing import Any
 
 from jaxlab.errors import UserError, closest
 from jaxlab.experiments import config as configs
-from jaxlab.experiments import kept
+from jaxlab.experiments import run_data
 from jaxlab.experiments.facts import facts
 from jaxlab.experiments.prepare import Prepared, prepare
 from jaxlab.experiments.watching import Watcher
@@ -34,8 +34,7 @@ def train_once(
 
     choice: how a field was tuned before (`Tuning`). Returns what results.json holds.
     """
-    open_workdir(workdir)
-    prepared = kept.as_in_run(prepared, workdir)
+    prepared = run_data.as_in_run(prepared, workdir, allow_change and mode == 'train')
     for note in (*prepared.data.notes, *(_adapted_words(item) for item in prepared.adapted)):
         watcher.say(note)
     needs = _needs(prepared, workdir, watcher)

@@ -124,10 +124,9 @@ class Machine:
 
     @functools.cached_property
     def example(self) -> dict[str, np.ndarray]:
-        """One batch of the training split with its weight, not prepared: shapes and dtypes for `init`."""
-        train = self.data.splits['train']
-        rows = np.maximum(train.rows[np.arange(self.feed.batch_size) % train.size], 0)
-        return {**gather(train, rows), **self.layout.weights(rows)}
+        """A batch in the form of the training split's with its weight, not prepared: shapes and dtypes for `init`."""
+        train, size = self.data.splits['train'], self.feed.batch_size
+        return {**train.blank(size), **self.layout.weights(np.zeros((size, *train.rows.shape[1:]), np.int32))}
 
     @functools.cached_property
     def _seeds(self) -> Any:

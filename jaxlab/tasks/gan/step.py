@@ -65,7 +65,7 @@ class Gan:
         rules = [
             build_optimizer(config.optimizer.get(n, {}), steps_per_epoch, total_steps, f'optimizer.{n}') for n in names
         ]
-        shape = data.splits['train'].read([0])['image'].shape[1:]
+        shape = data.splits['train'].blank(1)['image'].shape[1:]
         shape, scale = tuple(shape), tuple(config.data.scale)
         shown, augment = config.report.examples, data.augment
         task = cls(models[0], models[1], rules[0], rules[1], shape, scale, shown, augment, **options)
