@@ -16,7 +16,7 @@ from jaxlab.data.domains import of_domain, side_by_side
 from jaxlab.data.examples import Arrays, Split, described
 from jaxlab.data.labels import class_counts, names_of
 
-SAID = ('name', 'source', 'description', 'licence', 'checksum', 'stand_in')
+SAME_FIELDS = ('name', 'source', 'description', 'licence', 'checksum', 'stand_in')
 
 
 def as_json(data: Dataset, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def as_json(data: Dataset, settings: Mapping[str, Any]) -> dict[str, Any]:
     """
     train = data.splits['train']
     return {
-        **{field: getattr(data, field) for field in SAID},
+        **{field: getattr(data, field) for field in SAME_FIELDS},
         'features': {field: plain.as_json(feature) for field, feature in data.features.items()},
         'example': {name: [value.dtype.str, *value.shape[1:]] for name, value in train.blank(1).items()},
         'splits': {part: _sizes(split) for part, split in data.splits.items()},
@@ -53,7 +53,7 @@ def from_json(content: Mapping[str, Any]) -> Dataset:
 
     Raises KeyError, TypeError or ValueError for what is no description.
     """
-    said = {field: content[field] for field in SAID}
+    said = {field: content[field] for field in SAME_FIELDS}
     features, settings = plain.from_json(content['features']), plain.from_json(content['settings'])
     example = {name: np.zeros((1, *shape), np.dtype(dtype)) for name, (dtype, *shape) in content['example'].items()}
 
@@ -74,7 +74,7 @@ def from_json(content: Mapping[str, Any]) -> Dataset:
         name: made(of_domain(features, name), of_domain(example, name), {part: sizes[part][name] for part in sizes})
         for name in sizes['train']
     }
-    whole = Raw(parts={}, features={}, **{field: said[field] for field in SAID if field != 'name'})
+    whole = Raw(parts={}, features={}, **{field: said[field] for field in SAME_FIELDS if field != 'name'})
     return side_by_side(said['name'], whole, domains)
 
 
