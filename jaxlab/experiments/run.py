@@ -34,7 +34,9 @@ def train_once(
 
     choice: how a field was tuned before (`Tuning`). Returns what results.json holds.
     """
-    prepared = run_data.as_in_run(prepared, workdir, allow_change and mode == 'train')
+    prepared = run_data.as_in_run(prepared, workdir)
+    if mode == 'train':
+        run_data.keep(prepared, workdir, allow_change)
     for note in (*prepared.data.notes, *(_adapted_words(item) for item in prepared.adapted)):
         watcher.say(note)
     needs = _needs(prepared, workdir, watcher)
