@@ -13,6 +13,7 @@ from typing import Any
 
 from jaxlab.errors import UserError
 from jaxlab.experiments import config as configs
+from jaxlab.files import absolute, path_of
 from jaxlab.tasks.names import modes_of
 from launch import arguments, catalogue, progress
 
@@ -136,7 +137,7 @@ def _act(
 def _workdir(asked: arguments.Arguments, config: Any) -> Path:
     """The named folder, or `runs/NAME[-profile]`; with --fresh the first empty sibling `...-2`, `...-3`."""
     suffix = '' if config.profile == 'full' else f'-{config.profile}'
-    base = Path(asked.workdir) if asked.workdir else Path('runs') / f'{config.name}{suffix}'
+    base = path_of(asked.workdir) if asked.workdir else Path('runs') / f'{config.name}{suffix}'
     if not asked.fresh:
         return base
     number, folder = 1, base
@@ -164,7 +165,7 @@ def _show(asked: arguments.Arguments, result: dict[str, Any], workdir: Path, mod
         terminal.print_results(result, console)
         page = 'comparison.html' if 'variants' in result else 'report.html'
         console.print(f'report: {workdir / page}', markup=False, soft_wrap=True)
-        if workdir.resolve().parent.name == 'runs':  # a folder of runs, not just any folder
+        if absolute(workdir).parent.name == 'runs':  # a folder of runs, not just any folder
             index.write_index(workdir.parent)
 
 

@@ -16,6 +16,7 @@ from jaxlab.experiments import config as configs
 from jaxlab.experiments import many, run_data, use
 from jaxlab.experiments.prepare import Prepared, prepare
 from jaxlab.experiments.watching import Printing, Watcher
+from jaxlab.files import path_of, write_file
 from jaxlab.tasks.names import modes_of
 from jaxlab.training import runtime
 from jaxlab.training.events import read_log
@@ -64,14 +65,14 @@ class Experiment:
 
     def train(self, workdir: str | Path | None = None, watcher: Watcher | None = None) -> 'Run':
         """Trains (or goes on) in a folder, `runs/NAME` by default, as the command line does; prints a line an epoch."""
-        folder = Path(workdir or Path('runs') / self.config.name)
+        folder = path_of(workdir or Path('runs') / self.config.name)
         many.train(self.prepared, folder, watcher or Printing())
         return open_run(folder, self.data_dir)
 
 
 def open_run(folder: str | Path, data_dir: str | None = None) -> 'Run':
     """A run that was trained before, whoever trained it."""
-    folder = Path(folder)
+    folder = path_of(folder)
     if not (folder / 'results.json').is_file():
         raise UserError(f'{folder} holds no finished run; valid: a folder with results.json')
     return Run(folder, data_dir)
@@ -166,10 +167,10 @@ class Run:
 
         Names are paths such as `model.params.Dense_0.kernel`.
         """
-        from safetensors.numpy import save_file
+        from safetensors.numpy import save
 
         from jaxlab.training.start import named
 
         arrays = named(self.state)
-        save_file(arrays, str(path))
+        write_file(path_of(path), save(arrays))
         return {name: array.shape for name, array in arrays.items()}

@@ -13,7 +13,7 @@ from jaxlab.experiments.facts import facts
 from jaxlab.experiments.prepare import Prepared, prepare
 from jaxlab.experiments.watching import Watcher
 from jaxlab.figures import Figure, Table, Worked
-from jaxlab.files import write_json
+from jaxlab.files import path_of, write_json
 from jaxlab.protocol import Needed, Report
 from jaxlab.training import run as engine
 from jaxlab.training import runtime, untrained
@@ -34,7 +34,9 @@ def train_once(
 
     choice: how a field was tuned before (`Tuning`). Returns what results.json holds.
     """
-    prepared = run_data.as_in_run(prepared, workdir, allow_change and mode == 'train')
+    prepared = run_data.as_in_run(prepared, workdir)
+    if mode == 'train':
+        run_data.keep(prepared, workdir, allow_change)
     for note in (*prepared.data.notes, *(_adapted_words(item) for item in prepared.adapted)):
         watcher.say(note)
     needs = _needs(prepared, workdir, watcher)
@@ -90,7 +92,7 @@ def _start(prepared: Prepared, needs: Mapping[str, Needed]) -> Start | None:
         return None
     skip = tuple(block.get('skip', ()))
     if 'weights' in block:
-        return Start.read(Path(block['weights']), skip)
+        return Start.read(path_of(block['weights']), skip)
     if block['needs'] not in needs:
         raise UserError(f'config.start.needs = {block["needs"]!r}; {closest(block["needs"], needs)} of config.needs')
     return Start(named(needs[block['needs']].state), skip, f'config.start.needs = {block["needs"]!r}')

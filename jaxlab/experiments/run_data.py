@@ -23,20 +23,23 @@ FILE = 'data.json'
 BEFORE = {'fitted.json': 'features', 'preprocessing.json': ''}  # of earlier versions -> where in it columns were fitted
 
 
-def as_in_run(prepared: Prepared, workdir: Path, changed: bool = False) -> Prepared:
-    """The data as this run's weights know them. A run without weights keeps what was loaded just now.
+def as_in_run(prepared: Prepared, workdir: Path) -> Prepared:
+    """The data as this run's weights know them."""
+    fitted = {} if prepared.described else _fitted(workdir)
+    if not fitted or fitted == prepared.data.fitted:
+        return prepared
+    cache = runtime.cache_folder() / 'data'
+    data = data_sets.load(prepared.config.data, prepared.data_dir, cache, fitted=fitted)
+    return dataclasses.replace(prepared, data=data)
+
+
+def keep(prepared: Prepared, workdir: Path, changed: bool) -> None:
+    """Writes the description of the data that a run is about to be trained on; one that has weights keeps its own.
 
     changed: the run goes on with these data, whatever it was trained on before.
     """
-    data = prepared.data
-    if not data.splits or prepared.described:
-        return prepared
-    fitted = _fitted(workdir)
-    if fitted and fitted != data.fitted:
-        data = data_sets.load(prepared.config.data, prepared.data_dir, runtime.cache_folder() / 'data', fitted=fitted)
-    if runtime.is_writer() and (changed or not _has_weights(workdir)):
-        write_json(workdir / FILE, description.as_json(data, checked(prepared.config.data)))
-    return prepared if data is prepared.data else dataclasses.replace(prepared, data=data)
+    if prepared.data.splits and runtime.is_writer() and (changed or not _has_weights(workdir)):
+        write_json(workdir / FILE, description.as_json(prepared.data, checked(prepared.config.data)))
 
 
 def described(workdir: Path) -> Dataset | None:

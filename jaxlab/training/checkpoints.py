@@ -10,7 +10,6 @@ import dataclasses
 import hashlib
 import json
 import logging
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 from flax import serialization
 from jax.experimental import multihost_utils
 
+from jaxlab import files
 from jaxlab.errors import UserError
 
 Template = Callable[[int], Any]  # step -> a state of the form that a checkpoint of this step has
@@ -57,7 +57,7 @@ class Checkpoints:
 
         _quieten()
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder = folder.resolve()
+        self.folder = files.absolute(folder)
         self._args = ocp.args
         self._scores: dict[int, float | None] = {}
         policies: list[Any] = [managers.LatestN(n=keep)]
@@ -180,11 +180,7 @@ class Checkpoints:
     def set_aside(self, step: int) -> None:
         """Moves a damaged checkpoint out of the way; saving its step again would otherwise silently do nothing."""
         if jax.process_index() == 0:
-            target = self.folder.parent / 'damaged' / str(step)
-            target.parent.mkdir(exist_ok=True)
-            if target.exists():
-                shutil.rmtree(target)
-            shutil.move(str(self.folder / str(step)), str(target))
+            files.move(self.folder / str(step), self.folder.parent / 'damaged' / str(step))
         if jax.process_count() > 1:  # nobody lists the folder before the checkpoint is out of it
             multihost_utils.sync_global_devices(f'set aside {step}')
         self._manager.reload()
