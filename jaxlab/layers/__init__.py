@@ -6,6 +6,7 @@ from jaxlab.layers.conv_batch_last import batch_last_pays as batch_last_pays
 from jaxlab.layers.dense import Dense as Dense
 from jaxlab.layers.dropout import Dropout as Dropout
 from jaxlab.layers.dropout import normal_per_example as normal_per_example
+from jaxlab.layers.dropout import uniform_per_example as uniform_per_example
 from jaxlab.layers.normalization import BatchNorm as BatchNorm
 from jaxlab.layers.normalization import InstanceNorm as InstanceNorm
 from jaxlab.layers.normalization import LayerNorm as LayerNorm

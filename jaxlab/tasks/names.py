@@ -27,6 +27,7 @@ TASKS = {
         'jaxlab.tasks.classification.report:ClassificationReport',
         'jaxlab.tasks.predicting:MODES',
     ),
+    'cyclegan': Kind('jaxlab.tasks.cyclegan.step:CycleGan', 'jaxlab.tasks.cyclegan.report:CycleGanReport'),
     'gan': Kind('jaxlab.tasks.gan.step:Gan', 'jaxlab.tasks.gan.report:GanReport', 'jaxlab.tasks.sampling:MODES'),
     'manual_backprop': Kind(
         'jaxlab.tasks.manual_backprop.step:ManualBackprop',

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxlab.layers import Dropout, normal_per_example
+from jaxlab.layers import Dropout, normal_per_example, uniform_per_example
 from jaxlab.layers.batch_axis import BATCH_AXIS
 from jaxlab.layers.dropout import bits_per_example
 
@@ -83,3 +83,14 @@ def test_shares_draw_what_the_whole_draws() -> None:
     shares = jax.jit(jax.vmap(lambda _: normal(KEY, 2, (7,)), axis_name=BATCH_AXIS))(jnp.arange(4))
     np.testing.assert_array_equal(shares.reshape(8, 7), normal(KEY, 8, (7,)))
     assert abs(float(normal(KEY, 500, (100,)).std()) - 1) < 0.02
+    uniform = jax.jit(uniform_per_example, static_argnums=(1, 2))
+    shares = jax.jit(jax.vmap(lambda _: uniform(KEY, 2, (7,)), axis_name=BATCH_AXIS))(jnp.arange(4))
+    np.testing.assert_array_equal(shares.reshape(8, 7), uniform(KEY, 8, (7,)))
+
+
+def test_uniform_numbers_are_uniform():
+    """Moments and bounds of 100,000; one an example where no shape is given."""
+    found = np.asarray(uniform_per_example(KEY, 1000, (100,)), np.float64)
+    assert found.min() >= 0 and found.max() < 1
+    assert found.mean() == pytest.approx(0.5, abs=0.004) and found.var() == pytest.approx(1 / 12, rel=0.02)
+    assert uniform_per_example(KEY, 5).shape == (5,)
