@@ -93,6 +93,9 @@ class Task(Protocol):
         stop a training and tune as those of `eval_step` can. A task may lack `scored` and `score`.
         """
 
+    def judged_by(self, needs: Mapping[str, 'Needed']) -> 'Task':
+        """The same task, which measures by the networks in `config.needs`. A task may lack it."""
+
     def snapshot(self, state: State, key: jax.Array) -> Any:
         """Arrays to look at while training goes on (a GAN's grid from fixed noise), or None."""
 

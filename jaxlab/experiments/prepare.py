@@ -23,7 +23,7 @@ class Prepared:
     """A checked config with its data, its task and what shows it; `chosen`: who set a field, where it was not the experiment.
 
     variant: its name, where it is one of `config.variants`. described: whether the data are a run's own description,
-    without examples. Task and reporter are built, and their options checked, when they are first asked for.
+    without examples. The reporter is built, and its options checked, when it is first asked for.
     """
 
     config: common.Config
@@ -75,7 +75,9 @@ def prepare(
         chosen |= dict.fromkeys(changes, 'stand-in data')
         if described is None and any(path.startswith('data.') for path in changes):
             data = _load(config, data_dir)
-    return Prepared(config, data, chosen, adapted, data_dir, command, described=described is not None)
+    made = Prepared(config, data, chosen, adapted, data_dir, command, described=described is not None)
+    _ = made.task  # a mistake in its options shows here
+    return made
 
 
 def _steps(config: common.Config, data: Dataset) -> tuple[int, int]:

@@ -42,7 +42,8 @@ def train_once(
     needs = _needs(prepared, workdir, watcher)
     trained = engine.train if mode == 'train' else engine.evaluate
     action = trained if prepared.data.splits else untrained.compute
-    arguments = (prepared.config, prepared.task, prepared.data, workdir, watcher, prepared.reporter)
+    task = prepared.task.judged_by(needs) if hasattr(prepared.task, 'judged_by') else prepared.task
+    arguments = (prepared.config, task, prepared.data, workdir, watcher, prepared.reporter)
     start: dict[str, Any] = {'weights': _start(prepared, needs)} if action is engine.train else {}
     outcome = action(*arguments, needs=needs, allow_change=allow_change, **start)
     watcher.close()

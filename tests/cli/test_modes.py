@@ -218,7 +218,7 @@ def test_another_experiment_is_trained_where_one_is_needed(gan_run):
     """The GAN is judged in the features of a LeNet, trained in the run's own folder on the same source of data."""
     workdir = gan_run[0]
     found = command.results(workdir)
-    for metric in ('frechet_distance', 'frechet_floor', 'train_generator_loss', 'train_discriminator_loss'):
+    for metric in ('test_frechet_distance', 'frechet_floor', 'train_generator_loss', 'train_discriminator_loss'):
         assert np.isfinite(found['metrics'][metric]['mean'])
     assert (workdir / 'needs' / 'scorer' / 'checkpoints').is_dir()
     assert any('moving average of the generator (decay 0.998' in remark for remark in found['remarks'])

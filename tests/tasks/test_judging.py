@@ -98,5 +98,5 @@ def test_what_the_report_says_of_it(digits, seen):
     ratio = np.mean(metrics['test_frechet_distance']) / found.metrics['frechet_floor'][0]
     assert f'is {ratio:.1f} times that of real ones to real ones' in found.answer
     assert summary.answer({'answer': found.answer, 'metrics': {}}) == found.answer
-    np.testing.assert_allclose(found.figures[0].heights["made"], np.eye(10)[0])
+    np.testing.assert_allclose(found.figures[0].heights['made'], np.eye(10)[0])
     assert generative.judged(Record([0], [], {}, [], {}, jax.random.key(0)), digits).figures == ()

@@ -20,9 +20,11 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from jaxlab.data.dataset import Dataset
+from jaxlab.data.examples import Split
 from jaxlab.data.labels import names_of
 from jaxlab.errors import UserError
 from jaxlab.layers import SpectralNorm, normal_per_example, uniform_per_example
@@ -30,9 +32,10 @@ from jaxlab.measures.losses import LOGISTIC, discriminator_loss, generator_loss,
 from jaxlab.measures.penalties import between, gradient_penalty
 from jaxlab.measures.sums import sums, weighted_mean
 from jaxlab.optimizers import TrainState
-from jaxlab.protocol import Batch, Sums
+from jaxlab.protocol import Batch, Needed, Sums
 from jaxlab.tasks import adversarial
 from jaxlab.tasks.gan.checks import check_discriminator, check_options
+from jaxlab.tasks.judging import SEEN, Judge, scores
 
 State = dict[str, TrainState]
 GENERATOR, DISCRIMINATOR = PLAYERS = ('generator', 'discriminator')
@@ -73,6 +76,7 @@ class Gan:
     examples_shown: int
     augment: Callable[[Batch, jax.Array], Batch]
     classes: int = dataclasses.field(kw_only=True)
+    judge: Judge | None = dataclasses.field(kw_only=True)  # of made images, once there is one
     form: str = 'non_saturating'
     latent: int = 100
     ema: float = 0.0
@@ -104,10 +108,15 @@ class Gan:
             config.report.examples,
             data.augment,
             classes=classes,
+            judge=None,
             **options,
         )
         task.check_networks()
         return task
+
+    def judged_by(self, needs: Mapping[str, Needed]) -> 'Gan':
+        """The same with the classifier in `config.needs` as a judge of what is made."""
+        return dataclasses.replace(self, judge=Judge.of(needs))
 
     def check_networks(self) -> None:
         """Refuses networks and transforms that the options are not made for, before anything is trained."""
@@ -255,11 +264,25 @@ class Gan:
         return sums(weight, **{f'{kind}_accuracy': right}, **value)
 
     def eval_step(self, state: State, batch: Batch, key: jax.Array) -> tuple[Sums, dict[str, jax.Array]]:
-        """How the discriminator scores real examples that it was not trained on."""
-        del key
+        """How the discriminator scores real examples that it was not trained on; what the judge sees of them and of made ones."""
         images = self._told(batch['image'], batch.get('label'))
         logits = self.discriminator.apply(state[DISCRIMINATOR].variables(), images, train=False)
-        return self._judged('real', logits, batch['weight']), {'logits': logits}
+        outputs = {'logits': logits}
+        if self.judge is not None:
+            noise = normal_per_example(key, len(logits), (self.latent,))
+            outputs |= self.judge.compares(*map(self._shown, (batch['image'], self.generate(state, noise))))
+        return self._judged('real', logits, batch['weight']), outputs
+
+    @property
+    def scored(self) -> tuple[str, ...]:
+        """What the judge saw."""
+        return SEEN if self.judge is not None else ()
+
+    def score(
+        self, totals: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray], part: Split
+    ) -> dict[str, float]:
+        """How far as many made images are from those of a split, by the judge."""
+        return scores(outputs) if self.judge is not None else {}
 
     def generate(self, state: State, noise: jax.Array, labels: jax.Array | None = None) -> jax.Array:
         """Images [N, H, W, C] in the training scale, in inference mode, by the average if there is one.
@@ -272,8 +295,11 @@ class Gan:
 
     def sample(self, state: State, key: jax.Array, count: int) -> jax.Array:
         """`count` new images, in [0, 1]."""
+        return self._shown(self.generate(state, jax.random.normal(key, (count, self.latent))))
+
+    def _shown(self, images: jax.Array) -> jax.Array:
+        """Images of the training scale in [0, 1]."""
         low, high = self.scale
-        images = self.generate(state, jax.random.normal(key, (count, self.latent)))
         return jnp.clip((images - low) / (high - low), 0.0, 1.0)
 
     def snapshot(self, state: State, key: jax.Array) -> dict[str, jax.Array]:
