@@ -81,7 +81,8 @@ def _run(asked: arguments.Arguments, words: Sequence[str]) -> int:
         mode, described = modes.get(asked.mode), None
         if mode is not None and not mode.needs_data:
             described = run_data.described(many.reference_folder(config, workdir))
-        prepared = prepare(config, asked.data_dir, chosen, command, described=described)
+        reported = asked.mode in ('train', 'eval')
+        prepared = prepare(config, asked.data_dir, chosen, command, described=described, reported=reported)
         try:
             result = _act(asked, prepared, workdir, watcher, mode, options)
         except Interrupted as stop:

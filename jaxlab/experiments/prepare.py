@@ -58,11 +58,13 @@ def prepare(
     command: str = '',
     like: Prepared | None = None,
     described: Dataset | None = None,
+    reported: bool = True,
 ) -> Prepared:
     """Loads the data, adapts the config to stand-in data.
 
     like: a sibling (the experiment of a variant, another trial); its data are taken where the config asks for the same.
-    described: a run's own description of its data, which takes their place.
+    described: a run's own description of its data, which takes their place. reported: whether a report will be asked for:
+    what is wrong with its options is then said here.
     """
     chosen = dict(chosen or {})
     shared = like is not None and like.config.data == config.data and like.data_dir == data_dir
@@ -76,7 +78,7 @@ def prepare(
         if described is None and any(path.startswith('data.') for path in changes):
             data = _load(config, data_dir)
     made = Prepared(config, data, chosen, adapted, data_dir, command, described=described is not None)
-    _ = made.task  # a mistake in its options shows here
+    _ = made.reporter if reported and described is None else made.task  # mistakes in their options show here
     return made
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from jaxlab import figures
 from jaxlab.files import path_of, write_file
-from jaxlab.report import seeds, summary, wording
+from jaxlab.report import seeds, summary, training_phases, wording
 from jaxlab.report.curves import history_figures
 from jaxlab.report.draw import draw, is_drawn
 from jaxlab.report.filling import fill
@@ -31,7 +31,7 @@ def write_report(
     lines = (results.get('curves') or {}).get('lines')
     restored = (results.get('restored') or {}).get('epoch')
     curves = history_figures(history, results.get('published'), lines, restored) if history else []
-    phases = summary.training_phases(results)
+    phases = training_phases.table(results)
     items = [item(figure, folder) for figure in (*figures, *((phases,) if phases else ()), *seeds.figures(results))]
     single = summary.single_values(results)
     first = len(items) if single else 1

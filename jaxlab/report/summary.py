@@ -7,7 +7,6 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from jaxlab.figures import Table
 from jaxlab.measures.metrics import meaning, split_of
 from jaxlab.report import statistics, wording
 from jaxlab.report.curves import published_value
@@ -355,22 +354,6 @@ def phases(results: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         (wording.words(name), wording.seconds(value), f'{100 * value / total:.0f} %') for name, value in parts.items()
     ]
     return [*rows, ('whole run', wording.seconds(total), '')]
-
-
-def training_phases(results: Mapping[str, Any]) -> Table | None:
-    """What each phase of a training trained and reached (before it is run: would train); None for one phase."""
-    found = results.get('training_phases') or []
-    if not found:
-        return None
-    names = list(dict.fromkeys(name for phase in found for name in phase.get('metrics') or {}))
-    rows = []
-    for number, phase in enumerate(found, 1):
-        values = [wording.values_of((phase.get('metrics') or {}).get(name) or []) for name in names]
-        reached = [wording.plus_minus(statistics.mean(each), statistics.std(each)) if each else '–' for each in values]
-        rows.append((number, phase['epochs'], phase['trained'], phase['parameters'], *reached))
-    note = 'Metrics at the end of each phase; nothing was chosen by them.' if names else ''
-    columns = ('phase', 'epochs', 'trained', 'parameters', *map(wording.label, names))
-    return Table('training_phases', 'Phases of the training', note, columns, rows, '>><>' + '>' * len(names))
 
 
 def cost_rows(results: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from jaxlab.figures import Table, Worked
-from jaxlab.report import formula, summary, wording
+from jaxlab.report import formula, summary, training_phases, wording
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -52,7 +52,7 @@ def _metrics(results: Mapping[str, Any], console: 'Console') -> None:
 
 
 def _phases(results: Mapping[str, Any], console: 'Console') -> None:
-    table = summary.training_phases(results)
+    table = training_phases.table(results)
     if table is not None:
         print_table(table, console)
 

@@ -35,7 +35,7 @@ def test_all_but_the_examples_comes_back(name):
     again = kept(found, SETS[name])
     assert plain.as_json(dict(again.features)) == plain.as_json(dict(found.features))
     assert again.fitted == found.fitted and again.draws == found.draws
-    for field in description.SAID:
+    for field in description.SAME_FIELDS:
         assert getattr(again, field) == getattr(found, field)
     for part, split in found.splits.items():
         assert again.splits[part].size == split.size and again.splits[part].arrays is None

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxlab.errors import UserError
-from jaxlab.report import summary
+from jaxlab.report import training_phases
 from jaxlab.training import phases
 from jaxlab.training.describe import describe
 from jaxlab.training.loop import Interrupted
@@ -87,10 +87,10 @@ def test_scores_after_each_phase(tuned):
     assert (second['epochs'], second['trained'], second['parameters']) == (1, 'all', PARAMETERS)
     assert second['metrics']['test_loss'] == found.facts['metrics']['test_loss']
     assert first['metrics']['test_loss'] != second['metrics']['test_loss']
-    table = summary.training_phases(json.loads(json.dumps(found.facts)))
+    table = training_phases.table(json.loads(json.dumps(found.facts)))
     assert table.columns == ('phase', 'epochs', 'trained', 'parameters', 'test accuracy', 'test loss')
     assert [row[:4] for row in table.rows] == [(1, 2, 'Dense_2', 90), (2, 1, 'all', PARAMETERS)]
-    assert summary.training_phases({}) is None
+    assert training_phases.table({}) is None
 
 
 @pytest.mark.parametrize('stop_at', [3, 10, 12])

@@ -92,10 +92,10 @@ def test_each_process_reads_its_own_rows(tmp_path):
     ends = finish_two([*processes, one])
     assert [code for code, _, _ in ends] == [0, 0, 0], '\n'.join(err for _, _, err in ends)
     *two, whole = (json.loads(out.splitlines()[-1]) for _, out, _ in ends)
-    # An example for its size, a batch to begin with, three blocks of two updates in each of two epochs, the test split.
-    assert sorted(whole['rows']) == [1, 24, *[48] * 6, 50]
+    # Two examples for their size and form, three blocks of two updates in each of two epochs, the test split.
+    assert sorted(whole['rows']) == [1, 1, *[48] * 6, 50]
     for found in two:
-        assert sorted(found['rows']) == [1, *[24] * 7, 25]
+        assert sorted(found['rows']) == [1, 1, *[24] * 6, 25]
         np.testing.assert_allclose(found['loss'], whole['loss'], rtol=1e-5)
         np.testing.assert_allclose(found['test'], whole['test'], rtol=1e-5)
     assert two[0]['digest'] == two[1]['digest']
