@@ -128,5 +128,7 @@ def changed(prepared: Prepared, changes: Mapping[str, Any], who: str, reset: Map
     config = configs.apply(prepared.config, {**changes, **reset, 'stand_in': {}}, who)
     own = {path: who for path in (*changes, *flat(changes)) if path not in reset}
     described = prepared.data if prepared.described else None
-    made = prepare(config, prepared.data_dir, {**prepared.chosen, **own}, prepared.command, prepared, described)
+    reported = 'reporter' in vars(prepared)  # as it was asked for before
+    arguments = (prepared.data_dir, {**prepared.chosen, **own}, prepared.command, prepared, described, reported)
+    made = prepare(config, *arguments)
     return dataclasses.replace(made, adapted=prepared.adapted, variant=prepared.variant)
