@@ -24,13 +24,13 @@ def describe(config: Any, task: Task, data: Dataset) -> dict[str, Any]:
         'replicas': config.replicas,
         'epochs': -(-machine.total_steps // machine.feed.steps_per_epoch),
     }
-    return {**table, **_phases(machine), **_cost(machine)}
-
-
-def _phases(machine: Machine) -> dict[str, Any]:
-    """What each phase trains, where there are several."""
     state = _state(machine)
-    found = phases.table(machine.phases, next(iter(state.values())).params, machine.feed.steps_per_epoch)
+    return {**table, **_phases(machine, state), **_cost(machine, state)}
+
+
+def _phases(machine: Machine, state: Any) -> dict[str, Any]:
+    """What each phase trains, where there are several."""
+    found = phases.table(machine.phases, state, machine.feed.steps_per_epoch)
     return {'training_phases': found} if found else {}
 
 
@@ -44,14 +44,13 @@ def _state(machine: Machine) -> Any:
     return states[0]
 
 
-def _cost(machine: Machine) -> dict[str, Any]:
+def _cost(machine: Machine, state: Any) -> dict[str, Any]:
     """Of one update of one replica: the compiler's own count (a loop's body would be counted once, so: no loop)."""
 
     def update(state: Any, batch: Any, seed: Any) -> Any:
         return machine.programs._update(state, batch, seed, jnp.int32(0))
 
     example = {name: jax.ShapeDtypeStruct(value.shape, value.dtype) for name, value in machine.example.items()}
-    state = _state(machine)
     compiled = jax.jit(update).lower(state, example, jax.ShapeDtypeStruct((), np.uint32)).compile()
     cost, memory = compiled.cost_analysis() or {}, compiled.memory_analysis()
     size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))

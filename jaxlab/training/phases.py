@@ -117,10 +117,11 @@ def at(phases: tuple[Phase, ...], step: int) -> int:
     return next(number for number, phase in enumerate(phases) if step <= phase.last or phase is phases[-1])
 
 
-def table(phases: tuple[Phase, ...], params: Any, steps_per_epoch: int) -> list[dict[str, Any]]:
+def table(phases: tuple[Phase, ...], state: Any, steps_per_epoch: int) -> list[dict[str, Any]]:
     """Per phase its epochs, what it trains and how many parameters that is; [] without phases."""
-    if phases[0].rule is None:
+    if phases[0].rule is None:  # the state may then be anything
         return []
+    params = next(iter(state.values())).params
     sizes = {path_name(path): int(np.prod(leaf.shape)) for path, leaf in jax.tree_util.tree_leaves_with_path(params)}
     return [
         {

@@ -249,7 +249,7 @@ def _training_phases(machine: Machine, state: Any, progress: Progress) -> dict[s
     """What each phase trained and reached, where there are several."""
     if not progress.phases:
         return {}
-    rows = phases.table(machine.phases, next(iter(state.values())).params, machine.feed.steps_per_epoch)
+    rows = phases.table(machine.phases, state, machine.feed.steps_per_epoch)
     found = [
         {**row, 'metrics': {name: summary(values) for name, values in metrics.items()}}
         for row, metrics in zip(rows, progress.phases, strict=False)

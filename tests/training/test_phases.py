@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxlab.errors import UserError
+from jaxlab.experiments import config as configs
+from jaxlab.experiments.prepare import prepare
 from jaxlab.report import training_phases
 from jaxlab.training import phases
 from jaxlab.training.describe import describe
@@ -164,7 +166,14 @@ def test_without_phases_nothing_changes():
     assert machine.phases == (phases.Phase(0, 10),) and machine.template('state')(7) == 'state'
 
 
-def test_described_before_it_is_run(capsys):
+def test_a_state_without_a_network_is_described():
+    ready = prepare(
+        configs.apply(configs.load(configs.main_folder() / 'perceptron_and.py', 'smoke'), {'variants': {}}, 'test')
+    )
+    assert 'training_phases' not in describe(ready.config, ready.task, ready.data)
+
+
+def test_described_before_it_is_run():
     machine = lab.machine(config(HEAD, ALL))
     found = describe(machine.config, machine.task, machine.data)
     assert [row['parameters'] for row in found['training_phases']] == [90, PARAMETERS]
