@@ -288,6 +288,10 @@ REPORT_OPTIONS: Mapping[str, Field] = {
     'figures': _field((), LIST, 'looks into the network (`jaxlab/looks`): names, or pairs (name, {arguments})'),
     'baselines': _field((), LIST, 'rules without a network that stand beside it (`jaxlab/tasks/baselines.py`)'),
     'baseline_rows': _field(0, COUNT, 'training rows that these are fitted on (0: all)'),
+    'importance_samples': _field(
+        0, COUNT, "draws of a code an image of a VAE's importance-weighted bound (0: it is not computed)"
+    ),
+    'importance_images': _field(0, COUNT, 'images that this bound is taken of (0: all)'),
     'sparsity': _field(False, FLAG, 'whether the report says how large the parameters are'),
 }
 

@@ -48,12 +48,16 @@ class Trained(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Done:
-    """What a mode gives: facts as JSON, and what is written beside the run (figures are drawn, arrays kept as .npz)."""
+    """What a mode gives: facts as JSON, and what is written beside the run (figures are drawn, arrays kept as .npz).
+
+    images: a file's name without its ending -> [H, W, C] float in [0, 1], each written as a PNG of 8 bits.
+    """
 
     facts: Mapping[str, Any]
     folder: str = ''
     figures: Sequence[Any] = ()
     arrays: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    images: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,7 +17,7 @@ from jaxlab.data import plain
 from jaxlab.data.csv_rows import read_csv
 from jaxlab.data.examples import Split
 from jaxlab.data.fitted.columns import Preprocessing
-from jaxlab.data.images import ENDINGS, Decoding, decode
+from jaxlab.data.images import Decoding, decode, user_files
 from jaxlab.data.scaling import Batch, scaler
 from jaxlab.data.schema import Schema
 from jaxlab.errors import UserError
@@ -110,7 +110,7 @@ class Image(Tensor):
 
     def read(self, source: Path) -> Read:
         """A user's image, or all of a folder, decoded as the training images were."""
-        files = _images(source)
+        files = user_files(source)
         parts = [files[at : at + BLOCK] for at in range(0, len(files), BLOCK)]
         return [{'file': str(file)} for file in files], (
             np.stack([self._decoded(file) for file in part]) for part in parts
@@ -240,17 +240,6 @@ Feature = Tensor | ClassLabel | Value
 def _rows(split: Split) -> np.ndarray:
     """Rows of a table as a structured array [N]."""
     return (split.arrays or {})['columns']
-
-
-def _images(source: Path) -> list[Path]:
-    if source.is_dir():
-        files = sorted(file for file in source.rglob('*') if file.suffix.lower() in ENDINGS)
-        if not files:
-            raise UserError(f'--input={source}: no image in this folder; valid: {", ".join(ENDINGS)}')
-        return files
-    if not source.is_file():
-        raise UserError(f'--input={source}: no such file or folder')
-    return [source]
 
 
 def _table(name: str, title: str, note: str, names: tuple[str, ...], values: list[tuple], beside: Beside) -> Table:

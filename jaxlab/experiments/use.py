@@ -60,9 +60,10 @@ class Run:
 def use(
     prepared: Prepared, workdir: Path, watcher: Watcher, mode: Mode, options: Mapping[str, Any], allow_change: bool
 ) -> dict[str, Any]:
-    """Runs a mode and writes what it gives; returns its facts, with `picture` and `arrays` naming the files."""
+    """Runs a mode and writes what it gives; returns its facts, with `picture`, `arrays` and `images` naming the files."""
     import numpy as np
 
+    from jaxlab.data.images import write_png
     from jaxlab.files import storable, write_atomically
     from jaxlab.report.draw import draw
 
@@ -77,4 +78,6 @@ def use(
             arrays: Any = {name: storable(array) for name, array in done.arrays.items()}
             np.savez_compressed(stream, **arrays)
         result['arrays'] = str(file)
+    if done.images:
+        result['images'] = [str(write_png(folder / f'{name}.png', image)) for name, image in done.images.items()]
     return result

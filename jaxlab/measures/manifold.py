@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 BLOCK = 1000  # rows of distances at a time
+ROUNDING = 1e-10  # of a squared distance, a share of the mean squared size of a feature
 
 
 class PrecisionRecall(NamedTuple):
@@ -39,17 +40,17 @@ def _inside(points: np.ndarray, of: np.ndarray, neighbours: int) -> float:
     """The share of the points in the manifold of a set."""
     if len(of) <= neighbours:
         raise ValueError(f'{len(of)} features have no {neighbours} neighbours each')
+    middle = of.mean(0)
+    points, of = points - middle, of - middle  # products of small numbers lose less to rounding
     # Sorted, a feature's distance to itself comes first, whatever its copies are: the k-th neighbour is number k.
     radii = np.concatenate([np.partition(block, neighbours, axis=1)[:, neighbours] for block in _distances(of, of)])
+    radii += ROUNDING * np.square(of).sum(1).mean()  # equal features are in each other's balls of no size
     return float(np.concatenate([(block <= radii).any(axis=1) for block in _distances(points, of)]).mean())
 
 
 def _distances(first: np.ndarray, second: np.ndarray) -> Iterator[np.ndarray]:
-    """Squared distances [BLOCK, M] of some of the first to all of the second, block by block.
-
-    From differences, not from products: equal features are then at no distance at all.
-    """
-    from scipy.spatial.distance import cdist
-
+    """Squared distances [BLOCK, M] of some of the first to all of the second, block by block."""
+    squares = np.square(second).sum(1)
     for at in range(0, len(first), BLOCK):
-        yield cdist(first[at : at + BLOCK], second, 'sqeuclidean')
+        block = first[at : at + BLOCK]
+        yield np.square(block).sum(1)[:, None] - 2 * block @ second.T + squares

@@ -5,7 +5,7 @@ count among the parameters (11,378,179 and 2,764,737 at full size) and have no e
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -50,6 +50,7 @@ class ResNetGenerator(nn.Module):
     width: int = 64
     blocks: int = 9
     dtype: Any = None
+    multiple: ClassVar[int] = 4  # what the sides of its images must be multiples of
 
     @nn.compact
     def __call__(

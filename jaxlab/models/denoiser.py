@@ -21,6 +21,11 @@ class DenoisingAutoencoder(nn.Module):
     skip: bool = False
     dtype: Any = None
 
+    @property
+    def multiple(self) -> int:
+        """What the sides of its images must be multiples of."""
+        return 2 ** len(self.filters)
+
     @nn.compact
     def __call__(
         self, images: Float[Array, 'n height width channels'], train: bool = False, weight: Array | None = None

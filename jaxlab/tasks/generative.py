@@ -15,10 +15,13 @@ from jaxlab.data.labels import names_of
 from jaxlab.data.pictures import pictures
 from jaxlab.figures import Animation, Bars, Figure, Images, Table
 from jaxlab.measures.frechet import frechet_distance
+from jaxlab.measures.kernel_distance import kernel_distance
 from jaxlab.protocol import Record, Report
 from jaxlab.tasks.judging import SURE, Judge, class_shares
 
 BLOCK = 250  # images drawn or scored at a time
+COMPARED, TRAIN_BLOCK = 500, 5_000  # images whose nearest training image is looked for, in so many of them at a time
+Maker = Callable[[int, jax.Array], np.ndarray]  # (count, key) -> images
 
 
 def in_blocks(draw: Callable[[jax.Array], jax.Array], key: jax.Array, count: int) -> np.ndarray:
@@ -43,14 +46,10 @@ def progress(record: Record, note: str) -> list[Figure]:
 
 def nearest(images: np.ndarray, data: Dataset) -> Images:
     """Below each made image the training image nearest to it (squared distance of pixels): is one merely a copy?"""
-    train = data.splits['train']
-    real = pictures(data, 'train', np.arange(train.size)).reshape(train.size, -1)
-    made = images.reshape(len(images), -1)
-    squares = (real**2).sum(axis=1)[None] - 2 * made @ real.T + (made**2).sum(axis=1)[:, None]
-    rows = squares.argmin(axis=1)
-    distance = np.sqrt(np.maximum(squares[np.arange(len(rows)), rows], 0) / made.shape[1])
+    rows, distance = _nearest(images, data)
     captions = ['made'] * len(images) + [f'r.m.s. {value:.2f}' for value in distance]
-    note = f'nearest of {train.size:,} training images by root mean square difference of pixels (0 would be a copy)'
+    size = data.splits['train'].size
+    note = f'nearest of {size:,} training images by root mean square difference of pixels (0 would be a copy)'
     both = np.concatenate([images, pictures(data, 'train', rows)])
     return Images(
         'nearest_training_images',
@@ -60,6 +59,33 @@ def nearest(images: np.ndarray, data: Dataset) -> Images:
         captions,
         columns=len(images),
     )
+
+
+def memorised(makers: Sequence[Maker], data: Dataset, key: jax.Array) -> Report:
+    """How far made images of each replica are from the nearest training image, beside as many held-out real ones.
+
+    Copies are much nearer than those; blurred images are a little nearer, too. Root mean square differences of pixels.
+    """
+    if 'test' not in data.splits:
+        return Report()
+    count = min(COMPARED, data.splits['test'].size)
+    real = float(_nearest(pictures(data, 'test', np.arange(count)), data)[1].mean())
+    own = [maker(count, jax.random.fold_in(key, 2000 + replica)) for replica, maker in enumerate(makers)]
+    made = [float(_nearest(images, data)[1].mean()) if np.isfinite(images).all() else np.nan for images in own]
+    return Report(metrics={'nearest_made': made, 'nearest_held_out': [real] * len(made)})
+
+
+def _nearest(images: np.ndarray, data: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the nearest training images [n], and root mean square differences of their pixels [n]."""
+    train = data.splits['train']
+    made = images.reshape(len(images), -1)
+    best, rows = np.full(len(made), np.inf), np.zeros(len(made), np.int64)
+    for at in range(0, train.size, TRAIN_BLOCK):
+        real = pictures(data, 'train', np.arange(at, min(at + TRAIN_BLOCK, train.size))).reshape(-1, made.shape[1])
+        squares = (real**2).sum(axis=1)[None] - 2 * made @ real.T + (made**2).sum(axis=1)[:, None]
+        here, least = squares.argmin(axis=1), squares.min(axis=1)
+        rows, best = np.where(least < best, at + here, rows), np.minimum(best, least)
+    return rows, np.sqrt(np.maximum(best, 0) / made.shape[1])
 
 
 def judged(record: Record, data: Dataset) -> Report:
@@ -74,11 +100,17 @@ def judged(record: Record, data: Dataset) -> Report:
     seen, train = record.outputs['test'], data.splits['train']
     count = len(seen[0]['real_features'])
     rows = np.random.default_rng(0).permutation(train.size)[:count]
-    again = _seen_by(judge, pictures(data, 'train', rows))
-    floor = frechet_distance(again.astype(np.float64), seen[0]['real_features'].astype(np.float64))
+    again = _seen_by(judge, pictures(data, 'train', rows)).astype(np.float64)
+    real = seen[0]['real_features'].astype(np.float64)
+    floor = frechet_distance(again, real)
     sure_real = float((seen[0]['real_probabilities'].max(axis=1) >= SURE).mean())
     replicas = len(record.states)
-    metrics = {'frechet_floor': [floor] * replicas, 'sure_share_real': [sure_real] * replicas}
+    metrics = {
+        'frechet_floor': [floor] * replicas,
+        'kernel_floor': [kernel_distance(again, real)] * replicas,
+        'frechet_to_train': [_to_train(one['made_features'].astype(np.float64), again) for one in seen],
+        'sure_share_real': [sure_real] * replicas,
+    }
     called = f'{judge.name} with {judge.accuracy:.2%} test accuracy'
     heights = {
         'made': class_shares(seen[0]['made_probabilities']),
@@ -86,7 +118,13 @@ def judged(record: Record, data: Dataset) -> Report:
     }
     note = f'as called by a {called}; {count:,} images each'
     bars = Bars('classes_of_samples', 'Which classes are made', note, names_of(data), heights, {}, 'class', 'share')
-    distance, sure = (float(np.mean(record.metrics[f'test_{name}'])) for name in ('frechet_distance', 'sure_share'))
+    sound = np.isfinite(metrics['frechet_to_train'])
+    remarks = _words_on(metrics, sound)
+    if not sound.any():
+        return Report((bars,), metrics, remarks, answer='No: not one replica makes images that are numbers.')
+    distance, sure = (
+        float(np.mean(np.asarray(record.metrics[f'test_{name}'])[sound])) for name in ('frechet_distance', 'sure_share')
+    )
     remark = (
         f'In the features of a {called} the Fréchet distance of {count:,} made images to the test split is {distance:.2f}; '
         f'{len(rows):,} real training images score {floor:.2f}.'
@@ -98,7 +136,28 @@ def judged(record: Record, data: Dataset) -> Report:
         f'{distance:.1f}, is {times:.1f} times that of real ones to real ones.'
     )
     figures: list[Figure] = [bars, *cost_of_choosing(record.history, 'frechet_distance')]
-    return Report(tuple(figures), metrics, (remark,), answer=answer)
+    return Report(tuple(figures), metrics, (remark, *remarks), answer=answer)
+
+
+def _to_train(made: np.ndarray, train: np.ndarray) -> float:
+    """Fréchet distance of made images to training images; NaN where a made image is none."""
+    return frechet_distance(made, train) if np.isfinite(made).all() else np.nan
+
+
+def _words_on(metrics: Mapping[str, Sequence[float]], sound: np.ndarray) -> list[str]:
+    """Which replicas failed, and whether something looks copied."""
+    said, failed = [], [str(number) for number in np.flatnonzero(~sound) + 1]
+    if failed:
+        said.append(
+            f'Replica {", ".join(failed)} of {len(sound)} failed: its images are no numbers. Means are of the others.'
+        )
+    near, floor = np.asarray(metrics['frechet_to_train'])[sound], metrics['frechet_floor'][0]
+    if len(near) and near.mean() < floor:
+        said.append(
+            f'Made images are nearer to the training images (Fréchet distance {near.mean():.2f}) than held-out real ones are '
+            f'({floor:.2f}): look for copies.'
+        )
+    return said
 
 
 def cost_of_choosing(history: Sequence[Mapping[str, Any]], metric: str) -> list[Figure]:

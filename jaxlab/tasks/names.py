@@ -28,6 +28,11 @@ TASKS = {
         'jaxlab.tasks.predicting:MODES',
     ),
     'cyclegan': Kind('jaxlab.tasks.cyclegan.step:CycleGan', 'jaxlab.tasks.cyclegan.report:CycleGanReport'),
+    'denoising': Kind(
+        'jaxlab.tasks.denoising.step:Denoising',
+        'jaxlab.tasks.denoising.report:DenoisingReport',
+        'jaxlab.tasks.denoising.modes:MODES',
+    ),
     'gan': Kind('jaxlab.tasks.gan.step:Gan', 'jaxlab.tasks.gan.report:GanReport', 'jaxlab.tasks.sampling:MODES'),
     'manual_backprop': Kind(
         'jaxlab.tasks.manual_backprop.step:ManualBackprop',
@@ -41,6 +46,7 @@ TASKS = {
         'jaxlab.tasks.predicting:MODES',
     ),
     'trace': Kind('jaxlab.tasks.trace.step:Trace', 'jaxlab.tasks.trace.report:TraceReport'),
+    'vae': Kind('jaxlab.tasks.vae.step:Vae', 'jaxlab.tasks.vae.report:VaeReport', 'jaxlab.tasks.sampling:MODES'),
 }
 
 

@@ -1,13 +1,17 @@
 """What is said of made images: the nearest training image, the classes, the scores, the answer, and what stands first."""
 
+import dataclasses
+from typing import Any
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxlab.data.dataset import Dataset
 from jaxlab.data.examples import in_memory
 from jaxlab.data.features import ClassLabel, Image
-from jaxlab.protocol import Record
+from jaxlab.protocol import Needed, Record
 from jaxlab.tasks import generative as generated
 
 MADE = np.array([0.1, 0.2, 0.3, 0.4])
@@ -104,3 +108,78 @@ def test_the_last_samples_come_first(epochs):
     names = [figure.name for figure in found]
     assert len(set(names)) == len(names) and ('samples_epoch_0000' in names or epochs == 1)
     assert [frame.name for frame in found[1].frames] == [f'samples_epoch_{epoch:04d}' for epoch in range(epochs)]
+
+
+def seen(made, real):
+    """What a judge without doubt saw."""
+    certain = np.ones((len(made), 1), np.float32)
+    features = {'made_features': made.astype(np.float32), 'real_features': real.astype(np.float32)}
+    return {**features, 'made_probabilities': certain, 'real_probabilities': certain}
+
+
+@dataclasses.dataclass(frozen=True)
+class Pixels:
+    """Features are the pixels themselves."""
+
+    model: Any = None
+    scale: tuple[float, float] = (0.0, 1.0)
+
+    def embed(self, state, images):
+        return images.reshape(len(images), -1)
+
+    def predict(self, state, images):
+        return jnp.ones((len(images), 1))
+
+
+@pytest.fixture(scope='module')
+def crowd():
+    """Forty training and thirty test images of 2x2 pixels."""
+    draw = np.random.default_rng(0).uniform(size=(70, 2, 2, 1)).astype(np.float32)
+    data = data_of(draw[:40])
+    test = in_memory({'image': draw[40:], 'label': np.zeros(30, np.int32)}, 40)
+    return dataclasses.replace(data, splits={**data.splits, 'test': test}), draw.reshape(70, 4)
+
+
+def judged(crowd, *made):
+    data, draw = crowd
+    outputs = {'test': [seen(each, draw[40:]) for each in made]}
+    distances = [float(np.isfinite(each).all()) or np.nan for each in made]
+    metrics = {'test_frechet_distance': distances, 'test_sure_share': distances}
+    needs = {'scorer': Needed(Pixels(), None, {'test_accuracy': [0.9]})}
+    return generated.judged(Record([None] * len(made), [], outputs, [], metrics, jax.random.key(0), needs), data)
+
+
+def test_copies_are_told(crowd):
+    """Training images are nearer to training images than held-out ones are; so are not those far from all."""
+    copies = judged(crowd, crowd[1][:30])
+    assert copies.metrics['frechet_to_train'][0] < copies.metrics['frechet_floor'][0]
+    assert any('look for copies' in remark for remark in copies.remarks)
+    far = judged(crowd, crowd[1][:30] + 2)
+    assert not any('copies' in remark for remark in far.remarks) and len(far.remarks) == 1
+    assert far.metrics['kernel_floor'] == copies.metrics['kernel_floor']
+
+
+def test_a_failed_replica_leaves_the_others_as_they_are(crowd):
+    good, bad = crowd[1][:30] + 2, np.full((30, 4), np.nan)
+    together, alone = judged(crowd, good, bad), judged(crowd, good)
+    assert together.metrics['frechet_to_train'][0] == alone.metrics['frechet_to_train'][0]
+    assert np.isnan(together.metrics['frechet_to_train'][1]) and together.answer == alone.answer
+    assert 'Replica 2 of 2 failed' in together.remarks[1]
+    assert judged(crowd, bad).answer.startswith('No:')
+
+
+def test_how_near_the_training_images_are(crowd, monkeypatch):
+    """Copies are at no distance; wherever they stand among blocks of training images."""
+    data, draw = crowd
+    makers = [
+        lambda count, key: draw[:count].reshape(-1, 2, 2, 1),
+        lambda count, key: np.full((count, 2, 2, 1), np.nan),
+    ]
+    found = generated.memorised(makers, data, jax.random.key(0)).metrics
+    assert found['nearest_made'][0] < 1e-3 < found['nearest_held_out'][0] and np.isnan(found['nearest_made'][1])
+    expected = np.sqrt(np.square(draw[40:, None] - draw[None, :40]).mean(-1)).min(1).mean()
+    assert found['nearest_held_out'][0] == pytest.approx(expected, rel=1e-4)
+    monkeypatch.setattr(generated, 'TRAIN_BLOCK', 7)
+    assert generated.memorised(makers, data, jax.random.key(0)).metrics['nearest_held_out'] == pytest.approx(
+        found['nearest_held_out'], rel=1e-5
+    )

@@ -6,6 +6,7 @@ Sources of the named sets: cats_dogs - Kaggle, "Dogs vs. Cats" (Asirra), 2013; f
 
 import dataclasses
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from jaxlab.data.cache import cached, key_of
 from jaxlab.data.dataset import Raw
 from jaxlab.data.examples import Arrays, Split, in_memory
 from jaxlab.data.features import ClassLabel, Image
-from jaxlab.data.sets import shapes
+from jaxlab.data.sets import flowers, shapes
 from jaxlab.data.sources import Request, check_options, checksum, choose
 from jaxlab.errors import UserError, lookup
 
@@ -32,7 +33,10 @@ OPTIONS = {
 
 @dataclasses.dataclass(frozen=True)
 class Known:
-    """What is known of a named set: where it lies, its classes, its usual image size."""
+    """What is known of a named set: where it lies, its classes, its usual image size.
+
+    stand_in: (request, number of classes, image size) -> what takes its place where it is not there.
+    """
 
     folders: tuple[str, ...]
     class_names: tuple[str, ...]
@@ -40,27 +44,10 @@ class Known:
     description: str
     licence: str
     tfds_name: str = ''
+    stand_in: Callable[[Request, int, tuple[int, int]], Raw] = shapes.read
 
 
-FLOWERS = (
-    'Daffodil',
-    'Snowdrop',
-    'LilyValley',
-    'Bluebell',
-    'Crocus',
-    'Iris',
-    'Tigerlily',
-    'Tulip',
-    'Fritillary',
-    'Sunflower',
-    'Daisy',
-    'ColtsFoot',
-    'Dandelion',
-    'Cowslip',
-    'Buttercup',
-    'Windflower',
-    'Pansy',
-)
+FLOWERS = tuple(kind.name for kind in flowers.KINDS)  # in the order of the files
 KNOWN = {
     'cats_dogs': Known(
         ('cats_dogs', 'dogs-vs-cats', 'PetImages'),
@@ -76,6 +63,7 @@ KNOWN = {
         64,
         'Oxford Flowers-17: photographs of 17 kinds of flowers, 80 each',
         'research use',
+        stand_in=flowers.read,
     ),
     'hymenoptera': Known(
         ('hymenoptera_data', 'hymenoptera'),
@@ -286,7 +274,7 @@ def _bad_note(root: Path, paths: list[Path], bad: dict[str, str]) -> tuple[str, 
 
 
 def _embedded(request: Request, known: Known, how: images.Decoding) -> Raw:
-    raw = shapes.read(request, len(known.class_names), how.image_size)
+    raw = known.stand_in(request, len(known.class_names), how.image_size)
     raw = dataclasses.replace(raw, features={**raw.features, 'image': Image(how)})
     if not how.grey:
         return raw

@@ -5,7 +5,6 @@ import functools
 from typing import Any, Self
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxlab.data.dataset import Dataset
@@ -14,6 +13,7 @@ from jaxlab.optimizers import start_left
 from jaxlab.protocol import ALL, Record, Report
 from jaxlab.tasks import generative
 from jaxlab.tasks.gan.step import Gan, State
+from jaxlab.tasks.latent import between
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +36,8 @@ class GanReport:
         figures = generative.progress(record, 'the same noise in every picture')
         figures.append(self._interpolation(record))
         figures.append(generative.nearest(self._some(record.states[0], record.key, 8), self.data))
-        judged = generative.judged(record, self.data)
+        makers = [lambda count, key, s=state: self._some(s, key, count) for state in record.states]
+        judged = generative.judged(record, self.data).followed_by(generative.memorised(makers, self.data, record.key))
         own = Report(tuple(figures), remarks=tuple(self._remarks(record)), answer=judged.answer)
         return own.followed_by(judged)
 
@@ -59,12 +60,13 @@ class GanReport:
         return jax.jit(lambda state, key: self.task.sample(state, key, generative.BLOCK))
 
     def _interpolation(self, record: Record) -> Images:
-        """Straight lines in the latent space between pairs of noise vectors."""
+        """Arcs in the latent space between pairs of noise vectors."""
         rows, columns = 4, 9
-        ends = jax.random.normal(jax.random.fold_in(record.key, 1), (2, rows, 1, self.task.latent))
-        share = jnp.linspace(0.0, 1.0, columns)[None, :, None]
-        noise = ((1 - share) * ends[0] + share * ends[1]).reshape(rows * columns, self.task.latent)
+        ends = np.asarray(jax.random.normal(jax.random.fold_in(record.key, 1), (2, rows, self.task.latent)))
+        noise = between(ends[0], ends[1], columns).reshape(rows * columns, self.task.latent).astype(np.float32)
         low, high = self.task.scale
         images = np.clip((np.asarray(jax.jit(self.task.generate)(record.states[0], noise)) - low) / (high - low), 0, 1)
-        note = 'each row goes straight from one noise vector (left) to another (right); first replica'
+        note = (
+            'each row goes from one noise vector (left) to another (right), along the arc between them; first replica'
+        )
         return Images('latent_interpolation', 'Between two noise vectors', note, images, columns=columns)
