@@ -266,7 +266,7 @@ def marked_boxes(size=24):
     for row in range(8):
         top, left, high, wide = 6 + row % 3, 8 - row % 4, 7, 5 + row % 3
         image[row, top : top + high, left : left + wide] = 1
-        boxes[row, 0] = np.array([top, left, top + high, left + wide]) / size
+        boxes[row, 0] = np.array([left, top, left + wide, top + high]) / size
     return {
         'image': jnp.asarray(image),
         'mask': jnp.asarray(image[..., 0].astype(np.int32)),
@@ -293,7 +293,7 @@ def test_mask_and_boxes_move_with_the_image(transform, slack, key):
     assert (white != np.asarray(out['mask'])).sum() <= (0.1 * white.sum() if slack > 1 else 0)
     for mask, boxes in zip(np.asarray(out['mask']), np.asarray(out['boxes']), strict=True):
         rows, columns = np.nonzero(mask)
-        seen = np.array([rows.min(), columns.min(), rows.max() + 1, columns.max() + 1])
+        seen = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
         np.testing.assert_allclose(boxes[0] * 24, seen, atol=slack)
         assert not boxes[1].any()
 
@@ -303,8 +303,8 @@ def test_a_turned_box_contains_the_turned_object_and_a_lost_one_vanishes():
     out = augment(batch, ('rotation', {'degrees': 45, 'fill': 'constant'}))
     for mask, box in zip(np.asarray(out['mask']), np.asarray(out['boxes'][:, 0]) * 24, strict=True):
         rows, columns = np.nonzero(mask)
-        assert box[0] - 1 <= rows.min() and box[1] - 1 <= columns.min()
-        assert rows.max() + 1 <= box[2] + 1 and columns.max() + 1 <= box[3] + 1
+        assert box[0] - 1 <= columns.min() and box[1] - 1 <= rows.min()
+        assert columns.max() + 1 <= box[2] + 1 and rows.max() + 1 <= box[3] + 1
     far = geometry.translated(batch, jnp.full((8, 2), 23.0), 'constant', CONTEXT)
     assert not far['boxes'].any() and not far['mask'].any()
 

@@ -87,7 +87,7 @@ def test_an_average_begins_with_them_too(tmp_path):
         (lambda found: found.update({'model.params.Dense_9.bias': np.ones(1)}), "have no 'model.params.Dense_9.bias'"),
         (
             lambda found: found.update({'model.params.Dense_0.bias': np.ones(3)}),
-            'another shape (\\(3,\\) there, \\(16,\\)',
+            "another shape has 'model.params.Dense_0.bias' (\\(3,\\) there, \\(16,\\)",
         ),
     ],
 )
