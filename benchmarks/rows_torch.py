@@ -3,7 +3,7 @@
 On an accelerator besides `torch_graphs` (`torch.compile` with CUDA graphs) and, of each, `_bf16` (autocast).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -100,14 +100,16 @@ def gan(
         judged = functional.softplus(-real).mean() + functional.softplus(fake).mean()
         return functional.softplus(-fake).mean(), judged
 
-    def step(images: Tensor, labels: Tensor) -> Tensor:
-        fooled, judged = forward(images, torch.randn(problem.batch, 100, device=device))
-        made = torch.autograd.grad(fooled, makers, retain_graph=True)
-        found = torch.autograd.grad(judged, judges)
+    def update(made: Sequence[Tensor], found: Sequence[Tensor]) -> None:
         for parameters, gradients, rule in ((makers, made, maker_rule), (judges, found, judge_rule)):
             for parameter, gradient in zip(parameters, gradients, strict=True):
                 parameter.grad = gradient
             rule.step()
+
+    def step(images: Tensor, labels: Tensor) -> Tensor:
+        fooled, judged = forward(images, torch.randn(problem.batch, 100, device=device))
+        made = torch.autograd.grad(fooled, makers, retain_graph=True)
+        update(made, torch.autograd.grad(judged, judges))
         return fooled + judged
 
     def twice(images: Tensor, labels: Tensor) -> Tensor:
@@ -117,11 +119,7 @@ def gan(
         judged = judge_loss(images, fakes.detach())
         found = torch.autograd.grad(judged, judges)
         fooled = fool_loss(fakes)
-        made = torch.autograd.grad(fooled, makers)
-        for parameters, gradients, rule in ((makers, made, maker_rule), (judges, found, judge_rule)):
-            for parameter, gradient in zip(parameters, gradients, strict=True):
-                parameter.grad = gradient
-            rule.step()
+        update(torch.autograd.grad(fooled, makers), found)
         return fooled + judged
 
     forward = half(losses, device, low)

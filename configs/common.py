@@ -186,6 +186,13 @@ FIELDS: Mapping[str, Field] = {
     'data.options': _field({}, BLOCK, "the data set's own options"),
     'training.epochs': _field(1, COUNT, 'passes over the training data (0 with `steps` 0: no training)'),
     'training.steps': _field(0, COUNT, 'updates; above 0 it takes the place of `epochs`'),
+    'training.phases': _field(
+        (),
+        LIST,
+        'blocks {epochs, train, optimizer, batchnorm} one after the other, each with a fresh optimizer (their epochs take '
+        'the place of `epochs`): train: regexes of the parameters that are trained (empty: all), the others stay as they are; '
+        "optimizer: fields over config.optimizer; batchnorm of the others 'infers' (default) or 'adapts'",
+    ),
     'training.eval_every': _field(1, COUNT, 'epochs between evaluations (0: only at the end)'),
     'training.watch': _field(
         ('validation',),

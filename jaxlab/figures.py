@@ -13,7 +13,7 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-    """What all figures share."""
+    """What all figures share: a name (of its file), a title and a note under it."""
 
     name: str
     title: str

@@ -58,12 +58,14 @@ class Done:
 
 @dataclasses.dataclass(frozen=True)
 class Mode:
-    """lines: the facts as lines for a terminal."""
+    """lines: the facts as lines for a terminal. needs_data: whether `run` looks at examples of the data set; others find
+    in `Trained.data` all but these (features, sizes), and work where the training data are gone."""
 
     meaning: str
     options: Mapping[str, Option]
     run: Callable[[Trained, Mapping[str, Any]], Done]
     lines: Callable[[Mapping[str, Any]], Sequence[str]]
+    needs_data: bool = False
 
     def read(self, name: str, given: Mapping[str, str]) -> dict[str, Any]:
         """The options, from what was typed."""

@@ -1,6 +1,7 @@
 """What engine, tasks and reports ask of one another: a task is pure functions of one state pytree."""
 
 import dataclasses
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -12,7 +13,8 @@ from jaxlab.figures import Figure
 
 Batch = dict[str, jax.Array]
 State = Any  # a pytree, usually {network name: TrainState}
-Sums = dict[str, tuple[jax.Array, jax.Array]]  # metric -> (total, weight), two scalars
+Sums = dict[str, tuple[jax.Array, jax.Array]]  # name -> (total, weight); scalars: a metric, the mean total / weight
+ALL = sys.maxsize  # of a split's examples
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Record:
     history: Sequence[Mapping[str, Any]]  # one row an epoch: {'epoch', 'step', 'train_loss': [R], ...}
     outputs: Mapping[
         str, Sequence[Mapping[str, np.ndarray]]
-    ]  # split -> per replica: name -> [N, ...], in the split's order
+    ]  # split -> per replica: name -> [n, ...], in the split's order: the first n that `Reporter.keeps` asks for
     snapshots: Sequence[tuple[int, Any]]  # (epoch, what Task.snapshot returned for the first replica)
     metrics: Mapping[str, Sequence[float]]  # 'test_accuracy' -> one value a replica
     key: jax.Array
@@ -77,13 +79,22 @@ class Task(Protocol):
         """One update."""
 
     def eval_step(self, state: State, batch: Batch, key: jax.Array) -> tuple[Sums, dict[str, jax.Array]]:
-        """Metrics of one batch, and per-example outputs ([N, ...]) for the report."""
+        """What is added up over batches (totals of any shape), and what is kept of each example ([N, ...])."""
 
-    def score(self, outputs: Mapping[str, np.ndarray], part: Split) -> dict[str, float]:
-        """Further metrics of a whole split, on the host: outputs name -> [N, ...] of one replica, in the split's order.
+    scored: tuple[str, ...]  # the outputs that `score` needs
 
-        They can choose the best checkpoint, stop a training and tune as those of `eval_step` can. A task may lack it.
+    def score(
+        self, totals: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray], part: Split
+    ) -> dict[str, float]:
+        """Further metrics of a whole split and one replica, on the host.
+
+        totals: name -> sum over the split of what `eval_step` adds up there (a matrix of confusions, counts by class),
+        float64. outputs: name in `scored` -> [N, ...], in the split's order. The metrics can choose the best checkpoint,
+        stop a training and tune as those of `eval_step` can. A task may lack `scored` and `score`.
         """
+
+    def judged_by(self, needs: Mapping[str, 'Needed']) -> 'Task':
+        """The same task, which measures by the networks in `config.needs`. A task may lack it."""
 
     def snapshot(self, state: State, key: jax.Array) -> Any:
         """Arrays to look at while training goes on (a GAN's grid from fixed noise), or None."""
@@ -94,6 +105,9 @@ class Task(Protocol):
 
 class Reporter(Protocol):
     """What a kind of learning shows of a finished run, on the host."""
+
+    def keeps(self, split: str) -> int:
+        """Of how many examples of a split, from its first on, it wants the outputs (0: none). It may lack this: of none."""
 
     def report(self, record: Record) -> Report:
         """Figures, tables and further metrics."""

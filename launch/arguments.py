@@ -31,7 +31,7 @@ class Arguments:
 
 
 def parser() -> argparse.ArgumentParser:
-    """All options but the overrides."""
+    """The parser of all command-line options except `--config.PATH=VALUE`."""
     result = _Parser(
         prog='python -m launch',
         usage=USAGE,

@@ -46,7 +46,7 @@ class Watcher:
         return Watcher(self.console, title, self)
 
     def say(self, text: str) -> None:
-        """One remark."""
+        """Prints one remark beside the bar."""
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def started(self, step: int, total_steps: int, steps_per_epoch: int) -> None:
@@ -93,5 +93,5 @@ class Watcher:
 
 
 def first_of(values: Mapping[str, float]) -> str:
-    """One value, for tasks without a loss."""
+    """The first metric's value, for tasks that have no loss."""
     return next((f'{name} {value:.3f}' for name, value in values.items()), '')

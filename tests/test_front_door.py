@@ -71,7 +71,7 @@ def test_what_is_opened_later_is_the_same(run):
 
 def test_predict_takes_arrays_and_files_and_is_the_network(run, tmp_path):
     """70 raw digits: more than a block; the network in a script of one's own says the same of scaled ones."""
-    split = run._use.data.splits['train']
+    split = run._with_data.data.splits['train']
     digits = split.read(np.arange(70))['image']
     found = run.predict(digits)
     module, variables = run.network()

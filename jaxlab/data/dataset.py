@@ -14,7 +14,7 @@ Batch = dict[str, jax.Array]
 
 
 def identity(batch: Batch) -> Batch:
-    """The batch as it is."""
+    """The batch unchanged: for data that need no preparation."""
     return batch
 
 
@@ -42,7 +42,8 @@ class Sampling:
 class Raw:
     """What a source holds before splits and limits: parts 'train' + 'test' (+ 'validation'), or one part 'all'.
 
-    features: field -> what it is. by_class: whether one part 'all' is divided class by class even when `stratify` does not
+    features: field -> what it is. domains: instead of parts and features, whole data sets that stand side by side unpaired
+    (`jaxlab/data/domains.py`). by_class: whether one part 'all' is divided class by class even when `stratify` does not
     ask for it.
     """
 
@@ -55,6 +56,7 @@ class Raw:
     notes: tuple[str, ...] = ()
     stand_in: bool = False
     by_class: bool = True
+    domains: Mapping[str, 'Raw'] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -91,28 +93,28 @@ class Dataset:
 
     @property
     def answer(self) -> str:
-        """The one field that it predicts."""
+        """Name of the one field that is predicted."""
         return next((name for name, feature in self.features.items() if feature.answer), '')
 
     @property
     def input_feature(self) -> Tensor:
-        """What the input is."""
+        """The feature of the input field."""
         feature = self.features[self.input]
         assert isinstance(feature, Tensor)
         return feature
 
     @property
     def answer_feature(self) -> ClassLabel | Value:
-        """What the answer is."""
+        """The feature of the field that is predicted."""
         feature = self.features[self.answer]
         assert isinstance(feature, ClassLabel | Value)
         return feature
 
     @property
     def fitted(self) -> dict[str, Any]:
-        """Field -> what was learned from training rows to make it, as JSON: what a run keeps."""
+        """Field -> what was learned from training rows to make it, where anything was."""
         made = {name: feature.fitted for name, feature in self.features.items()}
-        return {name: one.as_json() for name, one in made.items() if one is not None}
+        return {name: one for name, one in made.items() if one is not None}
 
     @property
     def draws(self) -> int:

@@ -2,7 +2,8 @@
 
 A data set names its fields (`Dataset.features`: field -> feature), and whatever depends on the kind of data asks the
 feature. Names follow TensorFlow Datasets where it has one. `answer`: whether a network predicts the field (it is then no
-input). `fitted`: what was learned from training rows to make the field, or None; a run keeps it.
+input). `fitted`: what was learned from training rows to make the field, or None. A run keeps its features
+(`jaxlab/data/description.py`): they are dataclasses of plain values.
 """
 
 import dataclasses
@@ -12,6 +13,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from jaxlab.data import plain
 from jaxlab.data.csv_rows import read_csv
 from jaxlab.data.examples import Split
 from jaxlab.data.fitted.columns import Preprocessing
@@ -32,7 +34,7 @@ Read = tuple[list[dict[str, Any]], Iterator[np.ndarray]]  # who each example is,
 
 @dataclasses.dataclass(frozen=True)
 class Tensor:
-    """Numbers of which no more is known."""
+    """An array of numbers, of which nothing else is known."""
 
     answer: ClassVar[bool] = False
     words: ClassVar[str] = 'numbers'
@@ -46,8 +48,8 @@ class Tensor:
         """[N, F] float64 for rules that know rows of numbers only."""
         return np.asarray(values, np.float64).reshape(len(values), -1)
 
-    def made(self, field: str, splits: Splits, fitted: Mapping[str, Any] | None) -> tuple[Splits, Self, Notes]:
-        """(splits with this field in them, what it is now, notes). fitted: what a run kept; None: fit on the training rows."""
+    def made(self, field: str, splits: Splits, fitted: Any) -> tuple[Splits, Self, Notes]:
+        """(splits with this field in them, what it is now, notes). fitted: as a run has it; None: fit on the training rows."""
         del field, fitted
         return splits, self, ()
 
@@ -65,13 +67,13 @@ class Tensor:
         return split
 
     def read(self, source: Path) -> Read:
-        """No file of a user's can become this."""
+        """Refused: plain numbers cannot be read from a file of the user's own."""
         raise UserError(f'--input={source}: the inputs here are {self.words}; nothing can be read from a file')
 
     def figure(
         self, name: str, title: str, note: str, split: Split, field: str, rows: Any, beside: Beside, wrong: Any = ()
     ) -> Figure:
-        """A table of the first columns."""
+        """A table of the first columns of some examples."""
         values = self.flat(split.read(rows)[field])[:, :MOST_COLUMNS]
         names = tuple(f'x{number}' for number in range(1, values.shape[1] + 1))
         return _table(name, title, note, names, [tuple(map(float, row)) for row in values], beside)
@@ -135,17 +137,13 @@ class Columns(Tensor):
 
     schema: Schema
     fitted: Preprocessing | None = None
-    rows: Mapping[str, Split] = dataclasses.field(default_factory=dict)
+    rows: Mapping[str, Split] = dataclasses.field(default_factory=dict, metadata=plain.LEFT_OUT)
     words: ClassVar[str] = 'rows of a table'
 
-    def made(self, field: str, splits: Splits, fitted: Mapping[str, Any] | None) -> tuple[Splits, Self, Notes]:
+    def made(self, field: str, splits: Splits, fitted: Preprocessing | None) -> tuple[Splits, Self, Notes]:
         """The columns of each split's rows as features."""
         schema = self.schema
-        how = (
-            Preprocessing.fit(_rows(splits['train']), schema.target)
-            if fitted is None
-            else Preprocessing.from_json(fitted)
-        )
+        how = Preprocessing.fit(_rows(splits['train']), schema.target) if fitted is None else fitted
         known = tuple(column.name for column in how.columns)
         if known != schema.features:
             raise UserError(
@@ -163,11 +161,11 @@ class Columns(Tensor):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """One a feature."""
+        """Name of every feature, in order."""
         return self.fitted.feature_names if self.fitted is not None else self.schema.features
 
     def source(self, part: str, split: Split) -> Split:
-        """The rows as the file has them."""
+        """The split with the columns as the file has them, before they became features."""
         return self.rows.get(part, split)
 
     def read(self, source: Path) -> Read:
@@ -240,7 +238,7 @@ Feature = Tensor | ClassLabel | Value
 
 
 def _rows(split: Split) -> np.ndarray:
-    """[N] structured."""
+    """Rows of a table as a structured array [N]."""
     return (split.arrays or {})['columns']
 
 

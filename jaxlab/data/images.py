@@ -45,7 +45,7 @@ class Listing:
 
 
 def is_image(path: Path) -> bool:
-    """By its name only."""
+    """Whether a file is an image, judged by its name's ending alone."""
     return path.suffix.lower() in ENDINGS and not path.name.startswith('.')
 
 
@@ -74,7 +74,7 @@ def classified(folder: Path) -> dict[str, list[Path]]:
 
 
 def _natural(path: Path) -> tuple[int, str]:
-    """cat.2 before cat.10."""
+    """Sorting key that puts numbers in order: cat.2 before cat.10."""
     number = re.search(r'(\d+)$', path.stem)
     return (int(number[1]) if number else 0, path.name)
 

@@ -46,7 +46,7 @@ def make_splits(raw: Raw, settings: Mapping[str, Any]) -> dict[str, Split]:
 
 
 def pool(parts: list[Split]) -> Split:
-    """The parts one after the other."""
+    """One split that holds the parts one after the other."""
     if len(parts) == 1:
         return parts[0]
     origin = np.concatenate([part.origin for part in parts])

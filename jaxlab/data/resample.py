@@ -122,7 +122,7 @@ def nearest(features: np.ndarray, neighbours: int) -> np.ndarray:
 
 
 def note(sampling: Sampling, names: Sequence[str]) -> str:
-    """In words, for the user."""
+    """What was done to the training split, in words for the user."""
     if sampling.strategy == 'weighted':
         shares = sampling.after / sampling.after.sum()
         drawn = ', '.join(f'{name} {share:.1%}' for name, share in zip(names, shares, strict=True))

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 
-def epoch_order(seed: int, epoch: int, size: int) -> np.ndarray:
-    """The order of one epoch: a permutation [size] int32, a pure function of (seed, epoch)."""
-    generator = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, epoch])))
+def epoch_order(seed: int, epoch: int, size: int, stream: int = 0) -> np.ndarray:
+    """The order of one epoch: a permutation [size] int32, a pure function of (seed, epoch); one for each stream."""
+    generator = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, epoch, stream])))
     return generator.permutation(size).astype(np.int32)
 
 
@@ -22,14 +22,16 @@ def drawn_order(seed: int, epoch: int, chances: np.ndarray, draws: int) -> np.nd
     return generator.choice(len(chances), size=draws, p=chances).astype(np.int32)
 
 
-def stretched_order(seed: int, epoch: int, size: int, draws: int) -> np.ndarray:
+def stretched_order(seed: int, epoch: int, size: int, draws: int, stream: int = 0) -> np.ndarray:
     """Rows [draws] int32 of one epoch: the next `draws` of permutation after permutation of `size` examples.
 
     Every example is drawn equally often up to one; with `draws` = `size` it is `epoch_order`.
     """
     first = epoch * draws
     turns = range(first // size, -(-(first + draws) // size))
-    return np.concatenate([epoch_order(seed, turn, size) for turn in turns])[first - turns.start * size :][:draws]
+    return np.concatenate([epoch_order(seed, turn, size, stream) for turn in turns])[first - turns.start * size :][
+        :draws
+    ]
 
 
 class Repeated(NamedTuple):

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from configs import common
+from jaxlab.data import plain
 from jaxlab.errors import UserError
 from jaxlab.experiments import config as configs
-from jaxlab.experiments import kept, many, use
+from jaxlab.experiments import many, run_data, use
 from jaxlab.experiments.prepare import Prepared, prepare
 from jaxlab.experiments.watching import Printing, Watcher
+from jaxlab.files import path_of, write_file
 from jaxlab.tasks.names import modes_of
 from jaxlab.training import runtime
 from jaxlab.training.events import read_log
@@ -53,7 +55,7 @@ class Experiment:
 
     @functools.cached_property
     def prepared(self) -> Prepared:
-        """With its data, its task and its report."""
+        """The experiment with its data loaded and its task and report built."""
         runtime.start()
         return prepare(self.config, self.data_dir, self.chosen)
 
@@ -63,14 +65,14 @@ class Experiment:
 
     def train(self, workdir: str | Path | None = None, watcher: Watcher | None = None) -> 'Run':
         """Trains (or goes on) in a folder, `runs/NAME` by default, as the command line does; prints a line an epoch."""
-        folder = Path(workdir or Path('runs') / self.config.name)
+        folder = path_of(workdir or Path('runs') / self.config.name)
         many.train(self.prepared, folder, watcher or Printing())
         return open_run(folder, self.data_dir)
 
 
 def open_run(folder: str | Path, data_dir: str | None = None) -> 'Run':
     """A run that was trained before, whoever trained it."""
-    folder = Path(folder)
+    folder = path_of(folder)
     if not (folder / 'results.json').is_file():
         raise UserError(f'{folder} holds no finished run; valid: a folder with results.json')
     return Run(folder, data_dir)
@@ -105,12 +107,21 @@ class Run:
         if not file.is_file():
             valid = ', '.join(f'run.variants[{name!r}]' for name in self.variants) or 'a run with config.json'
             raise UserError(f'{self.folder} holds several runs; valid: {valid}')
-        return common.Config({**_tuples(json.loads(file.read_text())), 'stand_in': {}})
+        return common.Config({**plain.from_json(json.loads(file.read_text())), 'stand_in': {}})
 
     @functools.cached_property
     def _use(self) -> use.Run:
+        """By the run's own description of its data where it keeps one."""
         runtime.start()
-        prepared = kept.as_in_run(prepare(self.config, self.data_dir), self.folder)
+        described = run_data.described(self.folder)
+        return self._with_data if described is None else self._of(prepare(self.config, described=described))
+
+    @functools.cached_property
+    def _with_data(self) -> use.Run:
+        runtime.start()
+        return self._of(run_data.as_in_run(prepare(self.config, self.data_dir), self.folder))
+
+    def _of(self, prepared: Prepared) -> use.Run:
         return use.Run(prepared, self.folder, Printing(quiet=True), allow_change=True)
 
     @functools.cached_property
@@ -148,24 +159,18 @@ class Run:
         modes = modes_of(self.config)
         if name not in modes:
             raise UserError(f'{self.config.name} has no mode {name}; valid: {", ".join(modes) or "none"}')
-        return modes[name].run(self._use, options)
+        mode = modes[name]
+        return mode.run(self._with_data if mode.needs_data else self._use, options)
 
     def save_weights(self, path: str | Path) -> dict[str, tuple[int, ...]]:
         """All parameters and running statistics as a safetensors file; returns its table of names: name -> shape.
 
         Names are paths such as `model.params.Dense_0.kernel`.
         """
-        from safetensors.numpy import save_file
+        from safetensors.numpy import save
 
         from jaxlab.training.start import named
 
         arrays = named(self.state)
-        save_file(arrays, str(path))
+        write_file(path_of(path), save(arrays))
         return {name: array.shape for name, array in arrays.items()}
-
-
-def _tuples(value: Any) -> Any:
-    """JSON has lists only; configs hold tuples."""
-    if isinstance(value, list):
-        return tuple(map(_tuples, value))
-    return {name: _tuples(inner) for name, inner in value.items()} if isinstance(value, dict) else value

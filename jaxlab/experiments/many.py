@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from configs import common
 from jaxlab.experiments import several_splits, tuning
 from jaxlab.experiments.prepare import Prepared, variant
 from jaxlab.experiments.run import CURVES, open_workdir, train_once
@@ -20,11 +21,12 @@ def train(
 
     mode 'eval': evaluates the newest checkpoint of one run (see `reference`) instead.
     """
+    prepared.built()
+    open_workdir(workdir)
     if mode != 'train':
         return train_once(prepared, workdir, watcher, mode, allow_change)
     if prepared.config.variants:
         return _variants(prepared, workdir, watcher, allow_change)
-    open_workdir(workdir)
     if prepared.config.split_seeds:
         return _splits(prepared, workdir, watcher, allow_change)
     prepared, choice = tuning.tuned(prepared, workdir, watcher)
@@ -39,6 +41,8 @@ def _variants(prepared: Prepared, workdir: Path, watcher: Watcher, allow_change:
     # A mistake in the last one shows before the first is trained; those with data of their own would fill the memory.
     shared = [name for name, changes in variants.items() if not any(path.startswith('data.') for path in changes)]
     ready = {name: variant(prepared, workdir, name) for name in shared}
+    for one, _ in ready.values():
+        one.built()
     runs, histories = {}, {}
     for name in variants:
         one, folder = ready.get(name) or variant(prepared, workdir, name)
@@ -65,6 +69,14 @@ def _splits(prepared: Prepared, workdir: Path, watcher: Watcher, allow_change: b
         runs.append(train(one, folder, watcher, allow_change=allow_change))
         histories.append(read_log(folder))
     return several_splits.written(workdir, runs, histories, prepared.config.split_seeds)
+
+
+def reference_folder(config: common.Config, workdir: Path) -> Path:
+    """Where the run lies that `reference` gives, as far as the config tells without any data."""
+    changes: dict[str, Any] = next(iter(config.variants.to_dict().values()), {})
+    folder = workdir / 'variants' / next(iter(config.variants)) if config.variants else workdir
+    seeds = changes.get('split_seeds', config.split_seeds)
+    return folder / several_splits.FOLDER / str(seeds[0]) if seeds else folder
 
 
 def reference(prepared: Prepared, workdir: Path) -> tuple[Prepared, Path]:

@@ -8,12 +8,12 @@ from typing import Any
 
 from jaxlab.errors import UserError, closest
 from jaxlab.experiments import config as configs
-from jaxlab.experiments import kept
+from jaxlab.experiments import run_data
 from jaxlab.experiments.facts import facts
 from jaxlab.experiments.prepare import Prepared, prepare
 from jaxlab.experiments.watching import Watcher
 from jaxlab.figures import Figure, Table, Worked
-from jaxlab.files import write_json
+from jaxlab.files import path_of, write_json
 from jaxlab.protocol import Needed, Report
 from jaxlab.training import run as engine
 from jaxlab.training import runtime, untrained
@@ -34,14 +34,16 @@ def train_once(
 
     choice: how a field was tuned before (`Tuning`). Returns what results.json holds.
     """
-    open_workdir(workdir)
-    prepared = kept.as_in_run(prepared, workdir)
+    prepared = run_data.as_in_run(prepared, workdir)
+    if mode == 'train':
+        run_data.keep(prepared, workdir, allow_change)
     for note in (*prepared.data.notes, *(_adapted_words(item) for item in prepared.adapted)):
         watcher.say(note)
     needs = _needs(prepared, workdir, watcher)
     trained = engine.train if mode == 'train' else engine.evaluate
     action = trained if prepared.data.splits else untrained.compute
-    arguments = (prepared.config, prepared.task, prepared.data, workdir, watcher, prepared.reporter)
+    task = prepared.task.judged_by(needs) if hasattr(prepared.task, 'judged_by') else prepared.task
+    arguments = (prepared.config, task, prepared.data, workdir, watcher, prepared.reporter)
     start: dict[str, Any] = {'weights': _start(prepared, needs)} if action is engine.train else {}
     outcome = action(*arguments, needs=needs, allow_change=allow_change, **start)
     watcher.close()
@@ -91,7 +93,7 @@ def _start(prepared: Prepared, needs: Mapping[str, Needed]) -> Start | None:
         return None
     skip = tuple(block.get('skip', ()))
     if 'weights' in block:
-        return Start.read(Path(block['weights']), skip)
+        return Start.read(path_of(block['weights']), skip)
     if block['needs'] not in needs:
         raise UserError(f'config.start.needs = {block["needs"]!r}; {closest(block["needs"], needs)} of config.needs')
     return Start(named(needs[block['needs']].state), skip, f'config.start.needs = {block["needs"]!r}')
@@ -117,7 +119,7 @@ def _finish(prepared: Prepared, workdir: Path, outcome: engine.Outcome, choice: 
     """Writes results.json, config.json, figures and report.html (one process does)."""
     from jaxlab.report import page
     from jaxlab.report.curves import step_figures
-    from jaxlab.report.variant_curves import kept
+    from jaxlab.report.variant_curves import curves_to_keep
 
     results = {**facts(prepared), **outcome.facts}
     if choice is not None:
@@ -129,8 +131,8 @@ def _finish(prepared: Prepared, workdir: Path, outcome: engine.Outcome, choice: 
     if runtime.is_writer():
         write_json(workdir / 'config.json', json.loads(prepared.config.to_json_best_effort()))
         write_json(workdir / 'results.json', results)
-        if kept(outcome.report.figures):
-            write_json(workdir / CURVES, kept(outcome.report.figures))
+        if curves_to_keep(outcome.report.figures):
+            write_json(workdir / CURVES, curves_to_keep(outcome.report.figures))
         chosen = () if choice is None else (choice.table(),)
         figures = [*outcome.report.figures, *chosen, *step_figures(outcome.record.step_logs)]
         page.write_report(workdir, results, outcome.record.history, figures)

@@ -86,7 +86,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def table(runs: Sequence[Mapping[str, Any]], seeds: Sequence[int]) -> Table:
-    """What each split gave."""
+    """A table of the metrics that each split gave."""
     names = [name for name in runs[0]['metrics'] if name.startswith('test_')][:5]
     rows = [
         (str(seed), *(run['metrics'][name]['mean'] for name in names)) for seed, run in zip(seeds, runs, strict=True)

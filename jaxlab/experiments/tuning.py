@@ -100,7 +100,7 @@ def _read(workdir: Path, block: Mapping[str, Any]) -> Tuning | None:
 
 
 def _reached(trial: Prepared, block: Mapping[str, Any], value: Any, workdir: Path, watcher: Watcher) -> float | None:
-    """What a trial reaches; None where it diverges."""
+    """The value of the metric that a trial reaches; None where it diverges."""
     folder = workdir / 'tuning' / f'{block["field"].rpartition(".")[2]}_{value:g}'
     folder.mkdir(parents=True, exist_ok=True)
     helper = watcher.helper(f'{block["field"]} = {value:g}')

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxlab.errors import UserError
-from jaxlab.experiments import kept
+from jaxlab.experiments import run_data
 from jaxlab.experiments.facts import facts
 from jaxlab.experiments.prepare import Prepared
 from jaxlab.experiments.watching import Watcher
@@ -66,7 +66,7 @@ def use(
     from jaxlab.files import storable, write_atomically
     from jaxlab.report.draw import draw
 
-    prepared = kept.as_in_run(prepared, workdir)
+    prepared = run_data.as_in_run(prepared, workdir)
     done = mode.run(Run(prepared, workdir, watcher, allow_change), options)
     folder, result = workdir / done.folder, dict(done.facts)
     for figure in done.figures:

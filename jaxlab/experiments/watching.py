@@ -16,7 +16,7 @@ class Watcher(Listener, Protocol):
         """The listener of another training in the same command; the same signals stop it."""
 
     def close(self) -> None:
-        """A training is over."""
+        """Called when a training is over: progress display ends."""
 
 
 class Printing:

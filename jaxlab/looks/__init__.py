@@ -16,7 +16,7 @@ from jaxlab.figures import Figure
 from jaxlab.looks import layers as of
 from jaxlab.looks.network import descent, forms, gradients, procedure, units, weights
 from jaxlab.looks.subject import Subject
-from jaxlab.looks.vision import examples, maps, sight, styles
+from jaxlab.looks.vision import examples, maps, receptive_fields, styles
 from jaxlab.protocol import Record
 
 __all__ = ['LOOKS', 'Look', 'Wanted', 'figures', 'wanted']
@@ -39,8 +39,8 @@ LOOKS: dict[str, Look] = {
     'feature_maps': Look(maps.feature_maps, of.with_maps),
     'hidden_activations': Look(maps.hidden_activations),
     'equivariance': Look(maps.equivariance, of.with_maps),
-    'receptive_fields': Look(sight.receptive_fields, of.with_maps),
-    'strongest_patches': Look(sight.strongest_patches, of.with_maps),
+    'receptive_fields': Look(receptive_fields.receptive_fields, of.with_maps),
+    'strongest_patches': Look(receptive_fields.strongest_patches, of.with_maps),
     'dead_units': Look(units.dead_units),
     'class_activations': Look(units.class_activations),
     'gradient_norms': Look(gradients.gradient_norms),

@@ -44,7 +44,7 @@ class Subject:
 
     @functools.cached_property
     def layers(self) -> dict[str, Layer]:
-        """Its layers."""
+        """The layers of the network by name."""
         return layers(*self.task.networks()['model'])
 
     @functools.cached_property
@@ -54,7 +54,7 @@ class Subject:
 
     @functools.cached_property
     def variables(self) -> Mapping[str, Any]:
-        """The same as variables of the module."""
+        """The variables of the module before its first step and after its last: name -> collections."""
         return {name: state.variables() for name, state in self.states.items()}
 
     @functools.cached_property

@@ -18,6 +18,13 @@ MODELS = {  # name -> module:class; imported when asked for
     'two_layer': 'jaxlab.models.two_layer:TwoLayer',
     'dcgan_generator': 'jaxlab.models.gan:Generator',
     'dcgan_discriminator': 'jaxlab.models.gan:Discriminator',
+    'mlp_generator': 'jaxlab.models.mlp_gan:Generator',
+    'mlp_discriminator': 'jaxlab.models.mlp_gan:Discriminator',
+    'resnet_generator': 'jaxlab.models.cyclegan:ResNetGenerator',
+    'patch_discriminator': 'jaxlab.models.cyclegan:PatchDiscriminator',
+    'mlp_vae': 'jaxlab.models.vae:MLPVAE',
+    'conv_vae': 'jaxlab.models.vae:ConvVAE',
+    'denoising_autoencoder': 'jaxlab.models.denoiser:DenoisingAutoencoder',
 }
 _DTYPES = {'float32': None, 'bfloat16': jnp.bfloat16}
 

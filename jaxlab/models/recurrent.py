@@ -51,13 +51,13 @@ class SequenceModel(nn.Module):
     ) -> Float[Array, 'N outputs']:
         mask = (x != self.padding).astype(jnp.float32) if self.padding is not None and x.ndim == 2 else None
         if self.vocabulary is not None:
-            x = self._embed(x)
-        cells = {'init_scheme': self.init_scheme, 'dtype': self.dtype}
-        cells |= {
+            x = self._embed(x, self.vocabulary)
+        own: dict[str, dict[str, Any]] = {
             'lstm': {'forget_bias': self.forget_bias},
             'gru': {'reset_after': self.reset_after},
             'rnn': {'activation': self.activation},
-        }.get(self.cell, {})
+        }
+        cells = {'init_scheme': self.init_scheme, 'dtype': self.dtype, **own.get(self.cell, {})}
         layers = Stacked(
             self.features, self.cell, cells, self.bidirectional, self.dropout, sequence=False, name='recurrent'
         )
@@ -67,8 +67,8 @@ class SequenceModel(nn.Module):
         outputs = Dense(self.outputs, init_scheme=self.init_scheme, dtype=self.dtype, name='head')(x)
         return outputs.astype(jnp.promote_types(outputs.dtype, jnp.float32))
 
-    def _embed(self, tokens: Array) -> Float[Array, 'N T D']:
+    def _embed(self, tokens: Array, vocabulary: int) -> Float[Array, 'N T D']:
         start: Any = initializers.embedding_init(self.init_scheme)
-        table = nn.Embed(self.vocabulary, self.embedding, embedding_init=start, dtype=self.dtype, name='embedding')
+        table = nn.Embed(vocabulary, self.embedding, embedding_init=start, dtype=self.dtype, name='embedding')
         x = table(tokens)
         return x if self.zero_token is None else jnp.where((tokens != self.zero_token)[..., None], x, 0)

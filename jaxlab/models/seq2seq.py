@@ -64,7 +64,7 @@ class Seq2Seq(nn.Module):
             self.looking = self._looking()
 
     def _looking(self) -> Attention:
-        width, same = self.features[-1], {'init_scheme': self.init_scheme, 'dtype': self.dtype}
+        width, same = self.features[-1], dict[str, Any](init_scheme=self.init_scheme, dtype=self.dtype)
         scores = {
             'projected': lambda: MultiHeadAttention(1, width, **same),
             'dot': DotAttention,

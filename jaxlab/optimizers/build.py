@@ -178,7 +178,7 @@ def _clip(block: dict) -> list[optax.GradientTransformation]:
 
 
 def _one_group(block: dict, steps_per_epoch: int, total_steps: int) -> optax.GradientTransformation:
-    """The chain of one group of parameters."""
+    """The gradient transformation of one group of parameters, as an Optax chain."""
     entry, options = _checked(block)
     mask = grouping.MASKS[options['weight_decay_mask']]
     decay = options['weight_decay']

@@ -28,7 +28,7 @@ class Surface:
     ranges: tuple[tuple[float, float], tuple[float, float]]
 
     def height(self, point: Float[Array, '2']) -> Float[Array, '']:
-        """At one point."""
+        """Height of the surface at one point."""
         return self.function(point[0], point[1])
 
 

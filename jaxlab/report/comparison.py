@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from jaxlab.figures import Figure, Lines, Table
-from jaxlab.files import write_file
+from jaxlab.files import path_of, write_file
+from jaxlab.measures.metrics import split_of
 from jaxlab.report import statistics, summary, wording
 from jaxlab.report.filling import fill
 from jaxlab.report.page import item
@@ -38,7 +39,7 @@ def write_comparison(
 ) -> Comparison:
     """Compares the runs (variant's name -> its results) with the reference; writes `comparison.html`.
 
-    kept: variant -> curves of its report (`variant_curves.kept`) that are laid over one another.
+    kept: variant -> curves of its report (`variant_curves.curves_to_keep`) that are laid over one another.
     """
     if reference not in runs:
         raise ValueError(f'reference {reference!r} is none of the runs: {", ".join(runs)}')
@@ -50,7 +51,7 @@ def write_comparison(
     figures: list[Figure] = [*(points(runs, name) for name in shown), *overlaid(kept or {})]
     figures += variant_curves(histories or {}, runs, moved)
     made = Comparison(
-        Path(workdir) / 'comparison.html', answers(runs, reference, names), statements(runs), tables, figures
+        path_of(workdir) / 'comparison.html', answers(runs, reference, names), statements(runs), tables, figures
     )
     first = runs[reference]
     page = fill(
@@ -60,8 +61,8 @@ def write_comparison(
         answers=made.answers,
         statements=made.statements,
         badges=list(dict.fromkeys(badge for run in runs.values() for badge in summary.badges(run))),
-        tables=[item(table, Path(workdir)) for table in tables],
-        figures=[item(figure, Path(workdir) / 'figures') for figure in figures],
+        tables=[item(table, path_of(workdir)) for table in tables],
+        figures=[item(figure, path_of(workdir) / 'figures') for figure in figures],
         commands=list(dict.fromkeys(str(run['command']) for run in runs.values() if run.get('command'))),
     )
     write_file(made.path, page)
@@ -73,14 +74,14 @@ def shared_metrics(runs: Runs) -> list[str]:
     first = next(iter(runs.values()))
     order = [wording.main_metric(first), *_chosen(runs)]
     names = [n for n in first.get('metrics') or {} if all(n in (run.get('metrics') or {}) for run in runs.values())]
-    judged = [name for name in names if wording.split_of(name)[0] != 'train'] or names
+    judged = [name for name in names if split_of(name)[0] != 'train'] or names
     if len(order) > 1:
         return [name for name in dict.fromkeys(order) if name is not None and name in names]
-    return sorted(judged, key=lambda name: (name != order[0], wording.split_of(name)[0] != 'test'))
+    return sorted(judged, key=lambda name: (name != order[0], split_of(name)[0] != 'test'))
 
 
 def _chosen(runs: Runs) -> Sequence[str]:
-    """What `report.options.compared` names."""
+    """The metrics that `report.options.compared` names, in its order."""
     return next(iter(runs.values())).get('compared') or ()
 
 

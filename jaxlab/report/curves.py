@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from jaxlab.figures import Lines
+from jaxlab.measures.metrics import meaning, split_of
 from jaxlab.report import wording
 
 NOT_METRICS = ('epoch', 'step', 'seconds', 'steps_per_second', 'examples_per_second')
@@ -29,12 +30,12 @@ def history_figures(
     that end in the same word (`generator_loss`, `discriminator_loss`) share a plot.
     """
     names = list(dict.fromkeys(name for row in history for name in row if _is_metric(row, name)))
-    metrics = list(dict.fromkeys(wording.split_of(name)[1] for name in names))
+    metrics = list(dict.fromkeys(split_of(name)[1] for name in names))
     families: dict[str, list[str]] = {}
     for metric in metrics:
         families.setdefault(_family(metric, metrics), []).append(metric)
     order = sorted(
-        families, key=lambda family: (family != 'loss', wording.direction(family) == 0, list(families).index(family))
+        families, key=lambda family: (family != 'loss', meaning(family).better == 0, list(families).index(family))
     )
     figures = [_figure(family, families[family], history, names, published or {}, lines or {}) for family in order]
     mark = {} if restored is None else {f'restored: epoch {restored}': float(restored)}
@@ -72,8 +73,8 @@ def _figure(
     published: Mapping[str, Any],
     expected: Mapping[str, Mapping[str, float]],
 ) -> Lines:
-    ours = [name for name in names if wording.split_of(name)[1] in metrics]
-    ours.sort(key=lambda name: ('train', 'validation', 'test', '').index(wording.split_of(name)[0]))
+    ours = [name for name in names if split_of(name)[1] in metrics]
+    ours.sort(key=lambda name: ('train', 'validation', 'test', '').index(split_of(name)[0]))
     labels = _labels(ours, len(metrics) > 1)
     series = {labels[name]: curve(history, name) for name in ours}
     replicas = max(len(y) for _, y in series.values())
@@ -90,7 +91,7 @@ def _figure(
     )
     if any(name.startswith('train_') for name in ours):
         note += '\n' + CHANGING_MODEL
-    unit = wording.UNITS.get(family) or ('share' if wording.is_bounded(family) else '')
+    unit = meaning(family).unit
     label = wording.words(family)
     return Lines(
         name=f'curve_{family}',
@@ -107,10 +108,10 @@ def _figure(
 
 def _labels(names: Sequence[str], several: bool) -> dict[str, str]:
     """What a curve is called: its split, or its metric (and its split, where there are several) in a shared plot."""
-    splits = {name: wording.split_of(name)[0] for name in names}
+    splits = {name: split_of(name)[0] for name in names}
     found = {}
     for name, split in splits.items():
-        split_word, metric_word = wording.SPLIT_WORDS.get(split, ''), wording.words(wording.split_of(name)[1])
+        split_word, metric_word = wording.SPLIT_WORDS.get(split, ''), wording.words(split_of(name)[1])
         if several:
             found[name] = f'{metric_word}, {split_word}' if len(set(splits.values())) > 1 else metric_word
         else:

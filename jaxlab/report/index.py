@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from jaxlab.files import write_file
+from jaxlab.files import path_of, write_file
 from jaxlab.report import statistics, summary, wording
 from jaxlab.report.curves import published_value
 from jaxlab.report.filling import fill
@@ -16,7 +16,7 @@ DEEPEST = 3  # a run is at most this many folders below the index (experiment / 
 
 def write_index(runs_dir: Path) -> Path:
     """Reads every `results.json` below the folder and writes `index.html` into it; names the damaged ones."""
-    runs_dir = Path(runs_dir)
+    runs_dir = path_of(runs_dir)
     rows, damaged = [], []
     for path in find_results(runs_dir):
         name = path.parent.relative_to(runs_dir).as_posix()
@@ -35,13 +35,13 @@ def write_index(runs_dir: Path) -> Path:
 
 def find_results(runs_dir: Path) -> list[Path]:
     """The `results.json` files below the folder, in order of their names; hidden folders are left out."""
-    found = [path for depth in range(1, DEEPEST + 1) for path in Path(runs_dir).glob('*/' * depth + 'results.json')]
+    found = [path for depth in range(1, DEEPEST + 1) for path in path_of(runs_dir).glob('*/' * depth + 'results.json')]
     visible = [path for path in found if not any(part.startswith('.') for part in path.relative_to(runs_dir).parts)]
     return sorted(visible, key=lambda path: path.parent.relative_to(runs_dir).parts)
 
 
 def _row(name: str, folder: Path, runs_dir: Path, results: Mapping[str, Any]) -> dict[str, Any]:
-    """One run as the table wants it."""
+    """One run as a row of the index: name, data, main metric, time."""
     main = wording.main_metric(results)
     values = wording.values_of(results['metrics'][main]) if main else []
     target = published_value((results.get('published') or {}).get(main)) if main else None

@@ -12,6 +12,7 @@ a report never has to guess. What to use when:
 | two trained models on one test set | `mcnemar` |
 | one accuracy on one test set | `wilson` |
 | several comparisons at once | `holm` |
+| what so many seeds can show at all | `detectable` |
 """
 
 import dataclasses
@@ -238,6 +239,27 @@ def holm(p_values: Values) -> list[float]:
         highest = max(highest, min(1.0, (len(order) - rank) * p_values[i]))
         adjusted[i] = highest
     return adjusted
+
+
+def detectable(spread: float, seeds: int, known: bool = False, level: float = 0.95, power: float = 0.8) -> float:
+    """The smallest difference of two methods' means that `seeds` seeds of each show in `power` of all such comparisons.
+
+    spread: standard deviation over seeds, the same for both. The test is two-sided at `level`: Student's with 2 (n - 1)
+    degrees of freedom, or, with the spread known from elsewhere, the normal one, which one seed of each allows; without it
+    the difference of single seeds can be tested by nothing (infinite).
+    """
+    from scipy import optimize, stats
+
+    error = spread * math.sqrt(2 / seeds)
+    if known:
+        return error * float(stats.norm.ppf(0.5 + level / 2) + stats.norm.ppf(power))
+    if seeds < 2:
+        return math.inf
+    degrees = 2 * (seeds - 1)
+    beyond = _t_quantile(level, degrees)
+    # The chance of a significant difference in the wrong direction is below 1e-4 there, and SciPy cannot compute it.
+    missing = lambda shift: stats.nct.sf(beyond, degrees, shift) - power
+    return error * float(optimize.brentq(missing, 0.0, 10.0))
 
 
 def _differences(values: Values, reference: Values) -> np.ndarray:

@@ -7,6 +7,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from jaxlab.figures import Table
+from jaxlab.measures.metrics import meaning, split_of
 from jaxlab.report import statistics, wording
 from jaxlab.report.curves import published_value
 
@@ -65,13 +67,13 @@ def title(results: Mapping[str, Any]) -> str:
 def metric_rows(results: Mapping[str, Any]) -> list[MetricRow]:
     """All metrics, the test split first, the trainings' last; each with n and an interval that says what it is."""
     order = ('test', 'validation', 'train', '')
-    names = sorted(results.get('metrics') or {}, key=lambda name: order.index(wording.split_of(name)[0]))
+    names = sorted(results.get('metrics') or {}, key=lambda name: order.index(split_of(name)[0]))
     return [_metric_row(name, results) for name in names]
 
 
 def _metric_row(name: str, results: Mapping[str, Any]) -> MetricRow:
     values = wording.values_of(results['metrics'][name])
-    split, metric = wording.split_of(name)
+    split, metric = split_of(name)
     interval = interval_of(name, results)
     spread = statistics.std(values)
     bounds, method = interval_text(interval), interval.method if interval else ''
@@ -104,16 +106,16 @@ def single_values(results: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def interval_of(name: str, results: Mapping[str, Any]) -> statistics.Interval | None:
     """Student's interval over replicas, widened where the values are several splits of one data set; for one replica's
-    accuracy Wilson's over what it counts."""
+    share of things that were counted Wilson's."""
     values = wording.values_of((results.get('metrics') or {}).get(name) or [])
-    split, metric = wording.split_of(name)
-    # What an accuracy counts, its task says; a run of an older version counted examples.
+    split = split_of(name)[0]
+    # How many it counts, its task says; a run of an older version counted examples.
     examples = ((results.get('data') or {}).get('examples') or {}).get(split)
     total = round(results['counts'].get(name, 0)) if results.get('counts') else examples
-    if len(values) == 1 and metric == 'accuracy' and total and 0 <= values[0] <= 1 and split != 'train':
+    if len(values) == 1 and meaning(name).share_of and total and 0 <= values[0] <= 1 and split != 'train':
         return statistics.wilson(values[0] * total, total)
     sizes = resampled(results)
-    return statistics.metric_interval(values, wording.is_bounded(name), shared=sizes[1] / sizes[0] if sizes else 0.0)
+    return statistics.metric_interval(values, meaning(name).bounded, shared=sizes[1] / sizes[0] if sizes else 0.0)
 
 
 def resampled(results: Mapping[str, Any]) -> tuple[int, int] | None:
@@ -139,7 +141,7 @@ def published_rows(results: Mapping[str, Any]) -> list[PublishedRow]:
     for name, entry in (results.get('published') or {}).items():
         target = published_value(entry)
         where, note = (str(entry.get(key) or '') if isinstance(entry, Mapping) else '' for key in ('where', 'note'))
-        label = ' '.join(part for part in map(wording.words, wording.split_of(name)) if part)
+        label = ' '.join(part for part in map(wording.words, split_of(name)) if part)
         values = wording.values_of((results.get('metrics') or {}).get(name) or [])
         if not values or target is None:
             shown = str(entry.get('value', '–') if isinstance(entry, Mapping) else entry)
@@ -353,6 +355,22 @@ def phases(results: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         (wording.words(name), wording.seconds(value), f'{100 * value / total:.0f} %') for name, value in parts.items()
     ]
     return [*rows, ('whole run', wording.seconds(total), '')]
+
+
+def training_phases(results: Mapping[str, Any]) -> Table | None:
+    """What each phase of a training trained and reached (before it is run: would train); None for one phase."""
+    found = results.get('training_phases') or []
+    if not found:
+        return None
+    names = list(dict.fromkeys(name for phase in found for name in phase.get('metrics') or {}))
+    rows = []
+    for number, phase in enumerate(found, 1):
+        values = [wording.values_of((phase.get('metrics') or {}).get(name) or []) for name in names]
+        reached = [wording.plus_minus(statistics.mean(each), statistics.std(each)) if each else '–' for each in values]
+        rows.append((number, phase['epochs'], phase['trained'], phase['parameters'], *reached))
+    note = 'Metrics at the end of each phase; nothing was chosen by them.' if names else ''
+    columns = ('phase', 'epochs', 'trained', 'parameters', *map(wording.label, names))
+    return Table('training_phases', 'Phases of the training', note, columns, rows, '>><>' + '>' * len(names))
 
 
 def cost_rows(results: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -22,6 +22,7 @@ def print_results(results: Mapping[str, Any], console: 'Console') -> None:
     if answer:
         console.print(_text(answer, 'bold'))
     _metrics(results, console)
+    _phases(results, console)
     _published(results, console)
     for line in results.get('remarks') or []:
         console.print(_text(f'- {formula.plain(str(line))}'))
@@ -48,6 +49,12 @@ def _metrics(results: Mapping[str, Any], console: 'Console') -> None:
     methods = list(dict.fromkeys(row.method for row in rows if row.interval))
     if methods:
         console.print(_text(f'intervals: {"; ".join(methods)}; n: replicas', 'dim'))
+
+
+def _phases(results: Mapping[str, Any], console: 'Console') -> None:
+    table = summary.training_phases(results)
+    if table is not None:
+        print_table(table, console)
 
 
 def _published(results: Mapping[str, Any], console: 'Console') -> None:
@@ -149,6 +156,7 @@ def print_describe(results: Mapping[str, Any], console: 'Console') -> None:
             console.print(_text(f'- {formula.plain(str(line))}'))
     if results.get('networks'):
         print_model_table(results['networks'], console)
+    _phases(results, console)
     chosen, default = summary.config_rows(results)
     if chosen:
         table = _table((('setting', '<'), ('value', '<'), ('chosen by', '<')))

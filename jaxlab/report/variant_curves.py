@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from jaxlab.figures import Figure, Lines
+from jaxlab.measures.metrics import split_of
 from jaxlab.report import curves, statistics, wording
 
 AXES = {  # what `report.x_axes` may name -> (words of the title, label of the axis)
@@ -33,7 +34,7 @@ def variant_curves(
     return [figure for figure in made if figure is not None]
 
 
-def kept(figures: Sequence[Figure]) -> dict[str, dict[str, Any]]:
+def curves_to_keep(figures: Sequence[Figure]) -> dict[str, dict[str, Any]]:
     """The curves of a report that name a series to be compared, as `curves.json` holds them: name -> x [T], y [R, T] ..."""
     found = {}
     for figure in figures:
@@ -46,7 +47,7 @@ def kept(figures: Sequence[Figure]) -> dict[str, dict[str, Any]]:
 
 
 def overlaid(found: Mapping[str, Mapping[str, Any]]) -> list[Lines]:
-    """One figure a curve that all variants have: the means of the replicas with their intervals. found: variant -> `kept`."""
+    """One figure a curve that all variants have: means of the replicas with intervals. found: variant -> `curves_to_keep`."""
     shared = [name for name in next(iter(found.values()), {}) if all(name in each for each in found.values())]
     return [_overlay(name, {variant: each[name] for variant, each in found.items()}) for name in shared]
 
@@ -105,7 +106,7 @@ def _figure(
         return None
     replicas = max(len(y) for _, y in series.values())
     note = f'n = {replicas} replicas of each variant (thin) and their mean (thick).' if replicas > 1 else 'n = 1 each.'
-    if wording.split_of(name)[0] == 'train':
+    if split_of(name)[0] == 'train':
         note += '\n' + curves.CHANGING_MODEL
     label = wording.label(name)
     words, x_label = AXES[axis]

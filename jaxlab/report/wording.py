@@ -5,56 +5,9 @@ import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-SPLITS = ('train', 'validation', 'test')
+from jaxlab.measures.metrics import meaning, split_of
+
 SPLIT_WORDS = {'train': 'training', 'validation': 'validation', 'test': 'test', '': 'other'}
-BOUNDED = (
-    'accuracy',
-    'precision',
-    'recall',
-    'f1',
-    'f1_macro',
-    'f1_micro',
-    'iou',
-    'mean_iou',
-    'dice',
-    'auc',
-    'roc_auc',
-    'average_precision',
-    'map',
-    'top5',
-    'top_5',
-    'top5_accuracy',
-    'specificity',
-    'sensitivity',
-    'balanced_accuracy',
-)
-SMALLER_IS_BETTER = (
-    'loss',
-    'error',
-    'mse',
-    'rmse',
-    'mae',
-    'mape',
-    'smape',
-    'perplexity',
-    'fid',
-    'kl',
-    'nll',
-    'cross_entropy',
-    'ece',
-    'brier',
-)
-LARGER_IS_BETTER = (*BOUNDED, 'mcc', 'r2', 'bleu', 'inception_score', 'psnr', 'ssim', 'explained_variance')
-QUALIFIERS = ('_tuned_threshold', '_corrected')
-UNITS = {'cross_entropy': 'nats', 'nll': 'nats', 'kl': 'nats'}
-
-
-def split_of(name: str) -> tuple[str, str]:
-    """`test_accuracy` -> ('test', 'accuracy'); a name without a split -> ('', name)."""
-    for split in SPLITS:
-        if name.startswith(split + '_'):
-            return split, name[len(split) + 1 :]
-    return '', name
 
 
 def words(name: str) -> str:
@@ -68,36 +21,13 @@ def label(name: str) -> str:
     return f'{SPLIT_WORDS[split]} {words(metric)}' if split else words(metric)
 
 
-def is_bounded(name: str) -> bool:
-    """Whether the metric lies in [0, 1] by its definition."""
-    metric = _unqualified(name)
-    return metric in (*BOUNDED, 'ece', 'brier', 'chosen_threshold') or metric.endswith(
-        tuple('_' + each for each in BOUNDED)
-    )
-
-
-def _unqualified(name: str) -> str:
-    """The metric without its split and without how it was decided: `test_f1_tuned_threshold` -> 'f1'."""
-    metric = split_of(name)[1]
-    return next((metric.removesuffix(ending) for ending in QUALIFIERS if metric.endswith(ending)), metric)
-
-
-def direction(name: str) -> int:
-    """+1 where larger is better, -1 where smaller is, 0 where the name does not say."""
-    metric = _unqualified(name)
-    if metric in SMALLER_IS_BETTER or metric.endswith(tuple('_' + each for each in SMALLER_IS_BETTER)):
-        return -1
-    larger = metric in LARGER_IS_BETTER or metric.endswith(tuple('_' + each for each in LARGER_IS_BETTER))
-    return 1 if larger else 0
-
-
 def main_metric(results: Mapping[str, Any]) -> str | None:
     """The metric that answers the question: the first published one, else the test split's score, else the first."""
     metrics = results.get('metrics') or {}
     named = results.get('main_metric')
     published = [name for name in results.get('published') or {} if name in metrics]
     rank = {'test': 0, 'validation': 1, 'train': 2, '': 3}
-    scores = sorted((name for name in metrics), key=lambda name: (rank[split_of(name)[0]], direction(name) < 1))
+    scores = sorted((name for name in metrics), key=lambda name: (rank[split_of(name)[0]], meaning(name).better < 1))
     return next((name for name in (named, *published, *scores) if name and name in metrics), None)
 
 
@@ -177,7 +107,7 @@ def gap(mean: float, published: float, name: str, spread: float = math.nan, judg
     difference = mean - published
     if difference == 0 or not math.isfinite(difference):
         return 'equal' if difference == 0 else 'not comparable'
-    sign = direction(name) * (1 if difference > 0 else -1) if judged else 0
+    sign = meaning(name).better * (1 if difference > 0 else -1) if judged else 0
     verdict = {1: ', better', -1: ', worse', 0: ''}[sign]
     size = aligned(abs(difference), spread) if spread > 0 else number(abs(difference), 3)
     if float(size.replace(',', '')) == 0:

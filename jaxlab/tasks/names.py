@@ -27,6 +27,7 @@ TASKS = {
         'jaxlab.tasks.classification.report:ClassificationReport',
         'jaxlab.tasks.predicting:MODES',
     ),
+    'cyclegan': Kind('jaxlab.tasks.cyclegan.step:CycleGan', 'jaxlab.tasks.cyclegan.report:CycleGanReport'),
     'gan': Kind('jaxlab.tasks.gan.step:Gan', 'jaxlab.tasks.gan.report:GanReport', 'jaxlab.tasks.sampling:MODES'),
     'manual_backprop': Kind(
         'jaxlab.tasks.manual_backprop.step:ManualBackprop',
@@ -44,12 +45,12 @@ TASKS = {
 
 
 def kind_of(config: Any) -> Kind:
-    """That of a config."""
+    """The kind of learning that `config.task.name` names."""
     return lookup(TASKS, config.task.get('name', ''), 'config.task.name')
 
 
 def found(path: str) -> Any:
-    """What 'module:attribute' names."""
+    """Imports what 'module:attribute' names."""
     module, attribute = path.split(':')
     return getattr(importlib.import_module(module), attribute)
 

@@ -35,12 +35,12 @@ def predicted(trained: Trained, state: Any, blocks: Iterable[Any]) -> Iterator[A
 
 
 def lines(facts: Mapping[str, Any]) -> Sequence[str]:
-    """One an example."""
+    """The answers as lines for a terminal, one an example."""
     return [line(row) for row in facts['predictions']]
 
 
 def line(row: Mapping[str, Any]) -> str:
-    """Who, and what is said of it."""
+    """One example as a line: its file or row, and the answer with its probability."""
     who = row.get('file') or f'row {row["row"]}'
     if 'class' not in row:
         return f'{who}: {row["target"]} {row["value"]:,.6g} {row["unit"]}'.rstrip()

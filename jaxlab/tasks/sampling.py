@@ -41,7 +41,7 @@ def sampled(task: Any, state: Any, key: Any, count: int) -> Any:
 
 
 def lines(facts: Mapping[str, Any]) -> Sequence[str]:
-    """Where they are."""
+    """Names of the files that were written, as lines for a terminal."""
     return [f'{facts["count"]} samples of step {facts["step"]}: {facts["picture"]}']
 
 

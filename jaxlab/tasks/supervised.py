@@ -24,13 +24,24 @@ class Supervised:
     input: str  # the field that the network is given
 
     def inputs(self, batch: Mapping[str, Any]) -> tuple[Any, ...]:
-        """What the network is called with."""
+        """What the network is called with, of a prepared batch: a tuple of arrays."""
         return (batch[self.input],)
 
     def init(self, key: jax.Array, example: Batch) -> State:
         """The network's first variables, and an optimizer that has seen nothing."""
         variables = self.model.init({'params': key}, *(each[:1] for each in self.inputs(example)), train=False)
         return {'model': TrainState.from_variables(self.model, variables, self.optimizer)}
+
+    def forward(self, network: TrainState, params: Any, batch: Batch, key: jax.Array) -> tuple[Any, dict[str, Any]]:
+        """The network's outputs in training mode with these parameters, and its updated statistics. key: of dropout."""
+        return self.model.apply(
+            network.variables(params),
+            *self.inputs(batch),
+            train=True,
+            weight=batch['weight'],
+            rngs={'dropout': key},
+            mutable=['batch_stats'],
+        )
 
     def snapshot(self, state: State, key: jax.Array) -> None:
         """Nothing to look at before the end."""
@@ -44,5 +55,5 @@ class Supervised:
 
 def prepared(data: Dataset) -> dict[str, jax.ShapeDtypeStruct]:
     """Shapes and dtypes of one prepared training example, as a batch of one."""
-    batch = {**data.splits['train'].read([0]), 'weight': np.ones(1, np.float32)}
+    batch = {**data.splits['train'].blank(1), 'weight': np.ones(1, np.float32)}
     return dict(jax.eval_shape(data.prepare, {name: jnp.asarray(value) for name, value in batch.items()}))

@@ -61,7 +61,9 @@ def rows(module: nn.Module, example: jax.ShapeDtypeStruct) -> list[dict[str, Any
     if missing or not table:  # parameters of the top module itself
         whole = list(outputs[()][1]) if () in outputs else []
         row = {'path': type(module).__name__, 'type': type(module).__name__, 'output_shape': whole}
-        table.append({**row, 'parameters': missing, 'statistics': 0, 'multiply_adds': 0})
+        statistics = total({name: tree for name, tree in variables.items() if name != 'params'})
+        statistics -= sum(row['statistics'] for row in table)
+        table.append({**row, 'parameters': missing, 'statistics': statistics, 'multiply_adds': 0})
     return table
 
 
@@ -134,5 +136,5 @@ def own_leaves(variables: Mapping[str, Any], path: tuple[str, ...]) -> list[tupl
 
 
 def total(variables: Mapping[str, Any]) -> int:
-    """All numbers in all collections."""
+    """How many numbers all collections of a network hold."""
     return int(sum(np.prod(leaf.shape) for leaf in jax.tree.leaves(variables)))

@@ -6,7 +6,7 @@ side by side ('unrolled': on a CPU convolutions under vmap become slow grouped o
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import jax
@@ -15,20 +15,16 @@ import numpy as np
 
 from jaxlab.layers.batch_axis import sum_over_batch_axis
 from jaxlab.protocol import Batch, State, Sums, Task
+from jaxlab.training.batches import Layout
 
 Augment = Callable[[Batch, jax.Array], Batch]
-Logs = dict[str, jax.Array]  # metric -> [replicas, steps, 2]: (total, weight)
+Logs = dict[str, jax.Array]  # name -> [replicas, steps, 2, ...]: (total, weight); of a metric two scalars
 AUGMENT, TASK, EVALUATE, INIT, SNAPSHOT = range(5)  # what a key is for
 
 
 def key_for(seed: jax.Array, purpose: int, step: jax.Array | int = 0) -> jax.Array:
     """The key of one purpose at one step: a pure function, so nothing random has to be stored."""
     return jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), purpose), step)
-
-
-def weigh(examples: Batch, rows: jax.Array) -> Batch:
-    """A batch with its weight: 1 for an example, 0 for a row of padding (index -1)."""
-    return {**examples, 'weight': (rows >= 0).astype(jnp.float32)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +37,7 @@ class Programs:
     replicas: int
     form: str  # 'unrolled' or 'vmap'
     streamed: bool = False  # whether `data` holds the examples of the index block itself, or the whole split
+    layout: Layout = Layout()
 
     def _over_replicas(self, function: Callable, *per_replica: Any) -> list:
         """Applies `function` to each replica's arguments; results as lists over replicas."""
@@ -56,8 +53,10 @@ class Programs:
 
     def _fetch(self, data: Batch, rows: jax.Array, replica: jax.Array | int, step: jax.Array) -> Batch:
         if self.streamed:
-            return weigh({name: array[replica, step] for name, array in data.items()}, rows)
-        return weigh({name: jnp.take(array, jnp.maximum(rows, 0), axis=0) for name, array in data.items()}, rows)
+            examples = {name: array[replica, step] for name, array in data.items()}
+        else:
+            examples = self.layout.taken(data, rows)
+        return {**examples, **self.layout.weights(rows)}
 
     def _update(self, state: State, batch: Batch, seed: jax.Array, step: jax.Array) -> tuple[State, Logs]:
         batch = self.augment(self.prepare(batch), key_for(seed, AUGMENT, step))
@@ -100,10 +99,16 @@ class Programs:
         return jax.lax.fori_loop(start, stop, body, (state, logs))
 
     def evaluate(
-        self, state: State, data: Batch, indices: jax.Array, seeds: jax.Array, first: jax.Array, keep: bool
+        self,
+        state: State,
+        data: Batch,
+        indices: jax.Array,
+        seeds: jax.Array,
+        first: jax.Array,
+        keep: Collection[str] | None,
     ) -> tuple[Logs, Any]:
         """A whole index block [steps, batch], the same for all replicas: logs, and per-example outputs
-        [replicas, steps, batch, ...] if `keep`. first: number of its first batch in the split."""
+        [replicas, steps, batch, ...] under the names in `keep` (None: all). first: number of its first batch in the split."""
 
         def one_step(_: None, step_and_rows: tuple[jax.Array, jax.Array]) -> tuple[None, Any]:
             step, rows = step_and_rows
@@ -111,7 +116,7 @@ class Programs:
 
             def one(replica_state: State, seed: jax.Array):
                 sums, outputs = self.task.eval_step(replica_state, batch, key_for(seed, EVALUATE, first + step))
-                return _packed(sums), outputs if keep else {}
+                return _packed(sums), {name: each for name, each in outputs.items() if keep is None or name in keep}
 
             if self.form == 'vmap':
                 return None, jax.vmap(one)(state, seeds)
@@ -131,9 +136,10 @@ class Programs:
 
 
 def _packed(sums: Sums) -> Logs:
-    """(total, weight) pairs as arrays [2], summed over the devices that share the batch."""
+    """(total, weight) pairs as arrays [2, ...], summed over the devices that share the batch."""
 
     def wide(value: jax.Array) -> jax.Array:
         return jnp.asarray(value, jnp.promote_types(jnp.result_type(value), jnp.float32))
 
-    return sum_over_batch_axis({name: jnp.stack([wide(value) for value in pair]) for name, pair in sums.items()})
+    pairs = {name: jnp.broadcast_arrays(*map(wide, pair)) for name, pair in sums.items()}
+    return sum_over_batch_axis({name: jnp.stack(pair) for name, pair in pairs.items()})

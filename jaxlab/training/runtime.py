@@ -71,7 +71,7 @@ def device_facts() -> Mapping[str, Any]:
 
 
 def versions() -> Mapping[str, str]:
-    """Of everything that may change a number."""
+    """Versions of everything installed that may change a number."""
     from importlib.metadata import PackageNotFoundError, version
 
     found = {'python': platform.python_version()}

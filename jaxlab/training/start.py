@@ -42,10 +42,10 @@ class Start:
     def read(cls, path: Path, skip: Sequence[str] = ()) -> 'Start':
         """A safetensors file."""
         from safetensors import SafetensorError
-        from safetensors.numpy import load_file
+        from safetensors.numpy import load
 
         try:
-            return cls(load_file(str(path)), tuple(skip), f'config.start.weights={str(path)!r}')
+            return cls(load(path.read_bytes()), tuple(skip), f'config.start.weights={str(path)!r}')
         except (OSError, SafetensorError) as error:
             raise UserError(
                 f'config.start.weights={str(path)!r} cannot be read ({error}); valid: a .safetensors file'

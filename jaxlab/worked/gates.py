@@ -34,7 +34,7 @@ class Interval(NamedTuple):
 
     @property
     def possible(self) -> bool:
-        """Whether there is such a threshold."""
+        """Whether some threshold gives this gate: the interval that the samples leave is not empty."""
         return self.low < self.high
 
 

@@ -48,7 +48,7 @@ class ManualTrace(NamedTuple):
 
     @property
     def gradients(self) -> Params:
-        """In the shape of the parameters."""
+        """The gradients as a tree of the parameters' shape."""
         return Params(self.gradient_w1, self.gradient_b1, self.gradient_w2, self.gradient_b2)
 
 

@@ -30,7 +30,7 @@ Names = Sequence[str | Activation]
 
 
 class LayerForward(NamedTuple):
-    """One layer forwards."""
+    """Net input and output of one layer."""
 
     inputs: Float[Array, 'in N']  # with the row of ones on top, if the layer has a bias
     weights: Float[Array, 'out in']

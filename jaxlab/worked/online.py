@@ -29,12 +29,12 @@ class OnlineRun(NamedTuple):
 
     @property
     def epochs(self) -> int:
-        """Epochs run."""
+        """Number of epochs that were run."""
         return len(self.errors)
 
 
 class Starts(NamedTuple):
-    """Many starts trained at once."""
+    """What became of many starts that were trained at once."""
 
     epochs: Int[Array, 'S']
     converged: Bool[Array, 'S']

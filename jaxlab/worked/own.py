@@ -28,7 +28,7 @@ class OwnNetwork:
 
     @property
     def single(self) -> bool:
-        """Whether it is one unit."""
+        """Whether the network is a single unit."""
         return len(self.weights) == 1 and self.weights[0].shape[0] == 1
 
 
@@ -94,7 +94,7 @@ def _matrix(values: Any, what: str) -> np.ndarray:
 
 
 def _targets(values: Any, samples: int) -> np.ndarray:
-    """[N, K]; a flat list is one output unit."""
+    """Targets as a matrix [N, K]; a flat list stands for one output unit."""
     array = _matrix(values, 'config.worked.targets')
     array = array.T if _depth(values) == 1 else array
     if len(array) != samples:

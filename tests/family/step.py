@@ -1,8 +1,7 @@
 """Counting vowels: a number a letter, added up."""
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -10,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxlab.data.examples import Split
-from jaxlab.measures import squared_error, sums, weighted_mean
+from jaxlab.measures.losses import squared_error
+from jaxlab.measures.sums import sums, weighted_mean
 from jaxlab.optimizers import build_optimizer
 from jaxlab.tasks.supervised import Supervised, prepared
 
@@ -32,7 +32,7 @@ class Vowels(Supervised):
 
     model: Any
     optimizer: Any
-    example: Mapping[str, jax.ShapeDtypeStruct]
+    example: Any
     input: str
     tolerance: float = 0.5
 
@@ -57,6 +57,8 @@ class Vowels(Supervised):
     def predict(self, state, tokens):
         return self.model.apply(state['model'].variables(), tokens)
 
-    def score(self, outputs: Mapping[str, np.ndarray], part: Split) -> dict[str, float]:
+    scored: ClassVar = ('count',)
+
+    def score(self, totals, outputs, part: Split) -> dict[str, float]:
         """On the host, so that it can choose the best checkpoint: the share of words that are counted right."""
         return {'exact': float(np.mean(np.abs(outputs['count'] - part.arrays['target']) < self.tolerance))}

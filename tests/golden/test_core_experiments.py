@@ -121,21 +121,9 @@ def test_four_styles_start_with_the_same_shapes(lenet):
 def test_pytorchs_lenet_with_the_same_weights(lenet):
     """PyTorch flattens channel by channel, JAX place by place: rows of the first dense kernel change their order."""
     torch = pytest.importorskip('torch')
-    nn = torch.nn
-    net = nn.Sequential(
-        nn.Conv2d(1, 6, 5, padding=2),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(6, 16, 5),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(400, 120),
-        nn.ReLU(),
-        nn.Linear(120, 84),
-        nn.ReLU(),
-        nn.Linear(84, 10),
-    )
+    from benchmarks import torch_models
+
+    net = torch_models.lenet()
     assert sum(p.numel() for p in net.parameters()) == 61_706
     kernels = {name: np.asarray(layer['kernel']) for name, layer in lenet.items()}
     kernels['dense1'] = kernels['dense1'].reshape(5, 5, 16, 120).transpose(2, 0, 1, 3).reshape(400, 120)

@@ -168,7 +168,7 @@ def test_equal_to_flax(masked):
     x, memory = normal(0, 3, 5, 8), normal(1, 3, 6, 8)
     mask = padding_mask(jnp.arange(6) < jnp.array([6, 3, 1])[:, None]) if masked else None
     ours = MultiHeadAttention(2, 8)
-    variables = ours.init(jax.random.key(2), x, memory)
+    variables = jax.jit(ours.init)(jax.random.key(2), x, memory)
     params = variables['params']
     stock = {
         name: {
@@ -180,7 +180,7 @@ def test_equal_to_flax(masked):
     theirs = nn.MultiHeadDotProductAttention(2, qkv_features=8)
 
     def loss(apply):
-        return jax.value_and_grad(lambda x, m: (apply(x, m) ** 2).sum(), (0, 1))(x, memory)
+        return jax.jit(jax.value_and_grad(lambda x, m: (apply(x, m) ** 2).sum(), (0, 1)))(x, memory)
 
     (a, da), (b, db) = (
         loss(lambda x, m: ours.apply(variables, x, m, mask)),
@@ -194,7 +194,7 @@ def test_equal_to_flax(masked):
 def test_causal_mask_hides_the_future():
     x = normal(0, 2, 5, 8)
     module = MultiHeadAttention(4, 8)
-    variables = module.init(jax.random.key(1), x)
+    variables = jax.jit(module.init)(jax.random.key(1), x)
     whole = module.apply(variables, x, mask=causal_mask(5))
     np.testing.assert_allclose(whole[:, :3], module.apply(variables, x[:, :3], mask=causal_mask(3)), atol=1e-6)
 
@@ -202,7 +202,7 @@ def test_causal_mask_hides_the_future():
 def test_dropout_only_in_training():
     x = normal(0, 2, 5, 8)
     module = MultiHeadAttention(4, 8, dropout=0.5)
-    variables = module.init(jax.random.key(1), x)
+    variables = jax.jit(module.init)(jax.random.key(1), x)
     still = module.apply(variables, x)
     np.testing.assert_array_equal(still, module.clone(dropout=0.0).apply(variables, x, train=True))
     assert not np.allclose(still, module.apply(variables, x, train=True, rngs={'dropout': jax.random.key(0)}))
@@ -239,7 +239,9 @@ def test_equal_to_torch():
 
 
 def test_torch_start():
-    kernel = MultiHeadAttention(4, 64).init(jax.random.key(0), normal(0, 1, 2, 64))['params']['query']['kernel']
+    kernel = jax.jit(MultiHeadAttention(4, 64).init)(jax.random.key(0), normal(0, 1, 2, 64))['params']['query'][
+        'kernel'
+    ]
     limit = (6 / (64 + 192)) ** 0.5
     assert 0.95 * limit < np.abs(kernel).max() <= limit
     module = MultiHeadAttention(1, 512)  # B16

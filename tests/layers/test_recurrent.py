@@ -31,7 +31,7 @@ def sequence(seed=0, shape=(3, 6, 4)):
 
 def shaken(cell, x, seed=1):
     """Parameters with every bias away from 0."""
-    variables = cell.init(jax.random.key(seed), x)
+    variables = jax.jit(cell.init)(jax.random.key(seed), x)
     leaves, tree = jax.tree.flatten(variables)
     keys = jax.random.split(jax.random.key(seed), len(leaves))
     return tree.unflatten(
@@ -125,21 +125,22 @@ def test_parameter_counts_of_a06():
 
 def test_starting_values():
     x = sequence(shape=(2, 3, 16))
-    keras = LSTM(32).init(jax.random.key(0), x)['params']
+    start = lambda **options: jax.jit(LSTM(32, **options).init)(jax.random.key(0), x)['params']
+    keras = start()
     np.testing.assert_allclose(keras['recurrent_kernel'] @ keras['recurrent_kernel'].T, np.eye(32), atol=1e-5)
     np.testing.assert_array_equal(keras['bias'], np.repeat([0, 1, 0, 0], 32))
     limit = (6 / (16 + 128)) ** 0.5
     assert 0.9 * limit < np.abs(keras['kernel']).max() <= limit
-    torch = LSTM(32, init_scheme='torch').init(jax.random.key(0), x)['params']
+    torch = start(init_scheme='torch')
     assert set(torch) == {'kernel', 'recurrent_kernel', 'bias', 'recurrent_bias'}
     assert all(0.8 * 32**-0.5 < np.abs(leaf).max() <= 32**-0.5 for leaf in torch.values())
-    lecun = LSTM(32, init_scheme='lecun').init(jax.random.key(0), x)['params']
+    lecun = start(init_scheme='lecun')
     block = lecun['recurrent_kernel'][:, 32:64]
     np.testing.assert_allclose(block @ block.T, np.eye(32), atol=1e-5)
     assert not lecun['bias'].any()
-    assert LSTM(32, forget_bias=2.0).init(jax.random.key(0), x)['params']['bias'][40] == 2
+    assert start(forget_bias=2.0)['bias'][40] == 2
     with pytest.raises(ValueError, match='keras, torch, lecun'):
-        LSTM(32, init_scheme='kears').init(jax.random.key(0), x)
+        start(init_scheme='kears')
 
 
 def test_gradients_against_finite_differences(cell):

@@ -15,7 +15,7 @@ from jaxlab.figures import Lines, Matrix
 from jaxlab.looks import layers as of
 from jaxlab.looks.network import gradients
 from jaxlab.looks.subject import Subject
-from jaxlab.looks.vision import maps, sight
+from jaxlab.looks.vision import maps, receptive_fields
 from jaxlab.models.convnet import VGG, ConvNet
 from jaxlab.models.lenet import LeNet
 from jaxlab.models.mlp import MLP
@@ -151,7 +151,8 @@ def fields(module, *shape, layers=()):
     state = {'model': SimpleNamespace(variables=lambda: variables)}
     task = SimpleNamespace(model=module, networks=lambda: {'model': (module, example)})
     subject = Subject(task, Record([state], [], {}, [], {}, jax.random.key(0), start=lambda: state), None)
-    return {name: found.size for name, found in sight.sight(subject, layers or of.with_maps(subject.layers)).items()}
+    fields = receptive_fields.measured_fields(subject, layers or of.with_maps(subject.layers))
+    return {name: found.size for name, found in fields.items()}
 
 
 def test_receptive_fields_of_b11():

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from jaxlab.layers.batch_axis import BATCH_AXIS
-from jaxlab.measures import squared_error, sums, weighted_mean
+from jaxlab.measures.losses import squared_error
+from jaxlab.measures.sums import sums, weighted_mean
 from jaxlab.optimizers import TrainState, build_optimizer, start_left
 from jaxlab.optimizers.state import moved_average, ramped
 

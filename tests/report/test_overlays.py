@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from jaxlab.figures import Bars, Lines
-from jaxlab.report import comparison, statistics, summary, variant_curves, wording
+from jaxlab.measures import metrics
+from jaxlab.report import comparison, statistics, summary, variant_curves
 
 X = np.array([0.0, 0.5, 1.0])
 
@@ -18,7 +19,9 @@ def curve(y, name='roc', compared='model'):
 def test_kept_and_laid_over():
     one, other = np.array([[0.1, 0.6, 0.9], [0.2, 0.8, 0.9]]), np.array([[0.3, 0.3, 0.3], [0.5, 0.4, 0.3]])
     kept = {
-        name: variant_curves.kept([curve(y), curve(y, 'only_here' if name == 'a' else 'there'), Bars('bars', 'Bars')])
+        name: variant_curves.curves_to_keep(
+            [curve(y), curve(y, 'only_here' if name == 'a' else 'there'), Bars('bars', 'Bars')]
+        )
         for name, y in (('a', one), ('b', other))
     }
     assert list(kept['a']) == ['roc', 'only_here']
@@ -28,11 +31,11 @@ def test_kept_and_laid_over():
     expected = statistics.bounded_interval(one[:, 1])
     assert (figure.bands['a'][0][1], figure.bands['a'][1][1]) == (expected.low, expected.high)
     assert figure.note.startswith('test split, n = 60, 7 of them positive; 2 replicas of each variant')
-    assert variant_curves.kept([curve(one, compared='')]) == {} and variant_curves.overlaid({}) == []
+    assert variant_curves.curves_to_keep([curve(one, compared='')]) == {} and variant_curves.overlaid({}) == []
 
 
 def test_one_replica_has_no_band():
-    kept = {name: variant_curves.kept([curve(np.array([[0.1, 0.6, 0.9]]))]) for name in 'ab'}
+    kept = {name: variant_curves.curves_to_keep([curve(np.array([[0.1, 0.6, 0.9]]))]) for name in 'ab'}
     assert variant_curves.overlaid(kept)[0].bands == {}
 
 
@@ -70,7 +73,8 @@ def test_a_published_number_that_is_not_to_be_judged(comparable, ending):
     ],
 )
 def test_directions(name, sign, bounded):
-    assert wording.direction(name) == sign and wording.is_bounded(name) == bounded
+    found = metrics.meaning(name)
+    assert found.better == sign and found.bounded == bounded
 
 
 def test_running_statistics_are_no_trained_parameters():

@@ -5,6 +5,7 @@ import math
 import pytest
 
 from jaxlab import figures as f
+from jaxlab.measures import metrics
 from jaxlab.report import formula, wording
 
 
@@ -36,10 +37,14 @@ def test_plus_minus_is_rounded_to_the_spread():
 
 
 def test_splits_and_directions():
-    assert wording.split_of('test_top5_accuracy') == ('test', 'top5_accuracy')
-    assert wording.split_of('learning_rate') == ('', 'learning_rate')
-    assert wording.is_bounded('test_top5_accuracy') and not wording.is_bounded('test_loss')
-    assert [wording.direction(name) for name in ('test_rmse', 'validation_f1', 'test_oddity')] == [-1, 1, 0]
+    assert metrics.split_of('test_top5_accuracy') == ('test', 'top5_accuracy')
+    assert metrics.split_of('learning_rate') == ('', 'learning_rate')
+    assert metrics.meaning('test_top5_accuracy').bounded and not metrics.meaning('test_loss').bounded
+    found = [metrics.meaning(name) for name in ('test_rmse', 'validation_f1', 'test_oddity', 'test_balanced_accuracy')]
+    assert [one.better for one in found] == [-1, 1, 0, 1]
+    assert [one.share_of for one in found] == ['', '', '', ''] and metrics.meaning(
+        'test_accuracy'
+    ).share_of == 'examples'
 
 
 def test_gap_says_what_is_better_only_where_it_may():

@@ -1,19 +1,13 @@
 """What is said of made images: the nearest training image, the classes, the scores, the answer, and what stands first."""
 
-import dataclasses
-from typing import Any
-
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxlab import data as data_sets
 from jaxlab.data.dataset import Dataset
 from jaxlab.data.examples import in_memory
 from jaxlab.data.features import ClassLabel, Image
-from jaxlab.protocol import Needed, Record
-from jaxlab.report import summary
+from jaxlab.protocol import Record
 from jaxlab.tasks import generative as generated
 
 MADE = np.array([0.1, 0.2, 0.3, 0.4])
@@ -55,12 +49,6 @@ def test_each_made_image_has_its_own_nearest_and_a_copy_is_at_no_distance():
     assert list(shown.captions)[3:] == ['r.m.s. 0.00', 'r.m.s. 0.02', 'r.m.s. 0.00'] and shown.columns == 3
 
 
-def test_entropy_of_classes():
-    assert generated.entropy(np.full(10, 0.1)) == pytest.approx(np.log(10))
-    assert generated.entropy(np.array([1.0, 0.0])) == 0
-    assert generated.entropy(np.array([0.5, 0.25, 0.25])) == pytest.approx(1.5 * np.log(2))
-
-
 @pytest.mark.parametrize('count', [1, 250, 251])
 def test_blocks_are_cut_to_the_count_and_drawn_apart(count):
     draw = lambda key: jax.random.uniform(key, (generated.BLOCK, 1))
@@ -68,55 +56,28 @@ def test_blocks_are_cut_to_the_count_and_drawn_apart(count):
     assert found.shape == (count, 1) and len(np.unique(found)) == count
 
 
-@dataclasses.dataclass(frozen=True)
-class Scorer:
-    """Sure of bright images, undecided about dark ones; its features are the mean of two halves."""
-
-    model: Any = None
-    scale: tuple[float, float] = (0.0, 1.0)
-
-    def embed(self, state, images):
-        flat = images.reshape(len(images), -1)
-        return jnp.stack([flat[:, :300].mean(1), flat[:, 300:].mean(1)], 1)
-
-    def predict(self, state, images):
-        bright = (images.mean((1, 2, 3)) > 0.5)[:, None]
-        sure = jnp.eye(10)[jnp.zeros(len(images), int)]
-        return jnp.where(bright, sure, 0.1)
+def row(epoch, validation, test):
+    return {'epoch': epoch, 'validation_distance': validation, 'test_distance': test}
 
 
-class Judge:
-    """The network's class gives the scorer its name."""
+HISTORY = [row(5, [3.0, 1.0], [30.0, 12.0]), row(10, [2.0, 4.0], [20.0, 10.0]), row(15, [5.0, 5.0], [26.0, 18.0])]
 
 
-@pytest.fixture(scope='module')
-def digits():
-    return data_sets.load({'name': 'mnist', 'source': 'embedded', 'limit': 40, 'eval_limit': 40})
+def test_what_choosing_an_epoch_is_worth():
+    """Two seeds: by validation epochs 10 and 5, by test both 10; the last spreads by 5.66, the chosen ones by 5.66 and 7.07."""
+    (table,) = generated.cost_of_choosing(HISTORY, 'distance')
+    assert table.rows[0] == ('the last', '15, 15', 22.0, pytest.approx(32**0.5), '0%')
+    assert table.rows[1] == ('best by validation', '10, 5', 16.0, pytest.approx(32**0.5), '0%')
+    assert table.rows[2] == ('best by test (no result)', '10, 10', 15.0, pytest.approx(50**0.5), '-25%')
+    assert 'n = 2 seeds' in table.note and '3 epochs' in table.note
 
 
-def made(bright: int, seed: int):
-    """40 images, of which so many are bright."""
-    draw = np.random.default_rng(seed)
-
-    def sampler(count, key):
-        values = np.where(np.arange(count) < bright, 0.8, 0.2)[:, None, None, None]
-        return (values + draw.normal(0, 0.05, (count, 28, 28, 1))).astype(np.float32)
-
-    return sampler
-
-
-def test_the_share_that_the_scorer_is_sure_of(digits):
-    """30 and 10 of 40 are bright; real digits are dark."""
-    needed = Needed(Scorer(Judge()), {}, {'test_accuracy': [0.97]})
-    found = generated.score([made(30, 0), made(10, 1)], needed, digits, jax.random.key(0))
-    assert found.metrics['sure_share'] == [0.75, 0.25] and found.metrics['sure_share_real'] == [0.0, 0.0]
-    assert found.metrics['scorer_confidence'] == pytest.approx([0.775, 0.325])
-    assert 'a Judge trained on real images is sure (at least 90%) what 50% of the made ones show' in found.answer
-    assert 'what 0% of real ones show' in found.answer and found.answer.startswith('Hardly: ')
-    assert 'LeNet' not in found.answer + found.figures[0].note + found.remarks[0]
-    ratio = np.mean(found.metrics['frechet_distance']) / found.metrics['frechet_floor'][0]
-    assert f'is {ratio:.1f} times that of real ones to real ones' in found.answer
-    assert summary.answer({'answer': found.answer, 'metrics': {}}) == found.answer
+def test_one_seed_has_no_spread_and_without_validation_nothing_chooses_by_it():
+    one = [{'epoch': each['epoch'], 'test_distance': each['test_distance'][:1]} for each in HISTORY]
+    (table,) = generated.cost_of_choosing(one, 'distance')
+    assert table.rows == [('the last', '15', 26.0, None, None), ('best by test (no result)', '10', 20.0, None, None)]
+    assert generated.cost_of_choosing(HISTORY[:1], 'distance') == []
+    assert generated.cost_of_choosing([{'epoch': 1}] * 3, 'distance') == []
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from flax import serialization
 from configs import common
 from jaxlab.experiments import config as configs
 from jaxlab.experiments.prepare import prepare
+from jaxlab.protocol import ALL
 from jaxlab.training import run as engine
 from jaxlab.training.machine import Machine
 
@@ -103,7 +104,7 @@ def steps(config: common.Config, epochs: int, dtype: Any = None) -> Steps:
         rows = lab.placement.split(lab.feed.epoch(epoch), axis=2)
         state, log, _ = lab.train(state, lab.resident, rows, 0, count, epoch * count)
         logs.append(log)
-    found = lab.evaluate(state, 'test', keep=True)
+    found = lab.evaluate(state, 'test', keep=ALL)
     joined = {name: np.concatenate([log[name] for log in logs], axis=1) for name in logs[0]}
     return Steps(joined, lab.host_state(state), found.metrics, found.outputs)
 

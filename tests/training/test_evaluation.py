@@ -14,6 +14,7 @@ from jaxlab.experiments.prepare import prepare
 from jaxlab.measures.sums import sums
 from jaxlab.models.recurrent import SequenceModel
 from jaxlab.models.transformer import TransformerClassifier
+from jaxlab.protocol import ALL
 from jaxlab.report import statistics, summary
 from jaxlab.tasks.classification.step import Classification
 from jaxlab.training import machine as engine
@@ -46,6 +47,46 @@ def machine_of(config, kind=Drawing, streamed=False):
     return engine.Machine(ready.config, task, data)
 
 
+class Confusing(Classification):
+    """Adds a matrix of confusions up over batches; its score is taken from that, or from the kept classes."""
+
+    scored = ('called',)
+
+    def eval_step(self, state, batch, key):
+        logits = self.model.apply(state['model'].variables(), *self.inputs(batch), train=False)
+        called = logits.argmax(-1)
+        cells = jnp.zeros((10, 10)).at[batch['label'], called].add(batch['weight'])
+        return {**sums(batch['weight'], loss=logits[:, 0]), 'cells': (cells, jnp.ones(()))}, {
+            'called': called,
+            'logits': logits,
+        }
+
+    def score(self, totals, outputs, part):
+        assert set(totals) == {'cells'} and set(outputs) == {'called'}
+        right = np.mean(outputs['called'] == part.arrays['label'])
+        return {'from_totals': np.trace(totals['cells']) / totals['cells'].sum(), 'from_outputs': float(right)}
+
+
+@pytest.mark.parametrize('batch', [5, 12, 48])
+@pytest.mark.parametrize('keep', [0, 7, ALL])
+def test_totals_and_outputs_do_not_depend_on_batches(batch, keep, monkeypatch):
+    """47 examples: the two ways to the same number agree, and of the outputs only what was asked for comes back."""
+    monkeypatch.setattr(engine, 'EVALUATED', 12)
+    found = machine_of(lab.small(data__eval_limit=47, data__eval_batch_size=batch), kind=Confusing)
+    result = found.evaluate(found.placement.state(found.init()), 'test', keep=keep)
+    whole = found.evaluate(found.placement.state(found.init()), 'test', keep=ALL).outputs[0]
+    assert result.metrics['from_totals'] == pytest.approx(result.metrics['from_outputs'])
+    assert result.metrics['from_outputs'][0] == np.mean(whole['called'] == found.data.splits['test'].arrays['label'])
+    assert set(result.counts) == {'loss'}
+    kept = result.outputs[0]
+    assert {name: len(each) for name, each in kept.items()} == (
+        {'called': min(keep, 47), 'logits': min(keep, 47)} if keep else {}
+    )
+    for name, each in kept.items():
+        np.testing.assert_array_equal(each, whole[name][:keep])
+        assert each.base is None or len(each) == 47  # seven examples do not hold the memory of all
+
+
 @pytest.mark.parametrize('streamed', [False, True])
 @pytest.mark.parametrize('limit', [24, 1024])
 def test_every_batch_has_its_own_key(streamed, limit, monkeypatch):
@@ -53,7 +94,7 @@ def test_every_batch_has_its_own_key(streamed, limit, monkeypatch):
     monkeypatch.setattr(engine, 'EVALUATED', limit)
     found = machine_of(lab.small(data__eval_limit=48, data__eval_batch_size=12), streamed=streamed)
     state = found.placement.state(found.init())
-    drawn = found.evaluate(state, 'test', keep=True).outputs[0]['drawn'].reshape(4, 12)
+    drawn = found.evaluate(state, 'test', keep=ALL).outputs[0]['drawn'].reshape(4, 12)
     assert len(np.unique(drawn[:, 0])) == 4 and (drawn == drawn[:, :1]).all()
     expected = [float(jax.random.uniform(key_for(jnp.uint32(0), EVALUATE, jnp.int32(batch)))) for batch in range(4)]
     np.testing.assert_allclose(drawn[:, 0], expected, rtol=1e-6)
@@ -148,7 +189,7 @@ def test_multiply_adds_of_recurrent_cells_and_attention():
     """By hand: an LSTM reads 7 steps of 32 numbers into 5 units, 4 gates; attention multiplies [8, 128] by [128, 8] and back."""
     model = SequenceModel(4, 'lstm', (5,), vocabulary=9, init_scheme='torch')
     found = {row['path']: row for row in model_table.rows(model, jax.ShapeDtypeStruct((1, 7), jnp.int32))}
-    assert found['lstm_0']['multiply_adds'] == 7 * (32 * 20 + 5 * 20)
+    assert found['recurrent/lstm_0']['multiply_adds'] == 7 * (32 * 20 + 5 * 20)
     model = TransformerClassifier(10, vocabulary=100, max_length=8, dropout=0.0)
     found = {row['path']: row for row in model_table.rows(model, jax.ShapeDtypeStruct((1, 8), jnp.int32))}
     assert (

@@ -4,6 +4,7 @@ import json
 import signal
 import socket
 
+import numpy as np
 import pytest
 
 from tests.cli import command
@@ -17,11 +18,12 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def start_two(*words: str) -> list:
+def start_two(*words: str, module: str = 'launch') -> list:
     """Both processes of one run."""
     port = free_port()
     return [
-        command.start(
+        command.program(
+            module,
             *words,
             env=command.environment(
                 JAX_COORDINATOR_ADDRESS=f'127.0.0.1:{port}', JAX_NUM_PROCESSES='2', JAX_PROCESS_ID=str(number)
@@ -80,6 +82,23 @@ def test_one_writer(two):
     assert sorted(path.name for path in (workdir / 'checkpoints').iterdir()) == ['65', '78']
     assert (workdir / 'report.html').is_file() and len(list((workdir / 'events').iterdir())) == 1
     assert not list(workdir.glob('.*'))
+
+
+def test_each_process_reads_its_own_rows(tmp_path):
+    """Streamed: half of every batch each, and the losses of one process with two devices, which reads all."""
+    module, both = 'tests.training.reading', '--xla_force_host_platform_device_count=2'
+    processes = start_two(str(tmp_path / 'two'), module=module)
+    one = command.program(module, str(tmp_path / 'one'), env=command.environment(XLA_FLAGS=both))
+    ends = finish_two([*processes, one])
+    assert [code for code, _, _ in ends] == [0, 0, 0], '\n'.join(err for _, _, err in ends)
+    *two, whole = (json.loads(out.splitlines()[-1]) for _, out, _ in ends)
+    # An example for its size, a batch to begin with, three blocks of two updates in each of two epochs, the test split.
+    assert sorted(whole['rows']) == [1, 24, *[48] * 6, 50]
+    for found in two:
+        assert sorted(found['rows']) == [1, *[24] * 7, 25]
+        np.testing.assert_allclose(found['loss'], whole['loss'], rtol=1e-5)
+        np.testing.assert_allclose(found['test'], whole['test'], rtol=1e-5)
+    assert two[0]['digest'] == two[1]['digest']
 
 
 def test_a_signal_to_one_stops_both_and_both_go_on(two, tiny, tmp_path):

@@ -61,7 +61,7 @@ def image_of(batch: Batch) -> jax.Array:
 
 
 def number(transform: str, field: str, value: Any, low: float, high: float) -> float:
-    """A checked number."""
+    """A number of a transform's arguments, checked against its bounds."""
     right = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
     if not right or not low <= value <= high:
         raise UserError(f'transform {transform!r}: {field}={value!r}; valid: a number from {low:g} to {high:g}')

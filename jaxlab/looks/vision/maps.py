@@ -12,7 +12,7 @@ from jaxlab.figures import Figure, Images, Matrix, Table
 from jaxlab.looks.layers import active, some, with_maps
 from jaxlab.looks.network.weights import COLUMNS, grid
 from jaxlab.looks.subject import Subject
-from jaxlab.looks.vision.sight import sight
+from jaxlab.looks.vision.receptive_fields import measured_fields
 
 
 def feature_maps(
@@ -135,7 +135,7 @@ def equivariance(
     inputs = subject.inputs(rows)
     if not names or inputs.ndim != 4:
         return []
-    steps = {name: max(1, found.step) for name, found in sight(subject, names).items()}
+    steps = {name: max(1, found.step) for name, found in measured_fields(subject, names).items()}
     plain = subject.of_inputs('trained', inputs, names)
     moved = {by: subject.of_inputs('trained', shifted(inputs, by), names) for by in shifts}
     table = []

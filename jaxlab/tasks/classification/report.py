@@ -5,7 +5,8 @@ from typing import Any, Self
 
 from jaxlab import looks
 from jaxlab.data.dataset import Dataset
-from jaxlab.protocol import Record, Report
+from jaxlab.data.labels import names_of
+from jaxlab.protocol import ALL, Record, Report
 from jaxlab.tasks import baselines, sparsity
 from jaxlab.tasks.classification import classes, two_classes
 from jaxlab.tasks.classification.step import Classification
@@ -13,7 +14,7 @@ from jaxlab.tasks.classification.step import Classification
 
 @dataclasses.dataclass(frozen=True)
 class ClassificationReport:
-    """The checked wishes of `config.report`."""
+    """Reports a classifier as `config.report` asks; its options are checked before training."""
 
     task: Classification
     data: Dataset
@@ -28,6 +29,11 @@ class ClassificationReport:
         wanted = looks.wanted(wishes.get('figures', ()), task.model, *task.inputs(task.example))
         beside = baselines.asked(wishes, classifies=True)
         return cls(task, data, config.report.examples, wanted, beside, bool(wishes.get('sparsity', False)))
+
+    def keeps(self, split: str) -> int:
+        """All of the split that is reported; of two classes the validation split's too, on which a threshold is chosen."""
+        reported = split == 'test' or 'test' not in self.data.splits
+        return ALL if reported or len(names_of(self.data)) == 2 else 0
 
     def report(self, record: Record) -> Report:
         """Examples, confusions, scores by class, surest mistakes of the first replica; of two classes the curves too.

@@ -61,14 +61,7 @@ class Classification(Supervised):
         targets = batch.get('target', batch['label'])  # soft targets where mixup made some
 
         def loss_fn(params: Any) -> tuple[jax.Array, Any]:
-            logits, updates = self.model.apply(
-                network.variables(params),
-                *self.inputs(batch),
-                train=True,
-                weight=weight,
-                rngs={'dropout': key},
-                mutable=['batch_stats'],
-            )
+            logits, updates = self.forward(network, params, batch, key)
             losses = LOSSES[self.loss](logits, targets, self.label_smoothing)
             return weighted_mean(losses, weight * self._class_weight(targets)), (logits, losses, updates)
 

@@ -41,12 +41,12 @@ class Judged:
 
     @property
     def rare(self) -> bool:
-        """Whether one class is."""
+        """Whether one of the two classes is rare."""
         return bool(min(self.labels.mean(), 1 - self.labels.mean()) < RARE)
 
     @property
     def words(self) -> str:
-        """For notes under figures."""
+        """Split, number of examples and of replicas, for the notes under figures."""
         positives, replicas = int(self.labels.sum()), len(self.scores)
         n = f'{self.split} split, n = {len(self.labels):,}, {positives:,} of them positive'
         return f'{n}; {replicas} replicas (thin) and their mean (thick)' if replicas > 1 else f'{n}; one replica'
@@ -61,7 +61,7 @@ class Rule:
     probabilities: np.ndarray
 
     def counts(self, labels: np.ndarray) -> list[binary.Counts]:
-        """One a replica."""
+        """The four counts of each replica's decisions."""
         pairs = zip(self.probabilities, self.thresholds, strict=True)
         return [binary.counts(labels, p >= threshold) for p, threshold in pairs]
 

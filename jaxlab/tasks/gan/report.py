@@ -11,7 +11,7 @@ import numpy as np
 from jaxlab.data.dataset import Dataset
 from jaxlab.figures import Images
 from jaxlab.optimizers import start_left
-from jaxlab.protocol import Record, Report
+from jaxlab.protocol import ALL, Record, Report
 from jaxlab.tasks import generative
 from jaxlab.tasks.gan.step import Gan, State
 
@@ -27,21 +27,18 @@ class GanReport:
     def from_config(cls, config: Any, task: Gan, data: Dataset) -> Self:
         return cls(task, data)
 
+    def keeps(self, split: str) -> int:
+        """Of the test split what the judge saw."""
+        return ALL if split == 'test' else 0
+
     def report(self, record: Record) -> Report:
         """Grids over the epochs, interpolation, nearest training images, and a score by the network in `needs`."""
         figures = generative.progress(record, 'the same noise in every picture')
         figures.append(self._interpolation(record))
         figures.append(generative.nearest(self._some(record.states[0], record.key, 8), self.data))
-        metrics: dict[str, list[float]] = {}
-        remarks, answer = self._remarks(record), ''
-        if 'scorer' in record.needs:
-            samplers = [lambda count, key, s=state: self._some(s, key, count) for state in record.states]
-            score = generative.score(samplers, record.needs['scorer'], self.data, record.key)
-            figures += score.figures
-            metrics = {name: list(values) for name, values in score.metrics.items()}
-            remarks += score.remarks
-            answer = score.answer
-        return Report(tuple(figures), metrics, tuple(remarks), answer=answer)
+        judged = generative.judged(record, self.data)
+        own = Report(tuple(figures), remarks=tuple(self._remarks(record)), answer=judged.answer)
+        return own.followed_by(judged)
 
     def _remarks(self, record: Record) -> list[str]:
         """What the pictures are drawn from, where that is not the generator as its last update left it."""

@@ -11,14 +11,14 @@ from jaxlab.data.dataset import Dataset
 from jaxlab.data.features import Value
 from jaxlab.figures import Bars, Figure, Histogram, Lines, Points, Table
 from jaxlab.measures import regression as scores
-from jaxlab.protocol import Record, Report
+from jaxlab.protocol import ALL, Record, Report
 from jaxlab.tasks import baselines
 from jaxlab.tasks.regression.step import Regression
 
 
 @dataclasses.dataclass(frozen=True)
 class RegressionReport:
-    """The checked wishes of `config.report`."""
+    """Reports a regression as `config.report` asks; its options are checked before training."""
 
     task: Regression
     data: Dataset
@@ -28,6 +28,10 @@ class RegressionReport:
     @classmethod
     def from_config(cls, config: Any, task: Regression, data: Dataset) -> Self:
         return cls(task, data, config.report.examples, baselines.asked(config.report.options, classifies=False))
+
+    def keeps(self, split: str) -> int:
+        """All of each: its errors are reported in the target's unit."""
+        return ALL
 
     def report(self, record: Record) -> Report:
         """Figures are of the first replica on the test split (or the last one that was evaluated), metrics of all."""
@@ -64,7 +68,7 @@ class RegressionReport:
 
 
 def target_of(data: Dataset) -> Value:
-    """What is predicted."""
+    """The feature of the predicted field, with its unit."""
     feature = data.answer_feature
     assert isinstance(feature, Value)
     return feature

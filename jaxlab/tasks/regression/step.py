@@ -76,14 +76,7 @@ class Regression(Supervised):
         stage = self._count(network.step >= jnp.asarray(self.starts, jnp.int32))
 
         def loss_fn(params: Any) -> tuple[jax.Array, Any]:
-            outputs, updates = self.model.apply(
-                network.variables(params),
-                *self.inputs(batch),
-                train=True,
-                weight=weight,
-                rngs={'dropout': key},
-                mutable=['batch_stats'],
-            )
+            outputs, updates = self.forward(network, params, batch, key)
             predictions = outputs[..., 0]
             losses = self._losses(predictions, batch['target'], stage)
             return weighted_mean(losses, weight), (predictions, losses, updates)
@@ -109,7 +102,7 @@ class Regression(Supervised):
         if not self.starts:
             return network
         begins = jnp.any(network.step == jnp.asarray(self.starts, jnp.int32))
-        first = self.optimizer.init(network.params)
+        first = network.tx.init(network.params)
         opt_state = jax.tree.map(lambda new, old: jnp.where(begins, new, old), first, network.opt_state)
         return network.replace(opt_state=opt_state)
 

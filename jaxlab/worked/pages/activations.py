@@ -24,7 +24,7 @@ FLAT = 0.01
 
 
 def plotted() -> tuple[Activation, ...]:
-    """C06's five."""
+    """The five activations whose curves C06 plots."""
     names = ('sigmoid', 'bipolar_sigmoid', 'linear', 'relu')
     return (*map(activation, names), activation('leaky_relu', slope=0.2))
 

@@ -123,7 +123,7 @@ def scaling_table(trace: AttentionTrace) -> Table:
 
 
 def masked_figure(trace: AttentionTrace) -> Figure:
-    """The last two keys hidden."""
+    """The attention map with the last two keys hidden by a mask."""
     mask = jnp.arange(trace.keys.shape[0]) < trace.keys.shape[0] - 2
     hidden = maths.attention(trace.queries, trace.keys, trace.values, mask)
     return drawn.weight_map(

@@ -87,7 +87,7 @@ def parameters(variables: object) -> int:
 
 
 def words_table() -> Table:
-    """The ids: 0 is padding."""
+    """A table of the words and their ids; id 0 is padding."""
     known = vocabulary(tuple(text for pair in cases.PAIRS for text in pair))
     rows = []
     for source, target in cases.PAIRS:

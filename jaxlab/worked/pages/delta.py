@@ -152,7 +152,7 @@ def targets_table(rate: float, epochs: int) -> Table:
 
 
 def c03_run(learning_rate: float = 0.0, epochs: int = 1) -> DeltaRun:
-    """C03's samples in order."""
+    """C03's run: its samples in the order in which it visits them."""
     return train_delta(C03.weights, C03.inputs, C03.targets, learning_rate or C03.learning_rate, epochs)
 
 

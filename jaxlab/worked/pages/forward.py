@@ -60,7 +60,7 @@ def page(settings: Settings) -> Report:
 
 
 def quantities(case: ForwardCase) -> dict[str, np.ndarray]:
-    """Every matrix of a case, as it is right."""
+    """Every matrix of a worked case, computed (not as printed)."""
     return forward_quantities(network.forward(case.inputs, case.weights, case.activations))
 
 
@@ -157,7 +157,7 @@ def composition_table(case: ForwardCase) -> Table:
 
 
 def activation_table(case: ForwardCase) -> Table:
-    """One layer's net through every activation."""
+    """A table: the net input of one layer put through every activation."""
     net = jnp.asarray(quantities(case)['Z1'])
     rows = [
         (name, latex.text_matrix(np.asarray(entry.function(net)), 4))

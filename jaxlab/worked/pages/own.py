@@ -50,7 +50,7 @@ def _single(own: OwnNetwork, rule: str) -> np.ndarray:
 
 
 def forward(settings: Settings) -> Report:
-    """Every net and output; no targets needed."""
+    """The page of a forward pass: every net input and output; it needs no targets."""
     own = settings.own
     assert own is not None
     names = own.activations or ('linear',) * len(own.weights)

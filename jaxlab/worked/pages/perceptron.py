@@ -89,12 +89,7 @@ def by_hand(run: PerceptronRun) -> Table:
             rows.append(
                 (
                     epoch + 1,
-                    latex.text_vector(at.inputs),
-                    latex.text_number(at.target),
-                    latex.text_vector(at.weights_before),
-                    latex.text_number(at.net),
-                    latex.text_number(at.output),
-                    latex.text_number(at.error),
+                    *drawn.trace_cells(at),
                     effect,
                     f'slip: {slip.quantity} {slip.published}' if slip else 'agrees',
                 )

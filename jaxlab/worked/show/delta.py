@@ -15,7 +15,7 @@ from jaxlab.worked.show import latex, planes
 
 
 def worked(run: DeltaRun, learning_rate: float, function: str | Activation = 'linear', epochs: int = 1) -> Worked:
-    """The first epochs sample by sample."""
+    """A worked computation: the first epochs of the delta rule, sample by sample."""
     entry, steps = activation(function), []
     for epoch in range(min(epochs, len(run.mse))):
         for n in range(run.trace.target.shape[1]):

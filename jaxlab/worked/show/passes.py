@@ -15,7 +15,7 @@ from jaxlab.worked.show import latex
 
 
 def _of(entry: Activation, argument: str) -> str:
-    """The activation's formula."""
+    """The formula of an activation, in LaTeX."""
     return rf'f({argument}),\; f(x) = {entry.latex}'
 
 

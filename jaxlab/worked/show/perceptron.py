@@ -6,7 +6,7 @@ import numpy as np
 
 from jaxlab.figures import Animation, Bars, Figure, Lines, Regions, Step, Table, Worked
 from jaxlab.worked import separability
-from jaxlab.worked.perceptron import PerceptronRun, cycle, threshold, verdict
+from jaxlab.worked.perceptron import PerceptronRun, PerceptronTrace, cycle, threshold, verdict
 from jaxlab.worked.shapes import Numbers
 from jaxlab.worked.show import latex, planes
 
@@ -79,6 +79,18 @@ def _effect(error: float, rate: float | None) -> str:
     return f'w {"+" if error > 0 else "-"} {factor}x'
 
 
+def trace_cells(at: PerceptronTrace) -> tuple[str, ...]:
+    """One sample's row of a table: x, target, w before, net, output, error."""
+    return (
+        latex.text_vector(at.inputs),
+        latex.text_number(at.target),
+        latex.text_vector(at.weights_before),
+        latex.text_number(at.net),
+        latex.text_number(at.output),
+        latex.text_number(at.error),
+    )
+
+
 def trace_table(run: PerceptronRun, most: int = 200) -> Table:
     """Every row of the trace, weights before and after."""
     rows: list[tuple[Any, ...]] = []
@@ -90,12 +102,7 @@ def trace_table(run: PerceptronRun, most: int = 200) -> Table:
             rows.append(
                 (
                     f'{epoch + 1}.{n + 1}',
-                    latex.text_vector(at.inputs),
-                    latex.text_number(at.target),
-                    latex.text_vector(at.weights_before),
-                    latex.text_number(at.net),
-                    latex.text_number(at.output),
-                    latex.text_number(at.error),
+                    *trace_cells(at),
                     effect,
                     latex.text_vector(at.weights),
                 )

@@ -24,7 +24,7 @@ def ranges(points: Numbers, room: float = 0.5) -> tuple[Range, Range]:
 
 
 def groups(points: Numbers, targets: Numbers) -> dict[str, np.ndarray]:
-    """The samples of each target."""
+    """The samples grouped by their target, for points of one colour each."""
     points, targets = np.asarray(points, np.float64), np.asarray(targets, np.float64)
     return {f'target {text_number(value)}': points[targets == value] for value in np.unique(targets)[::-1]}
 

@@ -99,7 +99,7 @@ def start_table(starts: Starts, published: str = '') -> Table:
 def learning(
     snapshots: list[tuple[int, network.Weights]], inputs: Numbers, targets: Numbers, activations: network.Names
 ) -> Animation:
-    """The map at some epochs."""
+    """Maps of the network's output over the input plane at some epochs."""
     frames = [output_map(weights, inputs, targets, activations, 61, f'epoch {epoch}') for epoch, weights in snapshots]
     return Animation('xor_learning', 'The output while it learns', '', frames, 0.5)
 

@@ -17,7 +17,7 @@ MOST_LISTED = 60
 
 
 @dataclasses.dataclass(frozen=True)
-class Sight:
+class Field:
     """rows, columns: [units along it, 2], the first pixel that a unit sees and the one after the last."""
 
     rows: np.ndarray
@@ -34,7 +34,7 @@ class Sight:
         return int(np.diff(self.columns, axis=0).max(initial=0))
 
 
-def sight(subject: Subject, names: Sequence[str]) -> dict[str, Sight]:
+def measured_fields(subject: Subject, names: Sequence[str]) -> dict[str, Field]:
     """Measured, not derived: in a network of positive weights each row of the input is changed alone, then each column."""
     shape = subject.task.networks()['model'][1].shape[1:]
     variables = positive(subject.variables['untrained'])
@@ -55,7 +55,7 @@ def sight(subject: Subject, names: Sequence[str]) -> dict[str, Sight]:
         }
 
     rows, columns = extents(0), extents(1)
-    return {name: Sight(rows[name], columns[name]) for name in names}
+    return {name: Field(rows[name], columns[name]) for name in names}
 
 
 def _extent(seen: np.ndarray) -> np.ndarray:
@@ -70,7 +70,7 @@ def receptive_fields(subject: Subject, *, layers: Sequence[str] = ()) -> list[Fi
     names = list(layers) or with_maps(subject.layers)[:MOST_LISTED]
     if not names:
         return []
-    found, (height, width) = sight(subject, names), subject.task.networks()['model'][1].shape[1:3]
+    found, (height, width) = measured_fields(subject, names), subject.task.networks()['model'][1].shape[1:3]
     rows = []
     for name in names:
         shape, (tall, wide) = subject.layers[name].shape, found[name].size
@@ -99,7 +99,7 @@ def strongest_patches(
         for name in names:
             values[name].append(found[name][0])
             places[name].append(found[name][1])
-    seen = sight(subject, names)
+    seen = measured_fields(subject, names)
     return [
         _patches(
             subject, name, np.concatenate(values[name]), np.concatenate(places[name]), seen[name], filters, patches
@@ -109,7 +109,7 @@ def strongest_patches(
 
 
 def _patches(
-    subject: Subject, name: str, values: np.ndarray, places: np.ndarray, seen: Sight, filters: int, patches: int
+    subject: Subject, name: str, values: np.ndarray, places: np.ndarray, seen: Field, filters: int, patches: int
 ) -> Images:
     """values, places: [examples, filters], the largest value of each map and where it stands."""
     filters, patches = min(filters, values.shape[1]), min(patches, len(values))
