@@ -7,6 +7,7 @@ import pytest
 
 from jaxlab.errors import UserError
 from jaxlab.models.transformer import EncoderLayer, Style, TransformerClassifier
+from tests.models.drawn import drawn
 
 
 def test_parameter_count():
@@ -23,7 +24,7 @@ def test_padding_changes_nothing(norm_first, positions):
         3, 2, 16, 2, 32, vocabulary=20, padding=0, norm_first=norm_first, positions=positions, max_length=8
     )
     tokens = jax.random.randint(jax.random.key(0), (4, 5), 1, 20)
-    variables, apply = jax.jit(model.init)(jax.random.key(1), tokens), jax.jit(model.apply)
+    variables, apply = drawn(model, tokens), jax.jit(model.apply)
     padded = jnp.pad(tokens, ((0, 0), (0, 3)))
     np.testing.assert_allclose(apply(variables, padded), apply(variables, tokens), atol=1e-5)
 
