@@ -12,9 +12,9 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DEVICES = 8
 
-# Tests compile thousands of small programs and run each a few times: LLVM optimizes none, which halves the time of the
-# whole suite. What XLA itself does (fusion, layouts, libraries) stays. XLA_FLAGS=--xla_backend_optimization_level=3 has
-# the last word. The programs that tests start inherit it.
+# Tests compile thousands of small programs and run each a few times: LLVM optimizes none, which halves the time of
+# tests/layers and tests/models. What XLA itself does (fusion, layouts, libraries) stays. XLA_FLAGS of the environment
+# come after it. The programs that tests start inherit it.
 os.environ['XLA_FLAGS'] = f'--xla_backend_optimization_level=0 {os.environ.get("XLA_FLAGS", "")}'.strip()
 
 # XLA reads its flags once, when the first device is asked for. Afterwards the environment is put back, so that the
