@@ -98,8 +98,14 @@ def test_weights_as_safetensors(run, tmp_path):
 
 def test_a_comparison_has_a_run_a_variant(here, tmp_path):
     rates = {name: {'optimizer.learning_rate': rate} for name, rate in (('slow', 0.01), ('fast', 0.1))}
-    sizes = {'data__source': 'embedded', 'data__limit': 64, 'data__eval_limit': 32, 'training__epochs': 1}
-    both = jaxlab.experiment('lenet_mnist', profile='smoke', variants=rates, **sizes)
+    sizes = {
+        'data__source': 'embedded',
+        'data__limit': 64,
+        'data__eval_limit': 32,
+        'data__batch_size': 32,
+        'training__epochs': 1,
+    }
+    both = jaxlab.experiment('mlp_mnist', profile='smoke', variants=rates, **sizes)
     run = both.train(tmp_path / 'both', Printing(quiet=True))
     assert list(run.variants) == ['slow', 'fast']
     assert run.variants['fast'].config.optimizer.learning_rate == 0.1

@@ -59,11 +59,11 @@ def two(tiny, tmp_path_factory):
     return workdir, finish_two(start_two(tiny, f'--workdir={workdir}', '--json', *FEW))
 
 
-def test_the_losses_of_one_process(two, tiny, tmp_path):
+def test_the_losses_of_one_process(two, tiny, launch, tmp_path):
     workdir, ends = two
     assert [code for code, _, _ in ends] == [0, 0], ends[0][2] + ends[1][2]
-    code, _, err = command.run(tiny, f'--workdir={tmp_path}', *FEW)
-    assert code == 0, err
+    said = launch(tiny, f'--workdir={tmp_path}', *FEW)
+    assert said.code == 0, said.err
     mine, theirs = rows(workdir), rows(tmp_path)
     assert len(mine) == len(theirs) == 6
     for one, other in zip(mine[:1], theirs[:1]):
@@ -114,12 +114,10 @@ def test_a_signal_to_one_stops_both_and_both_go_on(two, tiny, tmp_path):
     assert [row['epoch'] for row in rows(tmp_path)] == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_checkpoint_of_two_opens_in_one(two, tiny):
+def test_a_checkpoint_of_two_opens_in_one(two, tiny, launch):
     """Evaluated by one process: the same test loss."""
     workdir = two[0]
     before = command.results(workdir)
-    code, out, err = command.run(tiny, f'--workdir={workdir}', '--mode=eval', '--json', *FEW)
-    assert code == 0, err
-    found = json.loads(out)
+    found = launch(tiny, f'--workdir={workdir}', '--mode=eval', '--json', *FEW).json()
     assert found['params_digest'] == before['params_digest']
     assert found['metrics']['test_loss']['mean'] == pytest.approx(before['metrics']['test_loss']['mean'], rel=1e-5)
