@@ -69,7 +69,7 @@ class Machine:
             )
         self.streamed = train.arrays is None
         replicas = self.forms.replicas
-        self.layout = Layout.of(train)
+        self.layout = Layout.of(data, config.data.buckets)
         self.programs = Programs(
             task, data.prepare, data.augment, config.replicas, replicas, self.streamed, self.layout
         )
@@ -189,7 +189,8 @@ class Machine:
         devices = self.placement.devices
         size = min(self.config.data.eval_batch_size, source.size)
         size = -(-size // devices) * devices
-        order = blocks(source.rows, size)
+        visited = self.layout.visited(source)
+        order = blocks(source.rows[visited], size)
         step = batches_a_call(len(order), size)
         parts = [order[at : at + step] for at in range(0, len(order), step)]
         read = self.read_ahead(split, [part[None] for part in parts]) if self.streamed else [None] * len(parts)
@@ -201,7 +202,7 @@ class Machine:
             outputs.append(output)
         joined = {name: np.concatenate([log[name] for log in logs], axis=1) for name in logs[0]}
         counts = {name: float(log[0, :, 1].sum(dtype=np.float64)) for name, log in joined.items()}
-        metrics, kept = control.epoch_means(joined), _unpadded(outputs, source.size, len(self.seeds))
+        metrics, kept = control.epoch_means(joined), _unpadded(outputs, visited, len(self.seeds))
         if scored:
             found = [self.task.score(each, source) for each in kept]
             metrics |= {name: [each[name] for each in found] for name in found[0]}
@@ -242,12 +243,18 @@ class Machine:
         return jax.jit(lambda state, seed: self.task.snapshot(state, key_for(seed, SNAPSHOT)))
 
 
-def _unpadded(outputs: list[Mapping[str, np.ndarray]], size: int, replicas: int) -> list[dict[str, np.ndarray]]:
-    """Outputs [replicas, steps, batch, ...] of consecutive blocks as one dict a replica, name -> [size, ...]."""
+def _unpadded(
+    outputs: list[Mapping[str, np.ndarray]], visited: np.ndarray, replicas: int
+) -> list[dict[str, np.ndarray]]:
+    """Outputs [replicas, steps, batch, ...] of consecutive blocks as one dict a replica, name -> [size, ...].
+
+    visited: position [size] of each output in its split; they come back in the split's order.
+    """
+    back = np.argsort(visited)
     result: list[dict[str, np.ndarray]] = []
     for replica in range(replicas):
         flat = {
-            name: np.concatenate([part[name][replica].reshape(-1, *part[name].shape[3:]) for part in outputs])[:size]
+            name: np.concatenate([part[name][replica].reshape(-1, *part[name].shape[3:]) for part in outputs])[back]
             for name in outputs[0]
         }
         result.append(flat)
