@@ -175,6 +175,12 @@ FIELDS: Mapping[str, Field] = {
     'data.epoch_examples': _field(
         0, COUNT, 'training examples that count as an epoch, permutation after permutation (0: all of them once)'
     ),
+    'data.buckets': _field(
+        0,
+        COUNT,
+        'of sequences: lengths that batches are cut to (4 to 6), each a program of its own; examples of similar length '
+        'then share a batch (0: all are padded to the longest)',
+    ),
     'data.sampling': _field(
         '',
         _choice('', 'weighted', 'undersample', 'oversample', 'smote'),

@@ -111,6 +111,11 @@ class Dataset:
         return feature
 
     @property
+    def lengths(self) -> dict[str, str]:
+        """Field -> the field with its true lengths, of the fields whose examples are of different length."""
+        return {name: feature.length for name, feature in self.features.items() if feature.length}
+
+    @property
     def fitted(self) -> dict[str, Any]:
         """Field -> what was learned from training rows to make it, where anything was."""
         made = {name: feature.fitted for name, feature in self.features.items()}

@@ -44,6 +44,11 @@ class Tensor:
         """What was learned from training rows to make it."""
         return None
 
+    @property
+    def length(self) -> str:
+        """The field with the true length of each example where they differ: beyond it this one's second axis is padding."""
+        return ''
+
     def flat(self, values: np.ndarray) -> np.ndarray:
         """[N, F] float64 for rules that know rows of numbers only."""
         return np.asarray(values, np.float64).reshape(len(values), -1)
@@ -199,6 +204,7 @@ class ClassLabel:
     names: tuple[str, ...]
     answer: ClassVar[bool] = True
     fitted: ClassVar[Any] = None
+    length: ClassVar[str] = ''
     words: ClassVar[str] = 'classes'
 
     def answers(self, probabilities: np.ndarray) -> list[dict[str, Any]]:
@@ -220,6 +226,7 @@ class Value:
     factor: float = 1.0
     answer: ClassVar[bool] = True
     fitted: ClassVar[Any] = None
+    length: ClassVar[str] = ''
     words: ClassVar[str] = 'numbers to predict'
 
     @property

@@ -6,9 +6,12 @@ from typing import Any, Self
 
 import numpy as np
 
+from jaxlab.data import buckets
 from jaxlab.data.dataset import Dataset
 from jaxlab.data.examples import Split
 from jaxlab.data.splits import drawn_order, stretched_order
+from jaxlab.errors import UserError
+from jaxlab.training.batches import Layout
 
 
 def rows_of_update(batch_size: int, size: int, devices: int = 1) -> int:
@@ -29,15 +32,29 @@ class Feed:
     # [size], sum 1: rows are drawn with replacement by these chances
     chances: np.ndarray | None = dataclasses.field(default=None, compare=False)
     domains: tuple[int, ...] = ()  # examples of each domain where several stand side by side; `size` is the longest's
+    # [size]: examples of one number share a batch where they can (`jaxlab/data/buckets.py`)
+    buckets: np.ndarray | None = dataclasses.field(default=None, compare=False)
 
     @classmethod
     def of(cls, config: Any, data: Dataset, seeds: tuple[int, ...], devices: int = 1) -> Self:
         """The feed of a `config.data` block."""
+        if config.buckets and not config.shuffle:
+            raise UserError('config.data.buckets gathers examples of similar length; valid with data.shuffle=False: 0')
         rows = rows_of_update(config.batch_size, data.draws, devices)
         chances = None if data.sampling is None else data.sampling.chances
-        train = data.splits['train']
+        train, layout = data.splits['train'], Layout.of(data, config.buckets)
         domains = tuple(domain.size for domain in train.domains.values())
-        return cls(train.size, rows, config.drop_remainder, config.shuffle, seeds, data.draws, chances, domains)
+        return cls(
+            train.size,
+            rows,
+            config.drop_remainder,
+            config.shuffle,
+            seeds,
+            data.draws,
+            chances,
+            domains,
+            layout.numbers(train),
+        )
 
     @property
     def steps_per_epoch(self) -> int:
@@ -51,6 +68,8 @@ class Feed:
         [replicas, steps, batch, domains] where several stand side by side.
         """
         orders = [self._order(seed, epoch) for seed in self.seeds]
+        if self.buckets is not None:
+            orders = [buckets.gathered(order, self.buckets, self.batch_size, epoch) for order in orders]
         return np.stack([blocks(order, self.batch_size, self.steps_per_epoch) for order in orders])
 
     def _order(self, seed: int, epoch: int) -> np.ndarray:

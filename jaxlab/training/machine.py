@@ -70,7 +70,7 @@ class Machine:
             )
         self.streamed = train.arrays is None
         replicas = self.forms.replicas
-        self.layout = Layout.of(train)
+        self.layout = Layout.of(data, config.data.buckets)
         self.programs = Programs(
             task, data.prepare, data.augment, config.replicas, replicas, self.streamed, self.layout
         )
@@ -205,21 +205,25 @@ class Machine:
         devices = self.placement.devices
         size = min(self.config.data.eval_batch_size, source.size)
         size = -(-size // devices) * devices
-        order = blocks(source.rows, size)
+        visited = self.layout.visited(source)
+        order = blocks(source.rows[visited], size)
         step = batches_a_call(len(order), size)
         parts = [order[at : at + step] for at in range(0, len(order), step)]
         read = self.read_ahead(split, [part[None] for part in parts]) if self.streamed else [None] * len(parts)
         logs, outputs = [], []
         for number, (part, examples) in enumerate(zip(parts, read, strict=True)):
             heard()
-            names = None if number * step * size < keep else scored
+            first = (
+                0 if self.layout.lengths else number * step * size
+            )  # with lengths, the first rows may be in any block
+            names = None if first < keep else scored
             log, output = self._evaluate_blocks(state, split, part, examples, number * step, names)
             logs.append(log)
             outputs.append(output)
         joined = {name: np.concatenate([log[name] for log in logs], axis=1) for name in logs[0]}
         means = {name: log for name, log in joined.items() if log.ndim == 3}
         counts = {name: float(log[0, :, 1].sum(dtype=np.float64)) for name, log in means.items()}
-        metrics, kept = control.epoch_means(means), _unpadded(outputs, source.size, len(self.seeds))
+        metrics, kept = control.epoch_means(means), _unpadded(outputs, visited, len(self.seeds))
         if hasattr(self.task, 'score'):
             totals = {
                 name: log[:, :, 0].sum(axis=1, dtype=np.float64) for name, log in joined.items() if name not in means
@@ -275,17 +279,21 @@ class Machine:
         return jax.jit(lambda state, seed: self.task.snapshot(state, key_for(seed, SNAPSHOT)))
 
 
-def _unpadded(outputs: list[Mapping[str, np.ndarray]], size: int, replicas: int) -> list[dict[str, np.ndarray]]:
+def _unpadded(
+    outputs: list[Mapping[str, np.ndarray]], visited: np.ndarray, replicas: int
+) -> list[dict[str, np.ndarray]]:
     """Outputs [replicas, steps, batch, ...] of consecutive blocks as one dict a replica, name -> [size, ...].
 
-    What only the first blocks kept ends with them.
+    visited: position [size] of each output in its split; they come back in the split's order. What only the first blocks
+    kept ends with them.
     """
     result: list[dict[str, np.ndarray]] = []
     for replica in range(replicas):
         flat = {}
         for name in outputs[0]:
             parts = [part[name][replica] for part in outputs if name in part]
-            flat[name] = np.concatenate([part.reshape(-1, *part.shape[2:]) for part in parts])[:size]
+            found = np.concatenate([part.reshape(-1, *part.shape[2:]) for part in parts])[: len(visited)]
+            flat[name] = found[np.argsort(visited[: len(found)])]
         result.append(flat)
     return result
 
