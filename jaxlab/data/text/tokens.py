@@ -107,7 +107,7 @@ class WordTokenizer(Tokenizer):
         marks = {'padding': specials[0]} | {
             name: frame.pop(name) for name in ('start', 'end', 'padding') if name in frame
         }
-        at = {name: None if word is None else words.index(word) for name, word in marks.items()}
+        at: dict[str, Any] = {name: None if word is None else words.index(word) for name, word in marks.items()}
         room = sum(at.get(name) is not None for name in ('start', 'end'))
         longest = longest or max(map(len, split), default=1) + room
         framed = Frame(max(longest, room + 1), **at, **frame)

@@ -188,7 +188,13 @@ def _marian_module(config: Mapping[str, Any], names: Sequence[str], where: str) 
     same = {name: config[name.replace('decoder', 'encoder')] for name in ('decoder_attention_heads', 'decoder_ffn_dim')}
     _refuse_unless(config, where, **same, decoder_vocab_size=config['vocab_size'], normalize_before=False)
     size, found = config['vocab_size'], _of_encoder(config, MARIAN_NAMES, where)
-    fixed = {'final_norm': False, 'positions': 'halves', 'shared': 'all', 'init_scheme': 'bert', 'epsilon': 1e-5}
+    fixed: dict[str, Any] = {
+        'final_norm': False,
+        'positions': 'halves',
+        'shared': 'all',
+        'init_scheme': 'bert',
+        'epsilon': 1e-5,
+    }
     return EncoderDecoder(size, size, **found, **fixed)
 
 
