@@ -85,6 +85,8 @@ METRICS: Mapping[str, Metric] = {
     'sample_precision': SHARE,
     'sample_recall': SHARE,
     'class_coverage': SHARE,
+    'recognised': SHARE,
+    'correlation': Metric(+1, low=-1, high=1),
     'inception_score': Metric(+1, low=1),
     'psnr': Metric(+1, 'dB'),
     'ssim': Metric(+1),
