@@ -85,6 +85,7 @@ METRICS: Mapping[str, Metric] = {
     'sample_precision': SHARE,
     'sample_recall': SHARE,
     'class_coverage': SHARE,
+    'class_obeyed': SHARE,
     'recognised': SHARE,
     'correlation': Metric(+1, low=-1, high=1),
     'inception_score': Metric(+1, low=1),
