@@ -32,8 +32,7 @@ WGAN_GP = {
 def set_up(**changes):
     """(task, its first state, a batch of sixteen rows of which the last six are padding)."""
     ready = prepare(lab.gan(**changes))
-    rows = ready.data.splits['train'].read(np.arange(16))
-    batch = ready.data.prepare({**rows, 'weight': jnp.asarray([1.0] * 10 + [0.0] * 6)})
+    batch = lab.padded(ready)
     return ready.task, jax.jit(ready.task.init)(jax.random.key(0), batch), batch
 
 
