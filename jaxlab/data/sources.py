@@ -87,6 +87,17 @@ def own_folders(request: Request, *folders: str) -> list[Path]:
     return [path for path in (*found, request.data_dir) if path.is_dir()]
 
 
+def named_file(request: Request, option: str, given: str, what: str) -> Path:
+    """The file that an option names: in the data directory, or from where the user is. what: what it must be."""
+    if not given:
+        raise UserError(f'data {request.name!r} needs data.options.{option}, {what}')
+    places = [*([request.data_dir / given] if request.data_dir else []), Path(given).expanduser()]
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        raise UserError(f'data.options.{option}={given!r} is no file (looked at {", ".join(map(str, places))})')
+    return found
+
+
 def checksum(*parts: Arrays) -> str:
     """First 16 hexadecimal digits of the sha256 over names, dtypes, shapes and bytes of the arrays."""
     digest = hashlib.sha256()
