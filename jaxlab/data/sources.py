@@ -87,6 +87,17 @@ def own_folders(request: Request, *folders: str) -> list[Path]:
     return [path for path in (*found, request.data_dir) if path.is_dir()]
 
 
+def own_file(request: Request, given: str, needed: str) -> Path:
+    """The file that `data.options.path` names, in the data directory or from where the user is. needed: what to say if none."""
+    if not given:
+        raise UserError(needed)
+    places = [*([request.data_dir / given] if request.data_dir else []), Path(given).expanduser()]
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        raise UserError(f'data.options.path={given!r} is no file (looked at {", ".join(map(str, places))})')
+    return found
+
+
 def checksum(*parts: Arrays) -> str:
     """First 16 hexadecimal digits of the sha256 over names, dtypes, shapes and bytes of the arrays."""
     digest = hashlib.sha256()

@@ -8,9 +8,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from jaxlab.data import plain
 from jaxlab.data.examples import Split
 from jaxlab.data.features import BLOCK, Beside, Notes, Read, Splits, Tensor
-from jaxlab.data.text.tokens import Tokenizer, from_json
+from jaxlab.data.text.tokens import Tokenizer
 from jaxlab.data.text.words import lines_of, read_lines
 from jaxlab.errors import UserError
 from jaxlab.figures import Figure, Table
@@ -23,23 +24,29 @@ Fit = Callable[[Sequence[str]], Tokenizer]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Text(Tensor):
-    """[N, T] int32 ids, made of text. fit: training texts -> tokenizer. fitted: that tokenizer.
+    """[N, T] int32 ids, made of text. fit: training texts -> tokenizer; a run keeps what came of it. fitted: that tokenizer.
 
+    length: name of the field [N] int32 that is made beside it: how many ids each text has, framed and cut ('': none).
     texts: split -> its examples as they came, the field then [N] str (dtype object); they never go to a device.
     """
 
-    fit: Fit
+    fit: Fit | None = dataclasses.field(default=None, metadata=plain.LEFT_OUT)
     fitted: Tokenizer | None = None
-    texts: Mapping[str, Split] = dataclasses.field(default_factory=dict)
+    length: str = ''
+    texts: Mapping[str, Split] = dataclasses.field(default_factory=dict, metadata=plain.LEFT_OUT)
     words: ClassVar[str] = 'text'
 
-    def made(self, field: str, splits: Splits, fitted: Mapping[str, Any] | None) -> tuple[Splits, Self, Notes]:
+    def made(self, field: str, splits: Splits, fitted: Tokenizer | None) -> tuple[Splits, Self, Notes]:
         """The texts of each split as ids, by a tokenizer that has seen those of training alone."""
-        how = self.fit(_texts(splits['train'], field)) if fitted is None else from_json(fitted)
+        assert self.fit is not None
+        how = self.fit(_texts(splits['train'], field)) if fitted is None else fitted
         found, notes = {}, []
         for name, split in splits.items():
             rows = how.ids(_texts(split, field))
-            found[name] = dataclasses.replace(split, arrays={**(split.arrays or {}), field: how.frame.apply(rows)})
+            made = {field: how.frame.apply(rows)}
+            if self.length:
+                made[self.length] = np.array([len(how.frame.row(row)) for row in rows], np.int32)
+            found[name] = dataclasses.replace(split, arrays={**(split.arrays or {}), **made})
             notes += _notes(field, name, rows, how)
         return found, dataclasses.replace(self, fitted=how, texts=splits), tuple(notes)
 

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from jaxlab.data import plain
 from jaxlab.data.examples import in_memory
 from jaxlab.data.features import BLOCK
 from jaxlab.data.text.feature import SHOWN, Text, as_objects
@@ -38,10 +39,18 @@ def test_it_is_fitted_on_training_texts(made):
         '1 of 2 texts (text) of test are longer than 4 tokens and are cut.',
         '100% of the words (text) of test are unknown to the vocabulary.',
     )
-    kept = json.loads(json.dumps(feature.fitted.as_json()))
+    described = plain.from_json(json.loads(json.dumps(plain.as_json(feature))))  # as a run keeps it
+    kept = described.fitted
+    assert kept == feature.fitted and described.texts == {} and described.fit is None
     other = {'train': SPLITS['test'], 'test': SPLITS['train']}  # what a run kept is not fitted again
     again, feature, _ = Text(FIT).made('text', other, kept)
     assert again['test'].arrays['text'].tolist() == splits['train'].arrays['text'].tolist()
+
+
+def test_true_lengths_stand_beside_it():
+    splits, feature, _ = Text(FIT, length='words').made('text', SPLITS, None)
+    assert feature.length == 'words' and splits['test'].arrays['words'].tolist() == [5, 1]
+    assert splits['train'].arrays['words'].tolist() == [4, 4, 2] and splits['train'].arrays['words'].dtype == np.int32
 
 
 def test_the_text_stays_on_the_host(made):
