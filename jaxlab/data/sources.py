@@ -87,14 +87,14 @@ def own_folders(request: Request, *folders: str) -> list[Path]:
     return [path for path in (*found, request.data_dir) if path.is_dir()]
 
 
-def own_file(request: Request, given: str, needed: str) -> Path:
-    """The file that `data.options.path` names, in the data directory or from where the user is. needed: what to say if none."""
+def named_file(request: Request, option: str, given: str, what: str) -> Path:
+    """The file that an option names: in the data directory, or from where the user is. what: what it must be."""
     if not given:
-        raise UserError(needed)
+        raise UserError(f'data {request.name!r} needs data.options.{option}, {what}')
     places = [*([request.data_dir / given] if request.data_dir else []), Path(given).expanduser()]
     found = next((place for place in places if place.is_file()), None)
     if found is None:
-        raise UserError(f'data.options.path={given!r} is no file (looked at {", ".join(map(str, places))})')
+        raise UserError(f'data.options.{option}={given!r} is no file (looked at {", ".join(map(str, places))})')
     return found
 
 

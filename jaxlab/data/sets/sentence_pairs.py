@@ -16,7 +16,7 @@ import numpy as np
 from jaxlab.data.dataset import Raw
 from jaxlab.data.examples import Split
 from jaxlab.data.sets import sentence_grammar
-from jaxlab.data.sources import Request, check_options, choose, own_file, own_folders
+from jaxlab.data.sources import Request, check_options, choose, named_file, own_folders
 from jaxlab.data.text.feature import Text, as_objects
 from jaxlab.data.text.numbering import OPTIONS, numbering
 from jaxlab.data.text.pairs import read_pairs
@@ -84,9 +84,7 @@ def read_phrases(request: Request) -> Raw:
 def read_own(request: Request) -> Raw:
     """A file of one's own, a pair a line with a tab between. Options: path, reverse (the target stands first), `numbering`'s."""
     options = check_options(request, {'path': '', 'reverse': False, **OPTIONS})
-    path = own_file(
-        request, options['path'], "data 'pairs' needs data.options.path, a file with a tab between two texts"
-    )
+    path = named_file(request, 'path', options['path'], 'a file with a tab between two texts')
 
     def files(request: Request) -> Raw:
         pairs = read_pairs(path, *((1, 0) if options['reverse'] else (0, 1)))
@@ -127,7 +125,7 @@ def _raw(
         )
         row += size
     fits = numbering(options)
-    features = {side: Text(fits[side], length=f'{side}_length') for side in ('source', 'target')}
+    features = {side: Text(fits[side]) for side in ('source', 'target')}
     checksum = digest.hexdigest()[:16]
     return Raw(source, splits, features, description, licence, checksum, notes, stand_in, by_class=False)
 

@@ -16,7 +16,7 @@ from jaxlab.data.dataset import Raw
 from jaxlab.data.schema import Schema, Target, renamed
 from jaxlab.data.sets import table_stand_ins
 from jaxlab.data.sets.table_rows import raw_table
-from jaxlab.data.sources import Reader, Request, check_options, choose, own_file, own_folders
+from jaxlab.data.sources import Reader, Request, check_options, choose, named_file, own_folders
 from jaxlab.errors import UserError, closest, lookup
 
 HOUSING = ('MedInc', 'HouseAge', 'AveRooms', 'AveBedrms', 'Population', 'AveOccup', 'Latitude', 'Longitude')
@@ -142,11 +142,7 @@ def read_table(request: Request) -> Raw:
     given = {'path': '', 'target': '', 'kind': 'classification', 'features': (), 'categories': (), 'unit': ''}
     options = check_options(request, given)
     classifies = lookup(KINDS, options['kind'], 'data.options.kind')
-    path = own_file(
-        request,
-        options['path'],
-        "data 'table' needs data.options.path, a CSV file, and data.options.target, one of its columns",
-    )
+    path = named_file(request, 'path', options['path'], 'a CSV file, and data.options.target, one of its columns')
 
     def files(request: Request) -> Raw:
         texts = (*options['categories'], *((options['target'],) if classifies else ()))

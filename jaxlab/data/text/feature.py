@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from scipy import sparse
 
 from jaxlab.data import plain
 from jaxlab.data.examples import Split
@@ -24,10 +25,10 @@ Fit = Callable[[Sequence[str]], Tokenizer]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Text(Tensor):
-    """[N, T] int32 ids, made of text. fit: training texts -> tokenizer; a run keeps what came of it. fitted: that tokenizer.
+    """[N, T] int32 ids, made of text. fit: training texts -> tokenizer. fitted: that tokenizer, which a run keeps.
 
-    length: name of the field [N] int32 that is made beside it: how many ids each text has, framed and cut ('': none).
-    texts: split -> its examples as they came, the field then [N] str (dtype object); they never go to a device.
+    length: the field with each example's number of ids, where padding stands at the end. texts: split -> its examples as
+    they came, the field then [N] str (dtype object); they never go to a device.
     """
 
     fit: Fit | None = dataclasses.field(default=None, metadata=plain.LEFT_OUT)
@@ -35,20 +36,21 @@ class Text(Tensor):
     length: str = ''
     texts: Mapping[str, Split] = dataclasses.field(default_factory=dict, metadata=plain.LEFT_OUT)
     words: ClassVar[str] = 'text'
+    typed: ClassVar[bool] = True
 
     def made(self, field: str, splits: Splits, fitted: Tokenizer | None) -> tuple[Splits, Self, Notes]:
         """The texts of each split as ids, by a tokenizer that has seen those of training alone."""
         assert self.fit is not None
         how = self.fit(_texts(splits['train'], field)) if fitted is None else fitted
+        length = f'{field}_length' if how.frame.pad == 'back' else ''
         found, notes = {}, []
         for name, split in splits.items():
             rows = how.ids(_texts(split, field))
-            made = {field: how.frame.apply(rows)}
-            if self.length:
-                made[self.length] = np.array([len(how.frame.row(row)) for row in rows], np.int32)
-            found[name] = dataclasses.replace(split, arrays={**(split.arrays or {}), **made})
+            arrays = {**(split.arrays or {}), field: how.frame.apply(rows)}
+            arrays |= {length: how.frame.lengths(rows)} if length else {}
+            found[name] = dataclasses.replace(split, arrays=arrays)
             notes += _notes(field, name, rows, how)
-        return found, dataclasses.replace(self, fitted=how, texts=splits), tuple(notes)
+        return found, dataclasses.replace(self, fitted=how, length=length, texts=splits), tuple(notes)
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -56,12 +58,16 @@ class Text(Tensor):
         assert self.fitted is not None
         return self.fitted
 
-    def flat(self, values: np.ndarray) -> np.ndarray:
-        """[N, size] float64: how often each id occurs, padding left out: for rules that know rows of numbers only."""
-        counts = np.zeros((len(values), self.tokenizer.size))
-        np.add.at(counts, (np.arange(len(values))[:, None], values), 1.0)
-        counts[:, self.tokenizer.frame.padding] = 0
-        return counts
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """How many ids there are."""
+        return {'vocabulary': self.tokenizer.size}
+
+    def flat(self, values: np.ndarray) -> Any:
+        """[N, size] float64, sparse: how often each id occurs, padding left out."""
+        rows, columns = np.nonzero(values != self.tokenizer.frame.padding)
+        shape = (len(values), self.tokenizer.size)
+        return sparse.csr_matrix((np.ones(len(rows)), (rows, values[rows, columns])), shape)
 
     def source(self, part: str, split: Split) -> Split:
         """The examples of a part with their texts, before any resampling."""

@@ -1,5 +1,6 @@
 """How the two sides of a translation are numbered: words or pieces, which of them, what stands around a text. Plain options."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -38,8 +39,8 @@ def numbering(options: Mapping[str, Any]) -> dict[str, Callable[[Sequence[str]],
     if options['unit'] == 'pieces':
         if options['framed'] != 'both':
             raise UserError(f'data.options.framed={options["framed"]!r} is for words; valid for pieces: both')
-        return dict.fromkeys(('source', 'target'), lambda texts: _pieces(texts, options))
-    return {side: lambda texts, side=side: _words(texts, options, side) for side in ('source', 'target')}
+        return dict.fromkeys(('source', 'target'), functools.partial(_pieces, options=options))
+    return {side: functools.partial(_words, options=options, side=side) for side in ('source', 'target')}
 
 
 def _pieces(texts: Sequence[str], options: Mapping[str, Any]) -> Tokenizer:
