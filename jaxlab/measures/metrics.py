@@ -97,7 +97,11 @@ METRICS: Mapping[str, Metric] = {
     'mean_iou': SHARE,
     'dice': SHARE,
     # text
-    'bleu': Metric(+1),
+    'bleu': Metric(+1, low=0, high=100),
+    'sentence_bleu': SHARE,
+    'chrf': Metric(+1, low=0, high=100),
+    'exact_match': COUNTED,
+    'token_accuracy': SHARE,
 }
 
 

@@ -31,6 +31,8 @@ MODELS = {  # name -> module:class; imported when asked for
     'patch_discriminator': 'jaxlab.models.cyclegan:PatchDiscriminator',
     'mlp_vae': 'jaxlab.models.vae:MLPVAE',
     'conv_vae': 'jaxlab.models.vae:ConvVAE',
+    'seq2seq': 'jaxlab.models.seq2seq:Seq2Seq',
+    'encoder_decoder': 'jaxlab.models.encoder_decoder:EncoderDecoder',
     'denoising_autoencoder': 'jaxlab.models.denoiser:DenoisingAutoencoder',
 }
 _DTYPES = {'float32': None, 'bfloat16': jnp.bfloat16}

@@ -50,6 +50,11 @@ TASKS = {
         'jaxlab.tasks.predicting:MODES',
     ),
     'trace': Kind('jaxlab.tasks.trace.step:Trace', 'jaxlab.tasks.trace.report:TraceReport'),
+    'translation': Kind(
+        'jaxlab.tasks.translation.step:Translation',
+        'jaxlab.tasks.translation.report:TranslationReport',
+        'jaxlab.tasks.translation.modes:MODES',
+    ),
     'vae': Kind('jaxlab.tasks.vae.step:Vae', 'jaxlab.tasks.vae.report:VaeReport', 'jaxlab.tasks.sampling:MODES'),
 }
 
