@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from jaxlab.data import pipeline, resample
+from jaxlab.data import backbone, pipeline, resample
 from jaxlab.data.dataset import Dataset, Raw
 from jaxlab.data.device import on_device
 from jaxlab.data.domains import of_domain, side_by_side
@@ -72,6 +72,8 @@ def load(
         settings['split_seed'],
     )
     raw, fitted = read(request), fitted or {}
+    if settings['backbone']:
+        raw = backbone.through(raw, request, settings)
     if raw.domains:
         made = {domain: _made(name, one, settings, of_domain(fitted, domain)) for domain, one in raw.domains.items()}
         return side_by_side(name, raw, made)
