@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxlab.data.dataset import Dataset
 from jaxlab.data.text.pairs import seen_in
-from jaxlab.figures import Bars, Figure, Histogram, Table
+from jaxlab.figures import Bars, Figure, Lines, Table
 from jaxlab.protocol import ALL, Record, Report
 from jaxlab.tasks.supervised import State
 from jaxlab.tasks.translation import attention
@@ -200,12 +200,11 @@ def _lengths(sources: Sequence[str], said: Sequence[str], references: Sequence[s
     note = f'{split} split, first replica; BLEU of very short texts is 0, since they have no four words in a row'
     heights = {name: np.array(each) for name, each in values.items()}
     lengths = {'written': words(said), 'reference': words(references)}
-    most = int(max(map(np.max, lengths.values()))) + 1
+    places = np.arange(int(max(map(np.max, lengths.values()))) + 1)
+    counts = {name: (places, np.bincount(values, minlength=len(places))) for name, values in lengths.items()}
     return [
         Bars(
             'by_length', 'Scores by the length of the source', note, names, heights, {}, 'words of the source', 'score'
         ),
-        Histogram(
-            'lengths', 'How long translations are', f'{split} split', lengths, min(most, 30), 'words', 'sentences'
-        ),
+        Lines('lengths', 'How long translations are', f'{split} split', counts, 'words', 'sentences', markers=True),
     ]
