@@ -144,6 +144,8 @@ def get_config(profile: str = 'full') -> common.Config:
         'data.limit': 1280,
         'data.eval_limit': 60,
         'data.buckets': 0,
+        'model.encoder_layers': 1,
+        'model.decoder_layers': 1,
         'optimizer.learning_rate': 2e-3,
         'training.epochs': 4,
         'training.eval_every': 2,

@@ -9,6 +9,7 @@ import pytest
 
 from jaxlab.experiments import config as configs
 from jaxlab.experiments.prepare import prepare
+from jaxlab.training import model_table
 from jaxlab.training.feeding import Feed
 
 REAL = Path(os.environ.get('JAXLAB_DATA_DIR', '') or '/nowhere')
@@ -75,6 +76,8 @@ def test_sizes_of_b25():
     """14 words on both sides; 8,693,262 parameters; five updates an epoch in fixed order, 250 in all."""
     made = prepared('transformer_toy_translation')
     assert sizes(made) == (14, 14, 8_693_262)
+    table = model_table.networks(made.task)['model']
+    assert sum(row['parameters'] for row in table) == 8_693_262 and table[-1]['output_shape'] == [1, 5, 14]
     feed = Feed.of(made.config.data, made.data, (0,))
     assert feed.steps_per_epoch == 5 and made.config.training.epochs * feed.steps_per_epoch == 250
     assert (feed.epoch(0).ravel() == np.arange(5)).all()
