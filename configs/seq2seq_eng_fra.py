@@ -12,7 +12,7 @@ ALL_PAIRS = {  # what is needed to translate: all pairs, pieces of words, held-o
     'task.label_smoothing': 0.1,
     'task.beam': 4,
     'optimizer': {'name': 'adam', 'learning_rate': 1e-3, 'schedule': 'cosine', 'warmup': 500, 'clip_norm': 1.0},
-    'training.epochs': 6,
+    'training.epochs': 4,
     'training.eval_every': 1,
     'training.best_metric': 'validation_bleu',
     'training.best_mode': 'max',
@@ -83,7 +83,8 @@ def get_config(profile: str = 'full') -> common.Config:
         'data.batch_size': 32,
         'model.embedding': 32,
         'model.features': (64,),
-        'training.epochs': 12,
-        'training.eval_every': 6,
+        'optimizer.learning_rate': 5e-3,
+        'training.epochs': 40,
+        'training.eval_every': 20,
     }
     return common.with_profile(config, profile, smoke=smoke)

@@ -114,13 +114,13 @@ def get_config(profile: str = 'full') -> common.Config:
         'as_published': {**left_over, 'published': {'train_loss': PUBLISHED, 'test_bleu': NO_BLEU}},
         'longer': {**longer, **CHOSEN},
         'seq2seq': {'model': recurrent, **longer, **CHOSEN},
-        'all_pairs': {**LARGER, 'data.options': pieces, 'training.epochs': 8},
+        'all_pairs': {**LARGER, 'data.batch_size': 64, 'data.options': pieces, 'training.epochs': 4},
         'multi30k': {
             **LARGER,
             'data.name': 'multi30k',
             'data.options': {**pieces, 'source': 'deu', 'target': 'eng', 'vocabulary': 6000},
             'model.dropout': 0.3,
-            'training.epochs': 30,
+            'training.epochs': 16,
         },
     }
     config.published = {
@@ -144,6 +144,8 @@ def get_config(profile: str = 'full') -> common.Config:
         'data.limit': 1280,
         'data.eval_limit': 60,
         'data.buckets': 0,
+        'model.encoder_layers': 1,
+        'model.decoder_layers': 1,
         'optimizer.learning_rate': 2e-3,
         'training.epochs': 4,
         'training.eval_every': 2,

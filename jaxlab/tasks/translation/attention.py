@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxlab.data.text.tokens import Tokenizer
@@ -20,12 +19,15 @@ def maps(task: Translation, state: State, source: np.ndarray, written: np.ndarra
     """
     first = np.full((len(written), 1), task.rules.start, written.dtype)
     given = np.concatenate([first, written[:, :-1]], axis=1)
-    variables = state['model'].variables()
-    _, kept = task.model.apply(
-        variables, jnp.asarray(source), jnp.asarray(given), train=False, mutable=['intermediates']
-    )
+
+    @jax.jit
+    def looked(variables: Any, source: Any, given: Any) -> Any:
+        _, kept = task.model.apply(variables, source, given, train=False, mutable=['intermediates'])
+        return kept.get('intermediates', {})
+
     found = {}
-    for path, leaf in jax.tree_util.tree_flatten_with_path(kept.get('intermediates', {}))[0]:
+    kept = looked(state['model'].variables(), source, given)
+    for path, leaf in jax.tree_util.tree_flatten_with_path(kept)[0]:
         names = [str(one.key) for one in path if hasattr(one, 'key')]
         if names[-1] == 'weights' and task.model.looks_at_source in names:
             weights = np.asarray(leaf, np.float32)  # step by step: [N, H, T, 1, S]

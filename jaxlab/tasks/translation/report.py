@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxlab.data.dataset import Dataset
 from jaxlab.data.text.pairs import seen_in
-from jaxlab.figures import Bars, Figure, Histogram, Table
+from jaxlab.figures import Bars, Figure, Lines, Table
 from jaxlab.protocol import ALL, Record, Report
 from jaxlab.tasks.supervised import State
 from jaxlab.tasks.translation import attention
@@ -20,7 +20,7 @@ BEAM = 4  # of the search that stands beside greedy writing
 MAPS = 2  # sentences whose attention is drawn
 BINS = ((1, 4), (5, 6), (7, 8), (9, 12), (13, 20), (21, 10_000))  # words of a source
 DRAWS = 200  # resamplings of the test sentences behind an interval
-MEMORY = 100_000  # training sentences among which the nearest is looked for
+MEMORY = 200_000  # training sentences among which the nearest is looked for
 LONGEST_DRAWN = 14  # tokens of a sentence whose attention is drawn
 
 
@@ -64,10 +64,10 @@ class TranslationReport:
             *_lengths(sources, said, references, self.split),
             *self._attention(record.states[0], held['source'], written),
         ]
-        beside = {f'{self.split}_bleu_beam': scores[f'network, beam of {BEAM}']}
-        beside |= {f'{self.split}_bleu_{name.split(" ")[0]}': scores[name] for name in list(answers)[2:]}
+        beside = {f'{self.split}_beam_bleu': scores[f'network, beam of {BEAM}']}
+        beside |= {f'{self.split}_{name.split(" ")[0]}_bleu': scores[name] for name in list(answers)[2:]}
         if unseen.any() and not unseen.all():
-            beside[f'{self.split}_bleu_unseen_targets'] = scores['unseen']
+            beside[f'{self.split}_new_targets_bleu'] = scores['unseen']
         metrics = {name: [value] * len(record.states) for name, value in beside.items() if np.isfinite(value)}
         return Report(
             tuple(figures), metrics, self._remarks(said, references, unseen), answer=self._answer(record, scores)
@@ -85,11 +85,12 @@ class TranslationReport:
         """What needs no network: the source itself, the commonest target, the target of the most similar training source."""
         train = self.data.splits['train']
         known, targets = self.task.references(train, 'source'), self.task.references(train)
+        every = -(-len(known) // MEMORY)
         commonest = collections.Counter(targets).most_common(1)[0][0]
         return {
             'copy of the source': list(sources),
             'commonest training target': [commonest] * len(sources),
-            'nearest training source': _nearest(known[:MEMORY], targets[:MEMORY], sources),
+            'nearest training source': _nearest(known[::every], targets[::every], sources),
         }
 
     def _examples(self, sources: Sequence[str], said: Sequence[str], references: Sequence[str]) -> Table:
@@ -200,12 +201,11 @@ def _lengths(sources: Sequence[str], said: Sequence[str], references: Sequence[s
     note = f'{split} split, first replica; BLEU of very short texts is 0, since they have no four words in a row'
     heights = {name: np.array(each) for name, each in values.items()}
     lengths = {'written': words(said), 'reference': words(references)}
-    most = int(max(map(np.max, lengths.values()))) + 1
+    places = np.arange(int(max(map(np.max, lengths.values()))) + 1)
+    counts = {name: (places, np.bincount(values, minlength=len(places))) for name, values in lengths.items()}
     return [
         Bars(
             'by_length', 'Scores by the length of the source', note, names, heights, {}, 'words of the source', 'score'
         ),
-        Histogram(
-            'lengths', 'How long translations are', f'{split} split', lengths, min(most, 30), 'words', 'sentences'
-        ),
+        Lines('lengths', 'How long translations are', f'{split} split', counts, 'words', 'sentences', markers=True),
     ]
