@@ -26,18 +26,18 @@ def make_splits(raw: Raw, settings: Mapping[str, Any]) -> dict[str, Split]:
         raise UserError("data: this set is whole and has no split; leave split 'official' and validation_fraction 0")
     if 'all' in raw.parts or rule == 'pooled':
         whole = pool(list(raw.parts.values()))
-        rest, test = _divide(whole, settings['test_fraction'], seed, stratify, 'test_fraction')
+        rest, test = _divide(whole, settings['test_fraction'], seed, stratify, 'test_fraction', raw.in_order)
         parts = {'train': rest, 'test': test}
     else:
         parts = dict(raw.parts)
     if settings['validation_fraction'] and 'validation' not in parts and settings['validation_from'] == 'test':
         validation, test = _divide(
-            parts['test'], 1 - settings['validation_fraction'], seed, stratify, 'validation_fraction'
+            parts['test'], 1 - settings['validation_fraction'], seed, stratify, 'validation_fraction', raw.in_order
         )
         parts |= {'validation': validation, 'test': test}
     elif settings['validation_fraction'] and 'validation' not in parts:
         train, validation = _divide(
-            parts['train'], settings['validation_fraction'], seed, stratify, 'validation_fraction'
+            parts['train'], settings['validation_fraction'], seed, stratify, 'validation_fraction', raw.in_order
         )
         parts |= {'train': train, 'validation': validation}
     parts = {name: parts[name] for name in ('train', 'validation', 'test') if name in parts}
@@ -59,12 +59,17 @@ def pool(parts: list[Split]) -> Split:
     return Split(len(origin), arrays, origin, labels=labels)
 
 
-def _divide(part: Split, fraction: float, seed: int, stratify: bool, field: str) -> tuple[Split, Split]:
+def _divide(
+    part: Split, fraction: float, seed: int, stratify: bool, field: str, in_order: int = 0
+) -> tuple[Split, Split]:
     held = rules.held_out(part.size, fraction)
     if not 0 < held < part.size:
         raise UserError(
             f'data.{field}={fraction} of {part.size:,} examples leaves nothing on one side; valid: above 0 and below 1'
         )
+    if in_order:
+        border = part.size - held
+        return part.take(np.arange(max(border - in_order + 1, 1))), part.take(np.arange(border, part.size))
     if stratify and part.labels is not None and np.ndim(part.labels) == 1:
         rest, out = rules.stratified(part.labels, fraction, seed)
     else:
