@@ -33,6 +33,11 @@ TASKS = {
         'jaxlab.tasks.denoising.report:DenoisingReport',
         'jaxlab.tasks.denoising.modes:MODES',
     ),
+    'detection': Kind(
+        'jaxlab.tasks.detection.step:Detection',
+        'jaxlab.tasks.detection.report:DetectionReport',
+        'jaxlab.tasks.detection.modes:MODES',
+    ),
     'gan': Kind('jaxlab.tasks.gan.step:Gan', 'jaxlab.tasks.gan.report:GanReport', 'jaxlab.tasks.sampling:MODES'),
     'manual_backprop': Kind(
         'jaxlab.tasks.manual_backprop.step:ManualBackprop',
@@ -44,6 +49,11 @@ TASKS = {
         'jaxlab.tasks.regression.step:Regression',
         'jaxlab.tasks.regression.report:RegressionReport',
         'jaxlab.tasks.predicting:MODES',
+    ),
+    'segmentation': Kind(
+        'jaxlab.tasks.segmentation.step:Segmentation',
+        'jaxlab.tasks.segmentation.report:SegmentationReport',
+        'jaxlab.tasks.segmentation.modes:MODES',
     ),
     'trace': Kind('jaxlab.tasks.trace.step:Trace', 'jaxlab.tasks.trace.report:TraceReport'),
     'vae': Kind('jaxlab.tasks.vae.step:Vae', 'jaxlab.tasks.vae.report:VaeReport', 'jaxlab.tasks.sampling:MODES'),

@@ -1,7 +1,7 @@
 """`--mode=predict`: what a network says of a user's own examples, read as the training examples were."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +22,25 @@ def predict(trained: Trained, options: Mapping[str, Any]) -> Done:
 
 def predicted(trained: Trained, state: Any, blocks: Iterable[Any]) -> Iterator[Any]:
     """The task's predictions, block by block: a folder of any size takes no more memory than one block."""
+    return (block for (block,) in _through(trained, state, blocks, lambda said: (said,)))
+
+
+def blocks_through(trained: Trained, state: Any, first: Any, blocks: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
+    """The same of a task that says several things of an example: a tuple of arrays a block."""
+    return _through(trained, state, itertools.chain([first], blocks), tuple)
+
+
+def _through(trained: Trained, state: Any, blocks: Iterable[Any], said: Callable[[Any], tuple]) -> Iterator[tuple]:
     import jax
     import numpy as np
 
     from jaxlab.data.features import BLOCK
 
     task, data = trained.task, trained.data
-    run = jax.jit(lambda state, block: task.predict(state, *task.inputs(data.prepare({data.input: block}))))
+    run = jax.jit(lambda state, block: said(task.predict(state, *task.inputs(data.prepare({data.input: block})))))
     for block in blocks:
         filled = np.repeat(block[:1], BLOCK - len(block), axis=0)  # so that one program serves all
-        yield np.asarray(run(state, np.concatenate([block, filled])))[: len(block)]
+        yield tuple(np.asarray(part)[: len(block)] for part in run(state, np.concatenate([block, filled])))
 
 
 def lines(facts: Mapping[str, Any]) -> Sequence[str]:
