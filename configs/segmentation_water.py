@@ -9,7 +9,7 @@ def get_config(profile: str = 'full') -> common.Config:
     10 epochs as in the source; 80 / 10 / 10 by file, the epoch of the best Dice on the validation split. Loss: mean
     cross-entropy + soft Dice over the batch, mirrored and cropped images. `as_published`: Dice alone, images as they are.
     Persons of Penn-Fudan stand in for the water bodies (data.name=water_bodies where these are at hand). ImageNet weights of
-    ResNet-34 go in by --config.start.weights=FILE --config.start.layout=resnet34 --config.start.beneath=encoder --config.start.skip='("head",)'.
+    ResNet-34 go in by `--config.start='{"layout": "resnet34", "weights": FILE, "beneath": "encoder", "skip": ("head",)}'`.
     """
     config = common.experiment('segmentation_water', task='segmentation', data='penn_fudan_masks', spec=('B19',))
     config.aim = 'How well does a U-Net mark what is sought on images that it has not seen?'
