@@ -38,6 +38,7 @@ DATASETS = {
     'penn_fudan_masks': segmentation.read,
     'water_bodies': segmentation.read,
     'masks': segmentation.read_folder,
+    'horse_or_zebra': horse2zebra.read_classes,
     'california_housing': tables.read_california,
     'titanic': tables.read_titanic,
     'credit_card': tables.read_credit_card,

@@ -13,6 +13,7 @@ from jaxlab.data.dataset import Raw
 from jaxlab.data.examples import Arrays, in_memory
 from jaxlab.data.features import Feature, Image
 from jaxlab.data.mask import Mask
+from jaxlab.data.sets.rendered import enlarged
 from jaxlab.data.sets.shapes import inside
 from jaxlab.data.sources import Request, checksum
 
@@ -58,12 +59,7 @@ def render(count: int, size: int, seed: int) -> Arrays:
     drawn = min(size, LARGEST_DRAWN)
     scenes = [_scene(drawn, generator) for _ in range(count)]
     images = np.stack([image for image, _ in scenes])
-    return {'image': _enlarged(images, size), **in_fractions([annotation for _, annotation in scenes])}
-
-
-def _enlarged(images: np.ndarray, size: int) -> np.ndarray:
-    rows = np.arange(size) * images.shape[1] // size
-    return images if size == images.shape[1] else np.take(np.take(images, rows, 1), rows, 2)
+    return {'image': enlarged(images, (size, size)), **in_fractions([annotation for _, annotation in scenes])}
 
 
 def _ground(size: int, generator: np.random.Generator) -> np.ndarray:
@@ -130,5 +126,6 @@ def lakes(count: int, size: int, seed: int) -> Arrays:
         masks.append(water)
     pixels = (np.stack(images) * 255 + 0.5).astype(np.uint8)
     order = generator.permutation(count)
-    mask = _enlarged(np.stack(masks).astype(np.uint8)[..., None], size)[..., 0]
-    return {'image': _enlarged(pixels, size)[order], 'mask': mask[order]}
+    whole = (size, size)
+    mask = enlarged(np.stack(masks).astype(np.uint8), whole)
+    return {'image': enlarged(pixels, whole)[order], 'mask': mask[order]}
