@@ -14,7 +14,20 @@ from jaxlab.data.domains import of_domain, side_by_side
 from jaxlab.data.examples import Split
 from jaxlab.data.features import ClassLabel
 from jaxlab.data.prepare import prepare_tfds
-from jaxlab.data.sets import cifar10, folders, gates, horse2zebra, mnist, no_data, sentence_pairs, series, tables, texts
+from jaxlab.data.sets import (
+    cifar10,
+    detection,
+    folders,
+    gates,
+    horse2zebra,
+    mnist,
+    no_data,
+    segmentation,
+    sentence_pairs,
+    series,
+    tables,
+    texts,
+)
 from jaxlab.data.settings import DEFAULTS, checked
 from jaxlab.data.sources import Request, cache_dir_or_none, named_dir
 from jaxlab.data.splits import epoch_order
@@ -31,6 +44,13 @@ DATASETS = {
     'hymenoptera': folders.read,
     'folder': folders.read_folder,
     'horse2zebra': horse2zebra.read,
+    'bccd': detection.read,
+    'penn_fudan': detection.read,
+    'voc2007': detection.read,
+    'boxes': detection.read_folder,
+    'penn_fudan_masks': segmentation.read,
+    'water_bodies': segmentation.read,
+    'masks': segmentation.read_folder,
     'horse_or_zebra': horse2zebra.read_classes,
     'california_housing': tables.read_california,
     'titanic': tables.read_titanic,
