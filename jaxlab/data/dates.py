@@ -70,7 +70,7 @@ def grid(times: np.ndarray, where: str = 'dates') -> tuple[np.ndarray, np.timede
         at = int((steps <= 0).argmax()) + 1 if len(steps) else 0
         raise UserError(f'{where}: {times[at]} does not come after the date before it; valid: each date once, in order')
     values, counts = np.unique(steps, return_counts=True)
-    step = np.timedelta64(int(values[counts.argmax()]), np.datetime_data(times.dtype)[0])
+    step = np.timedelta64(int(values[counts.argmax()]), np.datetime_data(times.dtype)[0])  # type: ignore[call-overload]
     places, rest = np.divmod(times.astype(np.int64) - times[:1].astype(np.int64), values[counts.argmax()])
     if rest.any():
         raise UserError(f'{where}: {times[rest.argmax()]} does not lie on steps of {step} from {times[0]}')

@@ -98,7 +98,7 @@ class Series(Tensor):
     def following(self, count: int) -> np.ndarray:
         """[count] datetime64: the times after the last row."""
         number, unit = self.step
-        return np.datetime64(self.last) + np.arange(1, count + 1) * np.timedelta64(number, unit)
+        return np.datetime64(self.last) + np.arange(1, count + 1) * np.timedelta64(number, unit)  # type: ignore[call-overload]
 
     def figure(
         self, name: str, title: str, note: str, split: Split, field: str, rows: Any, beside: Beside, wrong: Any = ()

@@ -72,7 +72,8 @@ def _through(run: Callable[..., Any], state: Any, blocks: Iterable[Any]) -> Iter
     for block in blocks:
         filled = np.repeat(block[:1], BLOCK - len(block), axis=0)  # so that one program serves all
         made = run(state, np.concatenate([block, filled]))
-        yield jax.tree.map(lambda part, count=len(block): np.asarray(part)[:count], made)
+        given = slice(len(block))
+        yield jax.tree.map(lambda part, given=given: np.asarray(part)[given], made)
 
 
 def lines(facts: Mapping[str, Any]) -> Sequence[str]:

@@ -149,7 +149,7 @@ def _whole(feature: Series, splits: Mapping[str, Any]) -> Lines:
 
 
 def _table(found: Mapping[str, Mapping[str, float]], model: Mapping[str, float], seen: Judged) -> Table:
-    lines = [
+    lines: list[tuple[Any, ...]] = [
         ('this network', *model.values()),
         *((name.replace('_', ' '), *one.values()) for name, one in found.items()),
     ]
@@ -174,7 +174,7 @@ def _intervals(record: Record, data: Dataset, seen: Judged, predictions: Sequenc
 
 def _forecasts(seen: Judged, predictions: np.ndarray, intervals: Intervals | None) -> list[Figure]:
     """The next row as forecast from true past values, all of the split and its last rows."""
-    made = []
+    made: list[Figure] = []
     note = f'{seen.note}, first replica; each from the true values before it'
     if intervals is not None:
         note += f'; band: {LEVEL:.0%} by {intervals.size} residuals of validation, it covers {intervals.coverage[0]:.1%} here'

@@ -168,7 +168,7 @@ def _table(
     from jaxlab.measures.translation import bleu, bleu_interval, chrf, exact_match
 
     rows, scores = [], {}
-    rare = np.flatnonzero(unseen)
+    rare = np.flatnonzero(unseen).tolist()
     for name, said in answers.items():
         scores[name] = bleu(said, references).value
         low, high = bleu_interval(said, references, DRAWS)
@@ -191,8 +191,8 @@ def _lengths(sources: Sequence[str], said: Sequence[str], references: Sequence[s
     words: Callable[[Sequence[str]], np.ndarray] = lambda texts: np.array([len(text.split()) for text in texts])
     length, names, values = words(sources), [], {'BLEU': [], 'chrF': []}  # type: ignore[var-annotated]
     for low, high in BINS:
-        rows = np.flatnonzero((length >= low) & (length <= high))
-        if not len(rows):
+        rows = np.flatnonzero((length >= low) & (length <= high)).tolist()
+        if not rows:
             continue
         names.append(f'{low}–{high}\nn = {len(rows)}' if high < 10_000 else f'{low} and more\nn = {len(rows)}')
         pair = [said[k] for k in rows], [references[k] for k in rows]

@@ -65,7 +65,7 @@ class Translation(Supervised):
             raise UserError(
                 f'config.task.name: {data.name} has no pairs of texts; valid: tatoeba, multi30k, pairs, phrases'
             )
-        sizes = {f'{side}_vocabulary': one.tokenizer.size for side, one in texts.items()}
+        sizes: dict[str, Any] = {f'{side}_vocabulary': one.tokenizer.size for side, one in texts.items()}
         model = build_model(config.model, config.training.precision, **sizes)
         optimizer = build_optimizer(config.optimizer, steps_per_epoch, total_steps)
         task = cls(model, optimizer, prepared(data), 'source', texts, **options)
