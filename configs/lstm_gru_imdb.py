@@ -56,7 +56,7 @@ def get_config(profile: str = 'full') -> common.Config:
     config.theory = (
         'LSTM: $c_t = f \\odot c_{t-1} + i \\odot \\tilde c$, $h_t = o \\odot \\tanh c_t$; 4 gates of 128 units.',
         "GRU as PyTorch and Flax have it: $n = \\tanh(W x + b + r \\odot (U h + b'))$, "
-        '$h_t = (1 - z) \\odot n + z \\odot h_{t-1}$; the source prints $z$ and $1 - z$ the other way round, which learns the same.',
+        '$h_t = (1 - z) \\odot n + z \\odot h_{t-1}$; the source prints $z$ and $1 - z$ the other way round.',
         'Where padding stands behind the text, the last state is that of the last word only if padding is skipped: '
         '$h_t = h_{t-1}$ wherever the mask is 0.',
     )

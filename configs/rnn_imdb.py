@@ -14,8 +14,19 @@ EQUAL = {  # one size, padding skipped, the best epoch of a held-out tenth
 }
 BAG = {  # which words and pairs a review holds, whatever its length
     'model': {'name': 'bag'},
-    'data.options': {'tokens': 'ngrams', 'rule': 'apart', 'most': 2, 'least': 2, 'vocabulary': 0, 'longest': 1024},
+    'data.options': {
+        'tokens': 'ngrams',
+        'rule': 'apart',
+        'most': 2,
+        'least': 2,
+        'vocabulary': 0,
+        'longest': 1024,
+        'unique': False,
+    },
     'data.buckets': 4,
+    'optimizer': common.adam(0.01),
+    'training.epochs': 3,
+    'report.options.baselines': ('majority', 'naive_bayes'),
     'published': {},
 }
 

@@ -14,7 +14,7 @@ from jaxlab.data.domains import of_domain, side_by_side
 from jaxlab.data.examples import Split
 from jaxlab.data.features import ClassLabel
 from jaxlab.data.prepare import prepare_tfds
-from jaxlab.data.sets import cifar10, folders, gates, horse2zebra, mnist, no_data, sentence_pairs, tables, texts
+from jaxlab.data.sets import cifar10, folders, gates, horse2zebra, mnist, no_data, sentence_pairs, series, tables, texts
 from jaxlab.data.settings import DEFAULTS, checked
 from jaxlab.data.sources import Request, cache_dir_or_none, named_dir
 from jaxlab.data.splits import epoch_order
@@ -41,6 +41,9 @@ DATASETS = {
     'pairs': sentence_pairs.read_own,
     'imdb': texts.read_imdb,
     'text': texts.read_text,
+    'melbourne': series.read_melbourne,
+    'delhi': series.read_air,
+    'series': series.read_series,
     'gates': gates.read,
     'worked': no_data.read,
 }

@@ -26,18 +26,18 @@ def make_splits(raw: Raw, settings: Mapping[str, Any]) -> dict[str, Split]:
         raise UserError("data: this set is whole and has no split; leave split 'official' and validation_fraction 0")
     if 'all' in raw.parts or rule == 'pooled':
         whole = pool(list(raw.parts.values()))
-        rest, test = _divide(whole, settings['test_fraction'], seed, stratify, 'test_fraction')
+        rest, test = _divide(whole, settings['test_fraction'], seed, stratify, 'test_fraction', raw.in_order)
         parts = {'train': rest, 'test': test}
     else:
         parts = dict(raw.parts)
     if settings['validation_fraction'] and 'validation' not in parts and settings['validation_from'] == 'test':
         validation, test = _divide(
-            parts['test'], 1 - settings['validation_fraction'], seed, stratify, 'validation_fraction'
+            parts['test'], 1 - settings['validation_fraction'], seed, stratify, 'validation_fraction', raw.in_order
         )
         parts |= {'validation': validation, 'test': test}
     elif settings['validation_fraction'] and 'validation' not in parts:
         train, validation = _divide(
-            parts['train'], settings['validation_fraction'], seed, stratify, 'validation_fraction'
+            parts['train'], settings['validation_fraction'], seed, stratify, 'validation_fraction', raw.in_order
         )
         parts |= {'train': train, 'validation': validation}
     parts = {name: parts[name] for name in ('train', 'validation', 'test') if name in parts}
@@ -64,13 +64,18 @@ def _joined(known: list[np.ndarray | None]) -> np.ndarray | None:
     return np.concatenate(there) if len(there) == len(known) else None
 
 
-def _divide(part: Split, fraction: float, seed: int, stratify: bool, field: str) -> tuple[Split, Split]:
+def _divide(
+    part: Split, fraction: float, seed: int, stratify: bool, field: str, in_order: int = 0
+) -> tuple[Split, Split]:
     size = part.size if part.groups is None else len(np.unique(part.groups))
     held = rules.held_out(size, fraction)
     if not 0 < held < size:
         raise UserError(
             f'data.{field}={fraction} of {size:,} examples leaves nothing on one side; valid: above 0 and below 1'
         )
+    if in_order:
+        border = part.size - held
+        return part.take(np.arange(max(border - in_order + 1, 1))), part.take(np.arange(border, part.size))
     if part.groups is not None:
         rest, out = rules.grouped(part.groups, fraction, seed)
     elif stratify and part.labels is not None and np.ndim(part.labels) == 1:

@@ -65,6 +65,8 @@ METRICS: Mapping[str, Metric] = {
     'mse': SQUARED,
     'rmse': SQUARED,
     'mae': SQUARED,
+    'mase': SQUARED,
+    'coverage': Metric(0, 'share', 0, 1),
     'mape': SQUARED,
     'smape': SQUARED,
     'r2': Metric(+1, high=1),

@@ -33,6 +33,11 @@ TASKS = {
         'jaxlab.tasks.denoising.report:DenoisingReport',
         'jaxlab.tasks.denoising.modes:MODES',
     ),
+    'forecasting': Kind(
+        'jaxlab.tasks.forecasting.step:Forecasting',
+        'jaxlab.tasks.forecasting.report:ForecastingReport',
+        'jaxlab.tasks.forecasting.modes:MODES',
+    ),
     'gan': Kind('jaxlab.tasks.gan.step:Gan', 'jaxlab.tasks.gan.report:GanReport', 'jaxlab.tasks.sampling:MODES'),
     'manual_backprop': Kind(
         'jaxlab.tasks.manual_backprop.step:ManualBackprop',

@@ -27,7 +27,7 @@ import numpy as np
 
 from jaxlab.data.dataset import Raw
 from jaxlab.data.examples import Split, in_memory
-from jaxlab.data.features import ClassLabel
+from jaxlab.data.features import ClassLabel, Feature
 from jaxlab.data.sets import text_stand_in
 from jaxlab.data.sources import Request, check_options, checksum, choose, named_file, own_folders
 from jaxlab.data.text.feature import Fit, Text, as_objects
@@ -174,7 +174,7 @@ def _raw(
         made[name] = in_memory({'text': as_objects(texts), 'label': labels}, row)
         row += len(texts)
     digest = checksum(*(_bytes(split.arrays or {}) for split in made.values()))
-    features = {'text': Text(fit), 'label': ClassLabel(names)}
+    features: dict[str, Feature] = {'text': Text(fit), 'label': ClassLabel(names)}
     return Raw(source, made, features, description, licence, digest, tuple(notes), by_class=False)
 
 
