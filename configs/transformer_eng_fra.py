@@ -33,6 +33,7 @@ LARGER = {  # pre-norm, output tied to the target's token vectors, smoothed labe
         'b2': 0.98,
         'eps': 1e-9,
         'schedule': 'cosine',
+        'schedule_options': {'start': 0},
         'warmup': 1000,
         'clip_norm': 1.0,
     },
@@ -97,6 +98,7 @@ def get_config(profile: str = 'full') -> common.Config:
     longer = {
         'optimizer.learning_rate': 1e-3,
         'optimizer.schedule': 'cosine',
+        'optimizer.schedule_options': {'start': 0},
         'optimizer.warmup': 500,
         'training.epochs': 30,
     }

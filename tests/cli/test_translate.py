@@ -16,7 +16,7 @@ def toy(tmp_path_factory):
     """The five phrases, learned by heart."""
     folder = tmp_path_factory.mktemp('toy')
     found = ['--config=configs/transformer_toy_translation.py:smoke', f'--workdir={folder}']
-    code, _, said = command.run(*found, '--json')
+    code, _, said = command.finish(command.start(*found, '--json'), 300)
     assert code == 0, said
     return [*found, '--mode=translate'], folder
 
@@ -49,11 +49,11 @@ def test_through_a_pipe_and_in_a_terminal(toy):
     words, _ = toy
     program = [sys.executable, '-m', 'launch', *words]
     run = {'cwd': command.ROOT, 'env': command.environment()}
-    piped = subprocess.run(program, input=PHRASES, capture_output=True, text=True, timeout=120, **run)
+    piped = subprocess.run(program, input=PHRASES, capture_output=True, text=True, timeout=300, **run)
     assert piped.stdout.split('\n')[:3] == ['hallo', 'wie geht es dir', 'danke'], piped.stderr
     ours, theirs = os.openpty()
     asked = subprocess.Popen(program, stdin=theirs, stdout=subprocess.PIPE, text=True, **run)
     os.write(ours, b'thank you\nhow are you\n\x04')
-    said, _ = asked.communicate(timeout=120)
+    said, _ = asked.communicate(timeout=300)
     os.close(ours), os.close(theirs)
     assert asked.returncode == 0 and 'danke' in said and 'wie geht es dir' in said

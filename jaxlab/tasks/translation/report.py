@@ -26,7 +26,7 @@ LONGEST_DRAWN = 14  # tokens of a sentence whose attention is drawn
 
 @dataclasses.dataclass(frozen=True)
 class TranslationReport:
-    """All figures are of the first replica on the test split, or the last that was evaluated."""
+    """All figures are of the first replica on the test split, or the last that was evaluated; scores of the network of each."""
 
     task: Translation
     data: Dataset
@@ -51,31 +51,34 @@ class TranslationReport:
         if self.split not in record.outputs:
             return Report()
         part, written = self.data.splits[self.split], record.outputs[self.split][0]['written']
-        held = part.read(np.arange(part.size))
-        said, references = self.task.said(written), self.task.references(part)
-        sources = self.task.references(part, 'source')
-        searched = self._searched(record.states[0], held['source'])
-        answers = {'network, as scored': said, f'network, beam of {BEAM}': searched} | self._rules(sources)
-        unseen = ~seen_in(self.task.references(self.data.splits['train']), references)
-        table, scores = _table(answers, references, unseen, f'{self.split} split, n = {len(said):,}')
-        figures: list[Figure] = [
-            self._examples(sources, said, references),
-            table,
-            *_lengths(sources, said, references, self.split),
-            *self._attention(record.states[0], held['source'], written),
-        ]
-        beside = {f'{self.split}_beam_bleu': scores[f'network, beam of {BEAM}']}
-        beside |= {f'{self.split}_{name.split(" ")[0]}_bleu': scores[name] for name in list(answers)[2:]}
-        if unseen.any() and not unseen.all():
-            beside[f'{self.split}_new_targets_bleu'] = scores['unseen']
-        metrics = {name: [value] * len(record.states) for name, value in beside.items() if np.isfinite(value)}
-        return Report(
-            tuple(figures), metrics, self._remarks(said, references, unseen), answer=self._answer(record, scores)
+        held = part.read(np.arange(part.size))['source']
+        said, references = (
+            [self.task.said(one['written']) for one in record.outputs[self.split]],
+            self.task.references(part),
         )
+        sources = self.task.references(part, 'source')
+        how, width = ('greedy', 1) if self.task.beam > 1 else (f'beam of {BEAM}', BEAM)
+        searched = [self._written(state, held, width) for state in record.states]
+        rules = self._rules(sources)
+        answers = {'network, as scored': said[0], f'network, {how}': searched[0], **rules}
+        unseen = ~seen_in(self.task.references(self.data.splits['train']), references)
+        table, scores = _table(answers, references, unseen, f'{self.split} split, n = {len(sources):,}, first replica')
+        figures: list[Figure] = [
+            self._examples(sources, said[0], references),
+            table,
+            *_lengths(sources, said[0], references, self.split),
+            *self._attention(record.states[0], held, written),
+        ]
+        metrics = {f'{self.split}_{how.split(" ")[0]}_bleu': [_bleu(one, references) for one in searched]}
+        if unseen.any() and not unseen.all():
+            metrics[f'{self.split}_new_targets_bleu'] = [_bleu(one, references, unseen) for one in said]
+        metrics |= {f'{self.split}_{name.split(" ")[0]}_bleu': [scores[name]] * len(said) for name in rules}
+        remarks = self._remarks(said[0], references, unseen)
+        return Report(tuple(figures), metrics, remarks, answer=self._answer(record, scores))
 
-    def _searched(self, state: State, source: np.ndarray) -> list[str]:
-        """What a beam finds, block by block."""
-        run = jax.jit(lambda state, block: self.task.write(state, block, BEAM).tokens)
+    def _written(self, state: State, source: np.ndarray, width: int) -> list[str]:
+        """What a beam of this width finds, block by block."""
+        run = jax.jit(lambda state, block: self.task.write(state, block, width).tokens)
         size = min(self.batch_size, max(1, len(source)))
         padded = np.concatenate([source, np.repeat(source[:1], -len(source) % size, axis=0)])
         blocks = [np.asarray(run(state, padded[at : at + size])) for at in range(0, len(padded), size)]
@@ -161,20 +164,29 @@ def _nearest(known: Sequence[str], targets: Sequence[str], sources: Sequence[str
     return found
 
 
+def _bleu(said: Sequence[str], references: Sequence[str], among: np.ndarray | None = None) -> float:
+    """Corpus BLEU of all sentences, or of those that are marked [N] bool; NaN where none is."""
+    from jaxlab.measures.translation import bleu
+
+    rows: list[int] = list(range(len(said))) if among is None else np.flatnonzero(among).tolist()
+    return bleu([said[k] for k in rows], [references[k] for k in rows]).value
+
+
 def _table(
     answers: dict[str, list[str]], references: Sequence[str], unseen: np.ndarray, note: str
 ) -> tuple[Table, dict[str, float]]:
-    """BLEU with its interval, chrF and exact match by answerer; and BLEU by name, `unseen` for what no training target is."""
-    from jaxlab.measures.translation import bleu, bleu_interval, chrf, exact_match
+    """BLEU with its interval, chrF and exact match by answerer; and BLEU by name."""
+    from jaxlab.measures.translation import bleu_interval, chrf, exact_match
 
     rows, scores = [], {}
-    rare = np.flatnonzero(unseen).tolist()
     for name, said in answers.items():
-        scores[name] = bleu(said, references).value
+        scores[name], new = _bleu(said, references), _bleu(said, references, unseen)
         low, high = bleu_interval(said, references, DRAWS)
-        new = bleu([said[k] for k in rare], [references[k] for k in rare]).value
-        scores.setdefault('unseen', new)  # of the first, the network as it is scored
-        shown = [f'{scores[name]:.1f} ({low:.1f} to {high:.1f})', f'{new:.1f}', f'{chrf(said, references).value:.1f}']
+        shown = [
+            f'{scores[name]:.1f} ({low:.1f} to {high:.1f})',
+            '–' if np.isnan(new) else f'{new:.1f}',
+            f'{chrf(said, references).value:.1f}',
+        ]
         rows.append((name, *shown, f'{exact_match(said, references):.1%}'))
     note = (
         f'{note}; in brackets 95 % of {DRAWS} resamplings of its sentences; new: references that no training target is'

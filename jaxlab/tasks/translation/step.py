@@ -97,14 +97,7 @@ class Translation(Supervised):
 
     def inputs(self, batch: Mapping[str, Any]) -> tuple[Any, Any]:
         """The source [N, S], and the tokens [N, T] that the true translation has before each that is to be found."""
-        return batch['source'], self._given(batch['target'])
-
-    def _given(self, target: Any) -> Any:
-        if not self.shifted:
-            return target
-        if isinstance(target, jax.ShapeDtypeStruct):
-            return jax.ShapeDtypeStruct((target.shape[0], target.shape[1] - 1), target.dtype)
-        return target[:, :-1]
+        return batch['source'], batch['target'][:, :-1] if self.shifted else batch['target']
 
     def _labels(self, batch: Batch) -> tuple[jax.Array, jax.Array, jax.Array]:
         """Tokens to be found [N, T], the weight of each in the loss, and 1 for those that are no padding [N, T] float32."""
@@ -191,7 +184,7 @@ class Translation(Supervised):
 
     def networks(self) -> Mapping[str, Any]:
         """The one network, on one pair."""
-        return {'model': (self.model, self.inputs(self.example))}
+        return {'model': (self.model, jax.eval_shape(self.inputs, dict(self.example)))}
 
 
 def _takes(model: Any) -> list[str]:
