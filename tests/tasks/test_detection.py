@@ -57,7 +57,7 @@ def perfect(task, arrays):
 def test_the_truth_scores_one(prepared):
     """All forms of mAP are 1, and B12's number, too."""
     task, split = prepared.task, prepared.data.splits['test']
-    assert task.anchors.shape == (6 * (16 + 4 + 1), 4)
+    assert task.anchors.shape == (6 * (16 + 4), 4)
     found = jax.tree.map(np.asarray, task._found(perfect(task, split.arrays)))
     scores = task.score({}, found._asdict(), split)
     # Two objects of a class that cover each other by more than the suppression's IoU are one for it.
