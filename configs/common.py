@@ -73,7 +73,7 @@ SEEDS = (
 RULES = ('a tuple of pairs (text, axis)', lambda v: _is_list(v) and all(_is_list(p, 2) and COUNT[1](p[1]) for p in v))
 AIM = ('{} or {metric: text, value: number}', lambda v: BLOCK[1](v) and (not v or _is_aim(v)))
 START = (
-    '{} or {weights: a .safetensors file, or needs: a role of config.needs; skip: a tuple of regexes}',
+    '{} or {weights: a .safetensors file or a folder, or needs: a role of config.needs; skip: a tuple of regexes}',
     lambda v: BLOCK[1](v) and (not v or _is_start(v)),
 )
 NEEDS = (
@@ -268,7 +268,8 @@ FIELDS: Mapping[str, Field] = {
     'start': _field(
         {},
         START,
-        'weights that the networks begin with: {weights: FILE} or {needs: ROLE}, and skip: regexes of the names that stay '
+        "weights that the networks begin with: {weights: FILE} (or a folder in Hugging Face's layout; "
+        'package:NAME/PATH lies in a package) or {needs: ROLE}, and skip: regexes of the names that stay '
         'as they are initialised, or that are not taken',
     ),
     'published': _field(

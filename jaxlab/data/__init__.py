@@ -14,7 +14,7 @@ from jaxlab.data.domains import of_domain, side_by_side
 from jaxlab.data.examples import Split
 from jaxlab.data.features import ClassLabel
 from jaxlab.data.prepare import prepare_tfds
-from jaxlab.data.sets import cifar10, folders, gates, horse2zebra, mnist, no_data, series, tables, texts
+from jaxlab.data.sets import cifar10, ett, folders, gates, horse2zebra, mnist, no_data, series, tables, texts
 from jaxlab.data.settings import DEFAULTS, checked
 from jaxlab.data.sources import Request, cache_dir_or_none, named_dir
 from jaxlab.data.splits import epoch_order
@@ -40,6 +40,7 @@ DATASETS = {
     'melbourne': series.read_melbourne,
     'delhi': series.read_air,
     'series': series.read_series,
+    'ett': ett.read,
     'gates': gates.read,
     'worked': no_data.read,
 }
