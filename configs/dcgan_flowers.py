@@ -80,7 +80,7 @@ def get_config(profile: str = 'full') -> common.Config:
         'train_discriminator_loss': {'value': 0.8396, 'where': 'D2.2, epoch 20', 'note': 'the last batch only'},
     }
     config.theory = (
-        '$J_D = -\\overline{\\log D(x)} - \\overline{\\log(1 - D(G(z)))}$, $J_G = -\\overline{\\log D(G(z))}$.',
+        '$J_D = -E \\log D(x) - E \\log(1 - D(G(z)))$, $J_G = -E \\log D(G(z))$, $E$ the mean over a batch.',
         'At balance $D = \\frac{1}{2}$ everywhere: $J_D = 2 \\ln 2 \\approx 1.386$, $J_G = \\ln 2 \\approx 0.693$.',
         'The kernel distance has no bias at any number of images: some hundred held-out photographs are enough to compare.',
     )

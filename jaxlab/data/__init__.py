@@ -31,6 +31,7 @@ DATASETS = {
     'hymenoptera': folders.read,
     'folder': folders.read_folder,
     'horse2zebra': horse2zebra.read,
+    'horse_or_zebra': horse2zebra.read_classes,
     'california_housing': tables.read_california,
     'titanic': tables.read_titanic,
     'credit_card': tables.read_credit_card,

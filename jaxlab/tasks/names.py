@@ -27,7 +27,11 @@ TASKS = {
         'jaxlab.tasks.classification.report:ClassificationReport',
         'jaxlab.tasks.predicting:MODES',
     ),
-    'cyclegan': Kind('jaxlab.tasks.cyclegan.step:CycleGan', 'jaxlab.tasks.cyclegan.report:CycleGanReport'),
+    'cyclegan': Kind(
+        'jaxlab.tasks.cyclegan.step:CycleGan',
+        'jaxlab.tasks.cyclegan.report:CycleGanReport',
+        'jaxlab.tasks.cyclegan.modes:MODES',
+    ),
     'denoising': Kind(
         'jaxlab.tasks.denoising.step:Denoising',
         'jaxlab.tasks.denoising.report:DenoisingReport',

@@ -7,9 +7,9 @@ drawn at random, so that only the shape tells the class. Everything is a pure fu
 import numpy as np
 
 from jaxlab.data.dataset import Raw
-from jaxlab.data.examples import Arrays, in_memory
-from jaxlab.data.features import ClassLabel, Image
-from jaxlab.data.sources import Request, checksum
+from jaxlab.data.examples import Arrays
+from jaxlab.data.sets import rendered
+from jaxlab.data.sources import Request
 
 SHAPES = ('circle', 'square', 'triangle', 'cross', 'ring', 'bar', 'diamond', 'star', 'crescent', 'frame')
 SIZES = {'train': 2_000, 'test': 500}
@@ -25,32 +25,14 @@ def class_names(classes: int) -> tuple[str, ...]:
 def read(request: Request, classes: int = 10, size: tuple[int, int] = (32, 32)) -> Raw:
     """Stands in for a set of colour photographs with as many classes and this image size (height, width)."""
     parts = {part: render(count, classes, size, SEED + at) for at, (part, count) in enumerate(SIZES.items())}
-    note = (
-        f'synthetic data: {sum(SIZES.values()):,} rendered shapes ({classes} classes, '
-        f'{size[0]}x{size[1]} pixels) stand in for {request.name}; results are not comparable with published ones.'
-    )
-    return Raw(
-        source='embedded',
-        parts={'train': in_memory(parts['train']), 'test': in_memory(parts['test'], first_row=SIZES['train'])},
-        features={'image': Image.of((*size, 3)), 'label': ClassLabel(class_names(classes))},
-        description=f'Synthetic: rendered shapes on noisy backgrounds, {size[0]}x{size[1]} RGB, {classes} classes',
-        licence='none needed (generated)',
-        checksum=checksum(*parts.values()),
-        notes=(note,),
-        stand_in=True,
-    )
+    what = f'rendered shapes ({classes} classes, {size[0]}x{size[1]} pixels)'
+    description = f'rendered shapes on noisy backgrounds, {size[0]}x{size[1]} RGB, {classes} classes'
+    return rendered.stand_in(request, parts, class_names(classes), what, description)
 
 
 def render(count: int, classes: int, size: tuple[int, int], seed: int) -> Arrays:
-    """`count` images [count, H, W, 3] uint8 and labels [count] int32; classes as even as possible, in random order."""
-    generator = np.random.Generator(np.random.Philox(seed))
-    labels = generator.permutation(np.arange(count) % classes).astype(np.int32)
-    drawn = (min(size[0], LARGEST_DRAWN), min(size[1], LARGEST_DRAWN))
-    images = np.concatenate([_draw(labels[start : start + 250], drawn, generator) for start in range(0, count, 250)])
-    if drawn != tuple(size):
-        rows, columns = (np.arange(side) * small // side for side, small in zip(size, drawn, strict=True))
-        images = np.take(np.take(images, rows, 1), columns, 2)
-    return {'image': images, 'label': labels}
+    """`count` images [count, H, W, 3] uint8 and labels [count] int32 (`rendered.images`)."""
+    return rendered.images(_draw, count, classes, size, seed, LARGEST_DRAWN)
 
 
 def _draw(labels: np.ndarray, size: tuple[int, int], generator: np.random.Generator) -> np.ndarray:
