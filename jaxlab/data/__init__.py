@@ -17,6 +17,7 @@ from jaxlab.data.prepare import prepare_tfds
 from jaxlab.data.sets import (
     cifar10,
     detection,
+    ett,
     folders,
     gates,
     horse2zebra,
@@ -65,6 +66,7 @@ DATASETS = {
     'melbourne': series.read_melbourne,
     'delhi': series.read_air,
     'series': series.read_series,
+    'ett': ett.read,
     'gates': gates.read,
     'worked': no_data.read,
 }

@@ -149,11 +149,8 @@ def _whole(feature: Series, splits: Mapping[str, Any]) -> Lines:
 
 
 def _table(found: Mapping[str, Mapping[str, float]], model: Mapping[str, float], seen: Judged) -> Table:
-    lines: list[tuple[Any, ...]] = [
-        ('this network', *model.values()),
-        *((name.replace('_', ' '), *one.values()) for name, one in found.items()),
-    ]
-    rows = sorted(lines, key=lambda line: line[1])
+    lines = {'this network': model, **{name.replace('_', ' '): one for name, one in found.items()}}
+    rows = [(name, *one.values()) for name, one in sorted(lines.items(), key=lambda line: line[1]['scaled_mse'])]
     unit = seen.series.unit or 'the unit'
     note = f'{seen.note}; scaled MSE: of values as the network sees them; RMSE and MAE in {unit}; MASE: MAE over the mean change '
     note += 'from row to row in training (1: as wrong as persistence there); the network: mean of its replicas'
