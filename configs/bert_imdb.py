@@ -83,7 +83,7 @@ def get_config(profile: str = 'full') -> common.Config:
         **SMALL,
         'data.limit': 512,
         'data.eval_limit': 256,
-        'data.buckets': 2,
+        'data.buckets': 0,
         'training.epochs': 3,
         'variants': {},
     }
