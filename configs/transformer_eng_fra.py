@@ -41,6 +41,7 @@ LARGER = {  # pre-norm, output tied to the target's token vectors, smoothed labe
     'data.eval_limit': 0,
     'data.drop_remainder': False,
     'data.batch_size': 128,
+    'data.eval_batch_size': 100,
     'data.buckets': 5,
     **CHOSEN,
 }
