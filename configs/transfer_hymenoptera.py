@@ -62,6 +62,7 @@ def get_config(profile: str = 'full') -> common.Config:
         'from_zero_shot': {**known, 'published': published},
         'from_scratch': {'start': {}, 'published': {}},
         'kept_features': {**kept, **lite0},
+        **{f'kept_{count}': {**kept, **lite0, 'data.limit': count, 'published': {}} for count in (16, 32, 64, 128)},
         'kept_mobilenet': {**kept, **centred, 'data.backbone': {'model': mobile, **weights}},
         'mobilenet_v2': {**centred, 'model': mobile, 'start': {**weights, 'skip': ('head',)}, 'published': {}},
         'resnet_from_scratch': {**resnet, 'start': {}},
@@ -78,7 +79,7 @@ def get_config(profile: str = 'full') -> common.Config:
         'Fine-tuning: $\\theta$ begins at weights learned elsewhere, $W$ of the new head at random; both follow the gradient of '
         'the cross-entropy of softmax$(W f_\\theta(x))$.',
         'Feature extraction: $\\theta$ is fixed, only $W$ is learned. $f_\\theta(x)$ is then a constant of each photograph, '
-        'computed once (`kept_features`), and the head is logistic regression: convex.',
+        'computed once (`kept_features`; `kept_16` from 16 of them ...), and the head is logistic regression: convex.',
         'Batch norm of a frozen layer must use its running statistics. In training mode it follows its batches: after 160 '
         "updates ImageNet's share of statistics that keep 0.9 is $0.9^{160} = 4.8 \\times 10^{-8}$ (of 0.99: 0.20).",
     )
