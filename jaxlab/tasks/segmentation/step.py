@@ -49,7 +49,7 @@ class Segmentation(Supervised):
         if not isinstance(feature, Mask):
             raise UserError(f'config.task.name: {data.name} has no masks; task segmentation needs some')
         example, outputs = prepared(data), 1 if feature.binary else len(feature.names)
-        model = build_model(config.model, config.training.precision, outputs=outputs)
+        model = build_model(config.model, config.training.precision, outputs=outputs, classes=outputs)
         optimizer = build_optimizer(config.optimizer, steps_per_epoch, total_steps)
         task = cls(model, optimizer, example, data.input, feature.names, **options)
         if min(task.cross_entropy, task.dice) < 0 or not task.cross_entropy + task.dice:
