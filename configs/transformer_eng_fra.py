@@ -145,12 +145,12 @@ def get_config(profile: str = 'full') -> common.Config:
     smoke = {
         'variants': {},
         'data.limit': 1280,
-        'data.eval_limit': 60,
+        'data.eval_limit': 40,
         'data.buckets': 0,
         'model.encoder_layers': 1,
         'model.decoder_layers': 1,
         'optimizer.learning_rate': 2e-3,
-        'training.epochs': 4,
-        'training.eval_every': 2,
+        'training.epochs': 3,
+        'training.eval_every': 3,
     }
     return common.with_profile(config, profile, smoke=smoke)
