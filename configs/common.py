@@ -73,8 +73,8 @@ SEEDS = (
 RULES = ('a tuple of pairs (text, axis)', lambda v: _is_list(v) and all(_is_list(p, 2) and COUNT[1](p[1]) for p in v))
 AIM = ('{} or {metric: text, value: number}', lambda v: BLOCK[1](v) and (not v or _is_aim(v)))
 START = (
-    '{} or {weights: a .safetensors file, or needs: a role of config.needs, or layout: how published ones are laid out (and '
-    'weights: their file); skip: a tuple of regexes}',
+    '{} or {weights: a .safetensors file or a folder, or needs: a role of config.needs, or layout: how published ones are '
+    'laid out (and weights: their file); skip: a tuple of regexes}',
     lambda v: BLOCK[1](v) and (not v or _is_start(v)),
 )
 BACKBONE = (
@@ -289,11 +289,12 @@ FIELDS: Mapping[str, Field] = {
     'start': _field(
         {},
         START,
-        'weights that the networks begin with: {weights: FILE} or {needs: ROLE}, and skip: regexes of the names that stay '
-        'as they are initialised, or that are not taken; published ones: {layout: NAME} of `jaxlab/models/pretrained`, from '
-        'its installed package or from weights: FILE (also one in the data directory), into the whole network or into '
-        'beneath: MODULE of it; outputs: numbers of the published classes that are ours; '
-        'classifier: our dense layer that begins as the published classifier (nothing else is then taken)',
+        "weights that the networks begin with: {weights: FILE} (or a folder in Hugging Face's layout; package:NAME/PATH lies "
+        'in a package) or {needs: ROLE}, and skip: regexes of the names that stay as they are initialised, or that are not '
+        'taken; published ones: {layout: NAME} of `jaxlab/models/pretrained`, from its installed package or from weights: FILE '
+        '(also one in the data directory), into the whole network or into beneath: MODULE of it; outputs: numbers of the '
+        'published classes that are ours; classifier: our dense layer that begins as the published classifier (nothing else is '
+        'then taken)',
     ),
     'published': _field(
         {},

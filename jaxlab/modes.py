@@ -63,13 +63,15 @@ class Done:
 @dataclasses.dataclass(frozen=True)
 class Mode:
     """lines: the facts as lines for a terminal. needs_data: whether `run` looks at examples of the data set; others find
-    in `Trained.data` all but these (features, sizes), and work where the training data are gone."""
+    in `Trained.data` all but these (features, sizes), and work where the training data are gone. ask: what answers line by
+    line, where a line can be an example: a terminal then asks for them when the mode is given no option."""
 
     meaning: str
     options: Mapping[str, Option]
     run: Callable[[Trained, Mapping[str, Any]], Done]
     lines: Callable[[Mapping[str, Any]], Sequence[str]]
     needs_data: bool = False
+    ask: Callable[[Trained], Callable[[str], Sequence[str]]] | None = None
 
     def read(self, name: str, given: Mapping[str, str]) -> dict[str, Any]:
         """The options, from what was typed."""

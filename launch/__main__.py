@@ -68,7 +68,7 @@ def _run(asked: arguments.Arguments, words: Sequence[str]) -> int:
         from jaxlab.experiments import many, run_data
         from jaxlab.experiments.prepare import prepare
         from jaxlab.training.loop import Interrupted
-        from launch import paging
+        from launch import paging, prompt
         from launch.progress import Watcher
 
         watcher = Watcher(title=config.name)
@@ -84,6 +84,9 @@ def _run(asked: arguments.Arguments, words: Sequence[str]) -> int:
         reported = asked.mode in ('train', 'eval')
         prepared = prepare(config, asked.data_dir, chosen, command, described=described, reported=reported)
         try:
+            typed = mode is not None and not asked.rest and not asked.json and sys.stdin.isatty()
+            if typed and prompt.show(asked, prepared, workdir, watcher, mode):
+                return 0
             result = _act(asked, prepared, workdir, watcher, mode, options)
         except Interrupted as stop:
             watcher.close()

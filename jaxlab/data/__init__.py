@@ -14,7 +14,21 @@ from jaxlab.data.domains import of_domain, side_by_side
 from jaxlab.data.examples import Split
 from jaxlab.data.features import ClassLabel
 from jaxlab.data.prepare import prepare_tfds
-from jaxlab.data.sets import cifar10, detection, folders, gates, horse2zebra, mnist, no_data, segmentation, tables
+from jaxlab.data.sets import (
+    cifar10,
+    detection,
+    ett,
+    folders,
+    gates,
+    horse2zebra,
+    mnist,
+    no_data,
+    segmentation,
+    sentence_pairs,
+    series,
+    tables,
+    texts,
+)
 from jaxlab.data.settings import DEFAULTS, checked
 from jaxlab.data.sources import Request, cache_dir_or_none, named_dir
 from jaxlab.data.splits import epoch_order
@@ -43,6 +57,16 @@ DATASETS = {
     'titanic': tables.read_titanic,
     'credit_card': tables.read_credit_card,
     'table': tables.read_table,
+    'imdb': texts.read_imdb,
+    'text': texts.read_text,
+    'tatoeba': sentence_pairs.read_tatoeba,
+    'multi30k': sentence_pairs.read_multi30k,
+    'phrases': sentence_pairs.read_phrases,
+    'pairs': sentence_pairs.read_own,
+    'melbourne': series.read_melbourne,
+    'delhi': series.read_air,
+    'series': series.read_series,
+    'ett': ett.read,
     'gates': gates.read,
     'worked': no_data.read,
 }

@@ -44,7 +44,8 @@ class Raw:
 
     features: field -> what it is. domains: instead of parts and features, whole data sets that stand side by side unpaired
     (`jaxlab/data/domains.py`). by_class: whether one part 'all' is divided class by class even when `stratify` does not
-    ask for it.
+    ask for it. in_order: above 0, it is divided in the order of time: what is held out comes last; each example then answers
+    so many rows of time, and those whose answers reach beyond a border are left out.
     """
 
     source: str
@@ -56,6 +57,7 @@ class Raw:
     notes: tuple[str, ...] = ()
     stand_in: bool = False
     by_class: bool = True
+    in_order: int = 0
     domains: Mapping[str, 'Raw'] = dataclasses.field(default_factory=dict)
 
 

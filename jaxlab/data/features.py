@@ -40,6 +40,7 @@ class Tensor:
 
     answer: ClassVar[bool] = False
     words: ClassVar[str] = 'numbers'
+    typed: ClassVar[bool] = False  # whether a user can type an example as a line
 
     @property
     def fitted(self) -> Any:
@@ -51,8 +52,13 @@ class Tensor:
         """The field with the true length of each example where they differ: beyond it this one's second axis is padding."""
         return ''
 
-    def flat(self, values: np.ndarray) -> np.ndarray:
-        """[N, F] float64 for rules that know rows of numbers only."""
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """What a network must be made for: argument of the model -> number (`vocabulary`)."""
+        return {}
+
+    def flat(self, values: np.ndarray) -> Any:
+        """[N, F] float64, dense or sparse, for rules that know rows of numbers only."""
         return np.asarray(values, np.float64).reshape(len(values), -1)
 
     def made(self, field: str, splits: Splits, fitted: Any) -> tuple[Splits, Self, Notes]:
@@ -76,6 +82,10 @@ class Tensor:
     def read(self, source: Path) -> Read:
         """Refused: plain numbers cannot be read from a file of the user's own."""
         raise UserError(f'--input={source}: the inputs here are {self.words}; nothing can be read from a file')
+
+    def given(self, texts: Sequence[str]) -> Read:
+        """Refused: an example cannot be typed."""
+        raise UserError(f'--text: the inputs here are {self.words}; valid: --input')
 
     def figure(
         self, name: str, title: str, note: str, split: Split, field: str, rows: Any, beside: Beside, wrong: Any = ()
@@ -106,7 +116,7 @@ class Image(Tensor):
                 raise UserError(f'data.options.{option}={settings[option]}; valid: {channels} number(s), one a channel')
         return scaler(settings['scale'], settings['mean'], settings['std'], field)
 
-    def flat(self, values: np.ndarray) -> np.ndarray:
+    def flat(self, values: np.ndarray) -> Any:
         """Pixels in [0, 1]."""
         return super().flat(self.unit(values))
 

@@ -1,7 +1,7 @@
 """A trained network put to use: the modes of its task, and what an experiment would cost."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +81,12 @@ def use(
     if done.images:
         result['images'] = [str(write_png(folder / f'{name}.png', image)) for name, image in done.images.items()]
     return result
+
+
+def asked(
+    prepared: Prepared, workdir: Path, watcher: Watcher, mode: Mode, allow_change: bool
+) -> Callable[[str], Sequence[str]] | None:
+    """What answers line by line; None where a line is no example of this data set."""
+    if mode.ask is None or not prepared.data.input_feature.typed:
+        return None
+    return mode.ask(Run(run_data.as_in_run(prepared, workdir), workdir, watcher, allow_change))

@@ -65,6 +65,8 @@ METRICS: Mapping[str, Metric] = {
     'mse': SQUARED,
     'rmse': SQUARED,
     'mae': SQUARED,
+    'mase': SQUARED,
+    'coverage': Metric(0, 'share', 0, 1),
     'mape': SQUARED,
     'smape': SQUARED,
     'r2': Metric(+1, high=1),
@@ -105,7 +107,11 @@ METRICS: Mapping[str, Metric] = {
     'dice_per_image_without_empty': SHARE,
     'iou_per_image': SHARE,
     # text
-    'bleu': Metric(+1),
+    'bleu': Metric(+1, low=0, high=100),
+    'sentence_bleu': SHARE,
+    'chrf': Metric(+1, low=0, high=100),
+    'exact_match': COUNTED,
+    'token_accuracy': SHARE,
 }
 
 

@@ -7,15 +7,17 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxlab.errors import UserError
 from jaxlab.layers import Dense, Dropout, initializers
 from jaxlab.layers.recurrent import Stacked
 
 
 class SequenceModel(nn.Module):
-    """Tokens [N, T] int (with `vocabulary`) or features [N, T, D] -> [N, outputs].
+    """Tokens [N, T] int (with `vocabulary`) or features [N, T, D] -> [N, classes].
 
     Args:
-      outputs: width of the last Dense layer (classes, 1 logit, or forecast values).
+      classes: width of the last Dense layer: classes, or values of a forecast.
+      outputs: 'softmax', one unit a class; or 'sigmoid', one unit z for two classes, returned as logits (0, z) (A06).
       cell: `'lstm'`, `'gru'` or `'rnn'`.
       features: units of each recurrent layer; all but the last give every step, the last its final state.
       bidirectional: read both ways and join (the last layer: the two final states).
@@ -29,7 +31,7 @@ class SequenceModel(nn.Module):
       dtype: of the computation; parameters stay float32, and so do the outputs.
     """
 
-    outputs: int
+    classes: int
     cell: str = 'lstm'
     features: tuple[int, ...] = (64,)
     bidirectional: bool = False
@@ -43,12 +45,20 @@ class SequenceModel(nn.Module):
     forget_bias: float | None = None
     reset_after: bool = True
     activation: str = 'tanh'
+    outputs: str = 'softmax'
     dtype: jax.typing.DTypeLike | None = None
+
+    def __post_init__(self) -> None:
+        if self.outputs not in ('softmax', 'sigmoid') or (self.outputs == 'sigmoid' and self.classes != 2):
+            raise UserError(
+                f'config.model.outputs={self.outputs!r} for {self.classes} classes; valid: softmax, or sigmoid for 2'
+            )
+        super().__post_init__()
 
     @nn.compact
     def __call__(
         self, x: Array, train: bool = False, weight: Float[Array, 'N'] | None = None
-    ) -> Float[Array, 'N outputs']:
+    ) -> Float[Array, 'N classes']:
         mask = (x != self.padding).astype(jnp.float32) if self.padding is not None and x.ndim == 2 else None
         if self.vocabulary is not None:
             x = self._embed(x, self.vocabulary)
@@ -64,8 +74,10 @@ class SequenceModel(nn.Module):
         x = Dropout(self.dropout)(layers(x, mask, train=train), train)
         for k, width in enumerate(self.hidden):
             x = nn.relu(Dense(width, init_scheme=self.init_scheme, dtype=self.dtype, name=f'dense_{k}')(x))
-        outputs = Dense(self.outputs, init_scheme=self.init_scheme, dtype=self.dtype, name='head')(x)
-        return outputs.astype(jnp.promote_types(outputs.dtype, jnp.float32))
+        units = 1 if self.outputs == 'sigmoid' else self.classes
+        found = Dense(units, init_scheme=self.init_scheme, dtype=self.dtype, name='head')(x)
+        found = found.astype(jnp.promote_types(found.dtype, jnp.float32))
+        return jnp.concatenate([jnp.zeros_like(found), found], axis=-1) if self.outputs == 'sigmoid' else found
 
     def _embed(self, tokens: Array, vocabulary: int) -> Float[Array, 'N T D']:
         start: Any = initializers.embedding_init(self.init_scheme)

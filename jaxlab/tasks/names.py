@@ -42,6 +42,11 @@ TASKS = {
         'jaxlab.tasks.detection.report:DetectionReport',
         'jaxlab.tasks.detection.modes:MODES',
     ),
+    'forecasting': Kind(
+        'jaxlab.tasks.forecasting.step:Forecasting',
+        'jaxlab.tasks.forecasting.report:ForecastingReport',
+        'jaxlab.tasks.forecasting.modes:MODES',
+    ),
     'gan': Kind('jaxlab.tasks.gan.step:Gan', 'jaxlab.tasks.gan.report:GanReport', 'jaxlab.tasks.sampling:MODES'),
     'manual_backprop': Kind(
         'jaxlab.tasks.manual_backprop.step:ManualBackprop',
@@ -60,6 +65,11 @@ TASKS = {
         'jaxlab.tasks.segmentation.modes:MODES',
     ),
     'trace': Kind('jaxlab.tasks.trace.step:Trace', 'jaxlab.tasks.trace.report:TraceReport'),
+    'translation': Kind(
+        'jaxlab.tasks.translation.step:Translation',
+        'jaxlab.tasks.translation.report:TranslationReport',
+        'jaxlab.tasks.translation.modes:MODES',
+    ),
     'vae': Kind('jaxlab.tasks.vae.step:Vae', 'jaxlab.tasks.vae.report:VaeReport', 'jaxlab.tasks.sampling:MODES'),
 }
 

@@ -117,7 +117,7 @@ def test_the_modes_of_an_experiment_and_their_options(launch):
     said = launch('--config=configs/gan_mnist.py', '--mode=help').out
     assert 'modes of gan_mnist' in said and '--count=... how many (default 64)' in said and 'predict' not in said
     said = launch('--config=configs/lenet_mnist.py', '--mode=help').out
-    assert '--input=... IMAGE, FOLDER of images, or ROWS.csv (needed)' in said and 'sample' not in said
+    assert '--input=... IMAGE, FOLDER of images, ROWS.csv, or TEXTS.txt' in said and 'sample' not in said
 
 
 FILES = [  # (argument, what the line says)

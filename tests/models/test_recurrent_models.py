@@ -19,15 +19,15 @@ from tests.models.drawn import count, drawn
         ({'cell': 'lstm', 'features': (64,), 'embedding': 64, 'bidirectional': True}, 706_177),  # A06c
         ({'cell': 'lstm', 'features': (64, 32), 'embedding': 64}, 685_473),  # A06's equal budget
         ({'cell': 'gru', 'features': (64, 32), 'embedding': 64, 'init_scheme': 'lecun'}, 674_209),  # Flax's biases
-        ({'outputs': 2, 'features': (128,), 'embedding': 100, 'init_scheme': 'torch'}, 1_118_018),  # B15a
+        ({'outputs': 'softmax', 'features': (128,), 'embedding': 100, 'init_scheme': 'torch'}, 1_118_018),  # B15a
         (
-            {'outputs': 2, 'cell': 'gru', 'features': (128,), 'embedding': 100, 'init_scheme': 'torch'},
+            {'outputs': 'softmax', 'cell': 'gru', 'features': (128,), 'embedding': 100, 'init_scheme': 'torch'},
             1_088_578,
         ),  # B15b
     ],
 )
 def test_parameter_counts_of_classifiers(arguments, expected):
-    model = SequenceModel(**{'outputs': 1, 'vocabulary': 10_000} | arguments)
+    model = SequenceModel(**{'classes': 2, 'outputs': 'sigmoid', 'vocabulary': 10_000} | arguments)
     assert sum(count(model, jnp.zeros((1, 8), jnp.int32)).values()) == expected
 
 

@@ -16,7 +16,7 @@ from jaxlab.data.dataset import Raw
 from jaxlab.data.schema import Schema, Target, renamed
 from jaxlab.data.sets import table_stand_ins
 from jaxlab.data.sets.table_rows import raw_table
-from jaxlab.data.sources import Reader, Request, check_options, choose, own_folders
+from jaxlab.data.sources import Reader, Request, check_options, choose, named_file, own_folders
 from jaxlab.errors import UserError, closest, lookup
 
 HOUSING = ('MedInc', 'HouseAge', 'AveRooms', 'AveBedrms', 'Population', 'AveOccup', 'Latitude', 'Longitude')
@@ -142,7 +142,7 @@ def read_table(request: Request) -> Raw:
     given = {'path': '', 'target': '', 'kind': 'classification', 'features': (), 'categories': (), 'unit': ''}
     options = check_options(request, given)
     classifies = lookup(KINDS, options['kind'], 'data.options.kind')
-    path = _own_file(request, options['path'])
+    path = named_file(request, 'path', options['path'], 'a CSV file, and data.options.target, one of its columns')
 
     def files(request: Request) -> Raw:
         texts = (*options['categories'], *((options['target'],) if classifies else ()))
@@ -151,16 +151,6 @@ def read_table(request: Request) -> Raw:
         return raw_table('files', rows, schema, f'Rows of {path.name}', 'as its owner says', path=path)
 
     return choose(request, {'files': files}, 'name a CSV file by data.options.path')
-
-
-def _own_file(request: Request, given: str) -> Path:
-    if not given:
-        raise UserError("data 'table' needs data.options.path, a CSV file, and data.options.target, one of its columns")
-    places = [*([request.data_dir / given] if request.data_dir else []), Path(given).expanduser()]
-    found = next((place for place in places if place.is_file()), None)
-    if found is None:
-        raise UserError(f'data.options.path={given!r} is no file (looked at {", ".join(map(str, places))})')
-    return found
 
 
 def _own_schema(rows: np.ndarray, options: dict[str, Any], classifies: bool) -> Schema:

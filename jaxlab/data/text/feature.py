@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from scipy import sparse
 
+from jaxlab.data import plain
 from jaxlab.data.examples import Split
 from jaxlab.data.features import BLOCK, Beside, Notes, Read, Splits, Tensor
-from jaxlab.data.text.tokens import Tokenizer, from_json
+from jaxlab.data.text.tokens import Tokenizer
 from jaxlab.data.text.words import lines_of, read_lines
 from jaxlab.errors import UserError
 from jaxlab.figures import Figure, Table
@@ -23,25 +25,32 @@ Fit = Callable[[Sequence[str]], Tokenizer]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Text(Tensor):
-    """[N, T] int32 ids, made of text. fit: training texts -> tokenizer. fitted: that tokenizer.
+    """[N, T] int32 ids, made of text. fit: training texts -> tokenizer. fitted: that tokenizer, which a run keeps.
 
-    texts: split -> its examples as they came, the field then [N] str (dtype object); they never go to a device.
+    length: the field with each example's number of ids, where padding stands at the end. texts: split -> its examples as
+    they came, the field then [N] str (dtype object); they never go to a device.
     """
 
-    fit: Fit
+    fit: Fit | None = dataclasses.field(default=None, metadata=plain.LEFT_OUT)
     fitted: Tokenizer | None = None
-    texts: Mapping[str, Split] = dataclasses.field(default_factory=dict)
+    length: str = ''
+    texts: Mapping[str, Split] = dataclasses.field(default_factory=dict, metadata=plain.LEFT_OUT)
     words: ClassVar[str] = 'text'
+    typed: ClassVar[bool] = True
 
-    def made(self, field: str, splits: Splits, fitted: Mapping[str, Any] | None) -> tuple[Splits, Self, Notes]:
+    def made(self, field: str, splits: Splits, fitted: Tokenizer | None) -> tuple[Splits, Self, Notes]:
         """The texts of each split as ids, by a tokenizer that has seen those of training alone."""
-        how = self.fit(_texts(splits['train'], field)) if fitted is None else from_json(fitted)
+        assert self.fit is not None
+        how = self.fit(_texts(splits['train'], field)) if fitted is None else fitted
+        length = f'{field}_length' if how.frame.pad == 'back' else ''
         found, notes = {}, []
         for name, split in splits.items():
             rows = how.ids(_texts(split, field))
-            found[name] = dataclasses.replace(split, arrays={**(split.arrays or {}), field: how.frame.apply(rows)})
+            arrays = {**(split.arrays or {}), field: how.frame.apply(rows)}
+            arrays |= {length: how.frame.lengths(rows)} if length else {}
+            found[name] = dataclasses.replace(split, arrays=arrays)
             notes += _notes(field, name, rows, how)
-        return found, dataclasses.replace(self, fitted=how, texts=splits), tuple(notes)
+        return found, dataclasses.replace(self, fitted=how, length=length, texts=splits), tuple(notes)
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -49,12 +58,16 @@ class Text(Tensor):
         assert self.fitted is not None
         return self.fitted
 
-    def flat(self, values: np.ndarray) -> np.ndarray:
-        """[N, size] float64: how often each id occurs, padding left out: for rules that know rows of numbers only."""
-        counts = np.zeros((len(values), self.tokenizer.size))
-        np.add.at(counts, (np.arange(len(values))[:, None], values), 1.0)
-        counts[:, self.tokenizer.frame.padding] = 0
-        return counts
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """How many ids there are."""
+        return {'vocabulary': self.tokenizer.size}
+
+    def flat(self, values: np.ndarray) -> Any:
+        """[N, size] float64, sparse: how often each id occurs, padding left out."""
+        rows, columns = np.nonzero(values != self.tokenizer.frame.padding)
+        shape = (len(values), self.tokenizer.size)
+        return sparse.csr_matrix((np.ones(len(rows)), (rows, values[rows, columns])), shape)
 
     def source(self, part: str, split: Split) -> Split:
         """The examples of a part with their texts, before any resampling."""

@@ -42,6 +42,10 @@ class Frame:
             return before + list(ids[: self.longest - self.marks]) + behind
         return (before + list(ids) + behind)[-self.longest :]
 
+    def lengths(self, texts: Sequence[Sequence[int]]) -> np.ndarray:
+        """[N] int32: how much of each row is no padding."""
+        return np.array([min(len(ids) + self.marks, self.longest) for ids in texts], np.int32)
+
     def apply(self, texts: Sequence[Sequence[int]]) -> np.ndarray:
         """[N, longest] int32."""
         found = np.full((len(texts), self.longest), self.padding, np.int32)

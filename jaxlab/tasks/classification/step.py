@@ -49,7 +49,8 @@ class Classification(Supervised):
 
     @classmethod
     def from_config(cls, config: Any, data: Dataset, steps_per_epoch: int, total_steps: int, **options: Any) -> Self:
-        model = build_model(config.model, config.training.precision, classes=len(names_of(data)))
+        known: dict[str, Any] = {'classes': len(names_of(data)), **data.input_feature.sizes}
+        model = build_model(config.model, config.training.precision, **known)
         optimizer = build_optimizer(config.optimizer, steps_per_epoch, total_steps)
         lookup(LOSSES, options.get('loss', 'cross_entropy'), 'config.task.loss')
         options['class_weights'] = class_weights(options.get('class_weights', 'none'), data)

@@ -1,5 +1,6 @@
 """`--mode=predict`: boxes in a user's own images, as JSON and drawn."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,18 @@ def detect(trained: Trained, options: Mapping[str, Any]) -> Done:
     from jaxlab.data.boxes import FIELD
     from jaxlab.data.images import decode_whole
     from jaxlab.figures import Images
-    from jaxlab.tasks.predicting import blocks_through
+    from jaxlab.tasks.predicting import predicted
 
     data = trained.data
     who, blocks = data.input_feature.read(Path(options['input']))
     first = next(blocks)  # what cannot be read is said before a run is looked for
     state, step = trained.restore()
     least = options['score'] / 100
-    found = [part for block in blocks_through(trained, state, first, blocks) for part in zip(*block, strict=True)]
+    found = [
+        part
+        for block in predicted(trained, state, itertools.chain([first], blocks))
+        for part in zip(*block, strict=True)
+    ]
     rows, figures = [], []
     for number, (one, (boxes, scores, labels)) in enumerate(zip(who, found, strict=True)):
         image, sure = decode_whole(Path(one['file']), grey=False), scores >= max(least, 1e-9)

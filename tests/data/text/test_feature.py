@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from jaxlab.data import plain
 from jaxlab.data.examples import in_memory
 from jaxlab.data.features import BLOCK
 from jaxlab.data.text.feature import SHOWN, Text, as_objects
@@ -34,11 +35,13 @@ def test_it_is_fitted_on_training_texts(made):
     assert ids.dtype == np.int32 and ids.tolist() == [[1] * 5, [1, 0, 0, 0, 0]]
     assert splits['train'].arrays['text'].tolist() == [[1, 2, 3, 4, 0], [1, 2, 5, 4, 0], [1, 3, 0, 0, 0]]
     assert (splits['test'].arrays['label'] == 0).all() and splits['test'].origin.tolist() == [3, 4]
+    assert feature.length == 'text_length' and splits['train'].arrays['text_length'].tolist() == [4, 4, 2]
+    assert feature.sizes == {'vocabulary': 6}
     assert notes == (
         '1 of 2 texts (text) of test are longer than 4 tokens and are cut.',
         '100% of the words (text) of test are unknown to the vocabulary.',
     )
-    kept = json.loads(json.dumps(feature.fitted.as_json()))
+    kept = plain.from_json(json.loads(json.dumps(plain.as_json(feature)))).fitted
     other = {'train': SPLITS['test'], 'test': SPLITS['train']}  # what a run kept is not fitted again
     again, feature, _ = Text(FIT).made('text', other, kept)
     assert again['test'].arrays['text'].tolist() == splits['train'].arrays['text'].tolist()
@@ -50,7 +53,7 @@ def test_the_text_stays_on_the_host(made):
     assert feature.source('train', splits['train']).arrays['text'][1] == 'a bad film'
     batch = {'text': splits['train'].arrays['text']}
     assert feature.prepare('text', {'mean': (), 'std': ()})(batch) is batch
-    assert feature.flat(splits['train'].arrays['text'])[0].tolist() == [0, 1, 1, 1, 1, 0]
+    assert feature.flat(splits['train'].arrays['text']).toarray()[0].tolist() == [0, 1, 1, 1, 1, 0]
 
 
 def test_a_users_own_texts(made, tmp_path, monkeypatch):
