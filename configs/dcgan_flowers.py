@@ -93,8 +93,9 @@ def get_config(profile: str = 'full') -> common.Config:
     )
     smoke = {
         'model.generator.width': 8,
-        'model.generator.size': 4,
+        'model.generator.strides': (2, 2),
         'model.discriminator.width': 8,
+        'model.discriminator.depth': 2,
         'variants': {},
         'data.limit': 320,
         'data.eval_limit': 128,
@@ -110,8 +111,8 @@ def get_config(profile: str = 'full') -> common.Config:
             'data.eval_limit': 128,
             'data.options': {'image_size': 32},
             'data.batch_size': 16,
-            'training.epochs': 15,
-            'training.checkpoint_every': 15,
+            'training.epochs': 8,
+            'training.checkpoint_every': 8,
         },
     }
     return common.with_profile(config, profile, smoke=smoke)

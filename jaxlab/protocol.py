@@ -100,7 +100,8 @@ class Task(Protocol):
         """Arrays to look at while training goes on (a GAN's grid from fixed noise), or None."""
 
     def networks(self) -> Mapping[str, Any]:
-        """Network name -> (Flax module, shape of one example) for the model table; the module takes `(x, train=...)`."""
+        """Network name -> (Flax module, shape of one example) for the model table; the module takes `(x, train=...)`, or
+        `(*x, train=...)` where the shape is a tuple of several."""
 
 
 class Reporter(Protocol):

@@ -15,7 +15,8 @@ class Split:
     size: number of examples. arrays: name -> [size, ...], or None when streamed. reader: streamed splits only, source
     rows [n] -> name -> [n, ...]. origin: [size] int64, the row of each example in the whole source (train first, then
     validation, then test, each in its own order): what disjointness is asserted on. labels: [size] int32 or None, known
-    without reading a streamed example. domains: what it consists of where several sets stand side by side (`Domains`).
+    without reading a streamed example. groups: [size] int64 or None: examples of one group (translations of one sentence) never
+    stand in two splits. domains: what it consists of where several sets stand side by side (`Domains`).
     """
 
     size: int
@@ -23,6 +24,7 @@ class Split:
     origin: np.ndarray
     reader: Callable[[np.ndarray], Arrays] | None = None
     labels: np.ndarray | None = None
+    groups: np.ndarray | None = None
     domains: Mapping[str, 'Split'] = dataclasses.field(default_factory=dict)
 
     @property
@@ -59,6 +61,7 @@ class Split:
             origin=self.origin[indices],
             reader=self.reader,
             labels=None if self.labels is None else self.labels[indices],
+            groups=None if self.groups is None else self.groups[indices],
         )
 
 

@@ -72,6 +72,16 @@ def permuted(size: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndar
     return order[cut:], order[:cut]
 
 
+def grouped(groups: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """(rest, held out): a fraction of the groups is held out whole, and of each the first example. groups: [size] integers.
+
+    The rest keeps its order; what is held out stands in that of the permutation.
+    """
+    kinds, first, number = np.unique(groups, return_index=True, return_inverse=True)
+    rest, out = permuted(len(kinds), fraction, seed)
+    return np.flatnonzero(np.isin(number, rest)), first[out]
+
+
 def stratified(labels: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """(rest, held out) with class shares as equal as whole examples allow; labels: [size] integers.
 

@@ -95,11 +95,23 @@ METRICS: Mapping[str, Metric] = {
     'ssim': Metric(+1),
     # boxes and masks
     'map': SHARE,
+    'map_50': SHARE,
+    'map_50_11_points': SHARE,
+    'hits_per_object': Metric(0, low=0),
+    'localisation': SQUARED,
+    'classification': SQUARED,
     'iou': SHARE,
     'mean_iou': SHARE,
     'dice': SHARE,
+    'dice_per_image': SHARE,
+    'dice_per_image_without_empty': SHARE,
+    'iou_per_image': SHARE,
     # text
-    'bleu': Metric(+1),
+    'bleu': Metric(+1, low=0, high=100),
+    'sentence_bleu': SHARE,
+    'chrf': Metric(+1, low=0, high=100),
+    'exact_match': COUNTED,
+    'token_accuracy': SHARE,
 }
 
 

@@ -25,8 +25,18 @@ class Score(NamedTuple):
 def bleu(hypotheses: Sequence[str], references: Sequence[str], lower: bool = False, tokenize: str = '13a') -> Score:
     """Corpus BLEU (Papineni et al. 2002; Post, arXiv 1804.08771). Texts of fewer than four words have no 4-grams: mean it over
     a corpus, never over sentences."""
-    metric = BLEU(lowercase=lower, tokenize=tokenize)
+    metric = BLEU(lowercase=lower, tokenize=tokenize, force=True)  # force: no warning where words stand apart
     return _scored(metric, hypotheses, references)
+
+
+def bleu_interval(hypotheses: Sequence[str], references: Sequence[str], draws: int = 200) -> tuple[float, float]:
+    """Where 95 % of the BLEUs of so many resamplings of the sentences lie (Koehn 2004); NaN where there is none."""
+    _same_number(hypotheses, references)
+    if not hypotheses:
+        return float('nan'), float('nan')
+    texts = [one_line(one) for one in hypotheses], [[one_line(one) for one in references]]
+    found = BLEU(force=True).corpus_score(*texts, n_bootstrap=draws)  # its seed is fixed
+    return float(found._mean - found._ci), float(found._mean + found._ci)
 
 
 def chrf(hypotheses: Sequence[str], references: Sequence[str], word_order: int = 0) -> Score:

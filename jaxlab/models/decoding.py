@@ -141,9 +141,9 @@ def beam(
 ) -> Written:
     """The best sequence that a beam of this width meets, by its score over `length_penalty`, the end token counted.
 
-    An example is done when `width` sequences have ended, or nothing that is alive can still beat the best of them; then
-    nothing of it changes any more. A beam of one is greedy. Where nothing ends within `rules.steps`, the best that is alive
-    is given.
+    An example is done when nothing that is alive can still beat the best that has ended, or when `width` have ended and
+    nothing alive is better as it stands; then nothing of it changes any more.
+    A beam of one is greedy. Where nothing ends within `rules.steps`, the best that is alive is given.
     """
     context, state = model.apply(variables, source, rules.steps, method='begin')
     context, state = jax.tree.map(lambda x: jnp.repeat(x, width, axis=0), (context, state))
@@ -172,11 +172,12 @@ def beam(
 
 
 def _done(beam: _Beam, rules: Rules, power: float) -> Array:
-    """Whether enough have ended, or the best of them is no worse than an alive one can become: no loss from now on, at the
-    kindest length."""
-    penalties = length_penalty(beam.position + 1, power), length_penalty(rules.steps, power)
-    best = beam.alive_score[:, 0] / jnp.maximum(*penalties)
-    return (beam.ended >= beam.alive.shape[1]) | (beam.finished_score >= best)
+    """Whether the best that has ended is no worse than an alive one can become (no loss from now on, at the kindest length); or,
+    once enough have ended, than the best alive one is now: a few that ended badly end nothing."""
+    now, last = length_penalty(beam.position + 1, power), length_penalty(rules.steps, power)
+    enough = beam.ended >= beam.alive.shape[1]
+    bound = jnp.where(enough, now, jnp.maximum(now, last))
+    return beam.finished_score >= beam.alive_score[:, 0] / bound
 
 
 def _chosen(beam: _Beam, scores: Float[Array, 'N B V'], state: Any, rules: Rules, power: float) -> _Beam:

@@ -1,6 +1,6 @@
 """The Transformer that reads one sequence and writes another (Vaswani et al. 2017; D3.4, B25; Marian's published weights)."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -55,6 +55,9 @@ class EncoderDecoder(nn.Module):
     padding: int = 0
     init_scheme: str = 'xavier'
     dtype: jax.typing.DTypeLike | None = None
+    looks_at_source: ClassVar[str] = (
+        'memory_attention'  # the module whose weights say where in the source a step looked
+    )
 
     def setup(self) -> None:
         if self.shared not in SHARED:

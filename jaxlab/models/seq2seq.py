@@ -8,7 +8,7 @@ Every translator has three ways in: `__call__` (teacher forcing: logits of all s
 reads the source once, and `step`, which takes one token further (`jaxlab/models/decoding.py`).
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -49,6 +49,7 @@ class Seq2Seq(nn.Module):
     dropout: float = 0.0
     init_scheme: str = 'torch'
     dtype: jax.typing.DTypeLike | None = None
+    looks_at_source: ClassVar[str] = 'looking'  # the module whose weights say where in the source a step looked
 
     def setup(self) -> None:
         if self.attention not in ATTENTION:
@@ -112,7 +113,12 @@ class Seq2Seq(nn.Module):
             return (state, logits[:, 0].argmax(-1).astype(said.dtype)), logits
 
         given = jnp.ones(target.shape[1], bool) if coins is None else coins.at[0].set(True)
-        scan = nn.scan(advance, variable_broadcast='params', split_rngs={'params': False, 'dropout': True})
+        scan = nn.scan(
+            advance,
+            variable_broadcast='params',
+            variable_axes={'intermediates': 2},
+            split_rngs={'params': False, 'dropout': True},
+        )
         _, kept = scan(self, (state, target[:, 0]), (target.T, given))
         kept = jax.tree.map(lambda x: jnp.swapaxes(x[:, :, 0], 0, 1), kept)  # [T, N, 1, ...] -> [N, T, ...]
         return kept if coins is not None else self._logits(*kept)

@@ -37,6 +37,11 @@ TASKS = {
         'jaxlab.tasks.denoising.report:DenoisingReport',
         'jaxlab.tasks.denoising.modes:MODES',
     ),
+    'detection': Kind(
+        'jaxlab.tasks.detection.step:Detection',
+        'jaxlab.tasks.detection.report:DetectionReport',
+        'jaxlab.tasks.detection.modes:MODES',
+    ),
     'forecasting': Kind(
         'jaxlab.tasks.forecasting.step:Forecasting',
         'jaxlab.tasks.forecasting.report:ForecastingReport',
@@ -54,7 +59,17 @@ TASKS = {
         'jaxlab.tasks.regression.report:RegressionReport',
         'jaxlab.tasks.predicting:MODES',
     ),
+    'segmentation': Kind(
+        'jaxlab.tasks.segmentation.step:Segmentation',
+        'jaxlab.tasks.segmentation.report:SegmentationReport',
+        'jaxlab.tasks.segmentation.modes:MODES',
+    ),
     'trace': Kind('jaxlab.tasks.trace.step:Trace', 'jaxlab.tasks.trace.report:TraceReport'),
+    'translation': Kind(
+        'jaxlab.tasks.translation.step:Translation',
+        'jaxlab.tasks.translation.report:TranslationReport',
+        'jaxlab.tasks.translation.modes:MODES',
+    ),
     'vae': Kind('jaxlab.tasks.vae.step:Vae', 'jaxlab.tasks.vae.report:VaeReport', 'jaxlab.tasks.sampling:MODES'),
 }
 

@@ -21,7 +21,7 @@ def networks(task: Task) -> dict[str, list[dict[str, Any]]]:
     return {name: rows(module, example) for name, (module, example) in task.networks().items()}
 
 
-def rows(module: nn.Module, example: jax.ShapeDtypeStruct) -> list[dict[str, Any]]:
+def rows(module: nn.Module, example: Any) -> list[dict[str, Any]]:
     """One row a layer, in the order in which they are called; parameters include running statistics, as in Keras.
 
     multiply_adds: of one example through convolutions, dense layers, recurrent cells and attention's products; everything
@@ -67,14 +67,14 @@ def rows(module: nn.Module, example: jax.ShapeDtypeStruct) -> list[dict[str, Any
     return table
 
 
-def _shapes(module: nn.Module, example: jax.ShapeDtypeStruct) -> Any:
-    """Shapes of a module's variables, found without computing anything."""
+def _shapes(module: nn.Module, example: Any) -> Any:
+    """Shapes of a module's variables, found without computing anything. example: one input, or a tuple of several."""
 
-    def initialise(batch: Any) -> Any:
+    def initialise(*inputs: Any) -> Any:
         keys = {'params': jax.random.key(0), 'dropout': jax.random.key(1)}
-        return module.init(keys, batch, train=False)
+        return module.init(keys, *inputs, train=False)
 
-    return jax.eval_shape(initialise, example)
+    return jax.eval_shape(initialise, *(example if isinstance(example, tuple) else (example,)))
 
 
 def convolution_work(networks: Mapping[str, Any]) -> int:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxlab.measures.translation import bleu, chrf, exact_match, smoothed_sentence_bleu, token_accuracy
+from jaxlab.measures.translation import bleu, bleu_interval, chrf, exact_match, smoothed_sentence_bleu, token_accuracy
 
 HYPOTHESES = ['The dog bit the man.', "It wasn't surprising.", 'The man had just bitten him.']
 REFERENCES = ['The dog bit the man.', 'It was not unexpected.', 'The man bit him first.']  # sacrebleu's README
@@ -70,3 +70,12 @@ def test_token_accuracy_counts_tokens():
     predicted = np.array([[4, 9, 2, 7], [6, 2, 0, 0]])
     assert token_accuracy(predicted, target) == 0.8
     assert np.isnan(token_accuracy(predicted, np.zeros_like(target)))
+
+
+def test_an_interval_holds_the_score():
+    references = [f'the {k} men went to the old house number {k % 7}' for k in range(60)]
+    hypotheses = [one if k % 3 else one.replace('old', 'new') for k, one in enumerate(references)]
+    low, high = bleu_interval(hypotheses, references, 100)
+    assert low < bleu(hypotheses, references).value < high < low + 15
+    assert bleu_interval(hypotheses, references, 100) == (low, high)
+    assert bleu_interval(references, references, 10) == pytest.approx((100, 100)) and np.isnan(bleu_interval([], [])[0])

@@ -24,10 +24,15 @@ def images(draw: Draw, count: int, classes: int, size: tuple[int, int], seed: in
     labels = generator.permutation(np.arange(count) % classes).astype(np.int32)
     drawn = (min(size[0], largest), min(size[1], largest))
     found = np.concatenate([draw(labels[at : at + BLOCK], drawn, generator) for at in range(0, count, BLOCK)])
-    if drawn != tuple(size):
-        rows, columns = (np.arange(side) * small // side for side, small in zip(size, drawn, strict=True))
-        found = np.take(np.take(found, rows, 1), columns, 2)
-    return {'image': found, 'label': labels}
+    return {'image': enlarged(found, size), 'label': labels}
+
+
+def enlarged(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Images [N, h, w, ...] with each pixel repeated: [N, H, W, ...]."""
+    if images.shape[1:3] == tuple(size):
+        return images
+    rows, columns = (np.arange(side) * small // side for side, small in zip(size, images.shape[1:3], strict=True))
+    return np.take(np.take(images, rows, 1), columns, 2)
 
 
 def stand_in(request: Request, parts: dict[str, Arrays], names: Sequence[str], what: str, description: str) -> Raw:

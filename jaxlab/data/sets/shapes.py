@@ -46,26 +46,26 @@ def _draw(labels: np.ndarray, size: tuple[int, int], generator: np.random.Genera
     angle, radius = draw(-0.4, 0.4, 1, 1), draw(0.4, 0.7, 1, 1)
     u, v = x - draw(-0.25, 0.25, 1, 1), y - draw(-0.25, 0.25, 1, 1)
     u, v = (u * np.cos(angle) + v * np.sin(angle)) / radius, (v * np.cos(angle) - u * np.sin(angle)) / radius
-    inside = np.zeros((count, *size), bool)
+    found = np.zeros((count, *size), bool)
     for shape in range(len(SHAPES)):
         chosen = labels % len(SHAPES) == shape
-        inside[chosen] = _inside(shape, u[chosen], v[chosen])
+        found[chosen] = inside(SHAPES[shape], u[chosen], v[chosen])
     striped = (labels >= len(SHAPES))[:, None, None] & (np.floor(4 * u) % 2 == 0)
     paint, ground, slope = draw(0, 1, 1, 1, 3), draw(0, 1, 1, 1, 3), draw(-0.2, 0.2, 1, 1, 3)
     # A shape must differ from its ground: where the colours are near, the paint takes the opposite brightness.
     near = np.abs(paint - ground).mean(-1, keepdims=True) < 0.3
     paint = np.where(near, (ground + 0.5) % 1.0, paint)
     ground = ground + slope * x[None, :, :, None]
-    image = np.where(inside[..., None], np.where(striped[..., None], 1 - paint, paint), ground)
+    image = np.where(found[..., None], np.where(striped[..., None], 1 - paint, paint), ground)
     image += np.float32(0.06) * generator.standard_normal(image.shape, np.float32)
     return (image.clip(0, 1) * 255 + np.float32(0.5)).astype(np.uint8)
 
 
-def _inside(shape: int, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Which points of the plane lie in the shape of about unit radius; u to the right, v downwards."""
+def inside(shape: str, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Which points of the plane lie in the shape (one of SHAPES) of about unit radius; u to the right, v downwards."""
     r, theta = np.hypot(u, v), np.arctan2(v, u)
     box = np.maximum(np.abs(u), np.abs(v))
-    match SHAPES[shape]:
+    match shape:
         case 'circle':
             return r < 0.9
         case 'square':

@@ -10,12 +10,12 @@ import functools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from jaxlab.data.text.frame import Frame
-from jaxlab.data.text.words import Rule, read_lines
+from jaxlab.data.text.words import Rule, one_line, read_lines
 from jaxlab.errors import UserError, lookup
 
 
@@ -23,6 +23,9 @@ class Tokenizer(abc.ABC):
     """What numbers text."""
 
     frame: Frame
+    writes_text: ClassVar[
+        bool
+    ]  # whether `text` gives cased text as people write it, not words with a blank between them
 
     @property
     @abc.abstractmethod
@@ -40,6 +43,10 @@ class Tokenizer(abc.ABC):
     @abc.abstractmethod
     def text(self, row: Sequence[int]) -> str:
         """A row of ids as text, without what only frames it."""
+
+    @abc.abstractmethod
+    def as_written(self, text: str) -> str:
+        """A text in the form in which `text` gives it back, were every word known: what a hypothesis is compared with."""
 
     @abc.abstractmethod
     def as_json(self) -> dict[str, Any]:
@@ -73,6 +80,7 @@ class WordTokenizer(Tokenizer):
     unknown: int | None
     frame: Frame
     specials: int = 0
+    writes_text: ClassVar[bool] = False
 
     @classmethod
     def fit(
@@ -134,6 +142,9 @@ class WordTokenizer(Tokenizer):
     def text(self, row: Sequence[int]) -> str:
         return ' '.join(self.names(self.frame.inside(row)))
 
+    def as_written(self, text: str) -> str:
+        return ' '.join(self.rule.words(text))
+
     def as_json(self) -> dict[str, Any]:
         return {
             'kind': 'words',
@@ -160,6 +171,7 @@ class PieceTokenizer(Tokenizer):
 
     definition: str
     frame: Frame
+    writes_text: ClassVar[bool] = True
 
     @classmethod
     def read(cls, path: Path | str, longest: int, lower: bool = True) -> Self:
@@ -226,6 +238,9 @@ class PieceTokenizer(Tokenizer):
 
     def text(self, row: Sequence[int]) -> str:
         return self._tokenizer.decode(self.frame.inside(row), skip_special_tokens=False).strip()
+
+    def as_written(self, text: str) -> str:
+        return one_line(text)
 
     def as_json(self) -> dict[str, Any]:
         return {'kind': 'pieces', 'definition': json.loads(self.definition), 'frame': self.frame.as_json()}
