@@ -21,6 +21,7 @@ SMALL = {  # what a machine without weights learns in seconds, from nothing
     'data.options.vocabulary': 500,
     'data.options.longest': 48,
     'optimizer.learning_rate': 1e-3,
+    'optimizer.warmup': 0,
 }
 
 
