@@ -74,7 +74,7 @@ def get_config(profile: str = 'full') -> common.Config:
         config,
         profile,
         smoke={
-            'model': {'name': 'original_unet', 'width': 8, 'levels': 2, 'batch_norm': True},
+            'model': {'name': 'original_unet', 'width': 8, 'levels': 1, 'batch_norm': True},
             'stand_in': {},
             'variants': {},
             'data.options': {'image_size': 32},
@@ -83,6 +83,7 @@ def get_config(profile: str = 'full') -> common.Config:
             'data.limit': 160,
             'data.eval_limit': 32,
             'data.eval_batch_size': 16,
-            'training.epochs': 3,
+            'training.epochs': 4,
+            'training.eval_every': 2,
         },
     )

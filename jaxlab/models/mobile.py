@@ -177,7 +177,7 @@ V3_REDUCED = (
     Row(5, 480, 80, 1, True, 'hard_swish'),
     Row(5, 480, 80, 1, True, 'hard_swish'),
 )
-TINY = (Row(3, 16, 8, 2), Row(3, 24, 12, 2), Row(3, 36, 16, 2), Row(3, 64, 24, 2))  # for trying things out in seconds
+TINY = (Row(3, 8, 12, 4), Row(3, 36, 16, 2), Row(3, 64, 24, 2))  # for trying things out in seconds
 
 
 def stages(first: int, table: Stages, width: float = 1.0) -> tuple[Row, ...]:

@@ -138,6 +138,17 @@ def test_errors_are_coloured():
     np.testing.assert_array_equal(ignored, [0.5] * 3)
 
 
+def test_a_mask_is_tinted_and_outlined():
+    mask = np.zeros((5, 5), np.int32)
+    mask[1:4, 1:5] = 1
+    image = overlay.classes(np.zeros((5, 5, 1)), mask)
+    np.testing.assert_array_equal(image[1, 1], overlay.COLOURS[0])
+    np.testing.assert_allclose(
+        image[2, 2:], 0.3 * np.repeat(overlay.COLOURS[:1], 3, 0)
+    )  # the edge of the image is none
+    assert not image[0].any() and not image[:, 0].any()
+
+
 def test_what_does_not_fit_is_refused(prepared):
     for changes, match in (
         ({'data.name': 'hymenoptera', 'data.options': {'image_size': 32}}, 'has no masks; task segmentation'),
