@@ -99,6 +99,7 @@ def get_config(profile: str = 'full') -> common.Config:
     )
     smoke = {
         **SMALL,
+        'model.layers': 1,
         'data.limit': 512,
         'data.eval_limit': 256,
         'data.buckets': 0,

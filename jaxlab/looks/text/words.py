@@ -17,6 +17,7 @@ from jaxlab.measures.classification import softmax
 
 MOST_WORDS = 24  # of a text in a figure: more could not be read
 GROUPS = 5
+BYTE_BLANK = 'Ġ'  # a blank before a word, as byte pairs write it
 
 
 def word_importance(subject: Subject, *, texts: int = 2, steps: int = 16) -> list[Figure]:
@@ -36,7 +37,9 @@ def word_importance(subject: Subject, *, texts: int = 2, steps: int = 16) -> lis
     for number, (row, values) in enumerate(zip(tokens[rows], np.asarray(found), strict=True), 1):
         there = np.flatnonzero(row != feature.tokenizer.frame.padding)[:MOST_WORDS]
         answer, share = int(np.argmax(logits[number - 1])), softmax(np.asarray(logits[number - 1], np.float64)[None])[0]
-        words = [f'{at + 1} {word}' for at, word in enumerate(feature.tokenizer.names(row[there]))]
+        words = [
+            f'{at + 1} {word.lstrip(BYTE_BLANK) or word}' for at, word in enumerate(feature.tokenizer.names(row[there]))
+        ]
         note = f'the network says {names[answer]} ({share[answer]:.0%}); above 0: the word speaks for it; first replica'
         title = f'What each word says, text {number}'
         heights = {'importance': values[there]}
@@ -52,7 +55,8 @@ def answers(subject: Subject, *, texts: tuple = ()) -> list[Figure]:
     if feature is None or not texts:
         return []
     tokens = feature.tokenizer.apply([str(text) for text in texts])
-    logits = subject.module.apply(subject.variables['trained'], jnp.asarray(tokens), train=False)
+    read = jax.jit(lambda variables, tokens: subject.module.apply(variables, tokens, train=False))
+    logits = read(subject.variables['trained'], jnp.asarray(tokens))
     shares, sizes = softmax(np.asarray(logits, np.float64)), _lengths(feature, tokens)
     rows = [
         (str(text), subject.classes[int(share.argmax())], f'{share.max():.1%}', int(size))
@@ -120,7 +124,8 @@ def accuracy_by_length(subject: Subject) -> list[Figure]:
     parts = [part for part in np.array_split(np.argsort(lengths, kind='stable'), GROUPS) if len(part)]
     names = [f'{lengths[part].min()} to {lengths[part].max()}' for part in parts]
     shares = np.array([right[:, part].mean(axis=1) for part in parts])
-    note = f'{subject.split} split, n = {size:,} in {len(parts)} equal parts; {len(outputs)} replicas; bars: two standard errors'
+    replicas = f'{len(outputs)} replica{"s"[: len(outputs) - 1]}'
+    note = f'{subject.split} split, n = {size:,} in {len(parts)} equal parts; {replicas}; bars: two standard errors'
     mean = shares.mean(axis=1)
     errors = 2 * np.sqrt(mean * (1 - mean) / [len(part) for part in parts])
     title = 'Are long texts harder?'
