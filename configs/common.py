@@ -73,8 +73,13 @@ SEEDS = (
 RULES = ('a tuple of pairs (text, axis)', lambda v: _is_list(v) and all(_is_list(p, 2) and COUNT[1](p[1]) for p in v))
 AIM = ('{} or {metric: text, value: number}', lambda v: BLOCK[1](v) and (not v or _is_aim(v)))
 START = (
-    '{} or {weights: a .safetensors file, or needs: a role of config.needs; skip: a tuple of regexes}',
+    '{} or {weights: a .safetensors file or a folder, or needs: a role of config.needs, or layout: how published ones are '
+    'laid out (and weights: their file); skip: a tuple of regexes}',
     lambda v: BLOCK[1](v) and (not v or _is_start(v)),
+)
+BACKBONE = (
+    '{} or {model: a block, layout: text, weights: text}',
+    lambda v: BLOCK[1](v) and (not v or _is_backbone(v)),
 )
 NEEDS = (
     '{role: {config: text, overrides: {path: value}}}',
@@ -109,12 +114,22 @@ def _is_aim(value: Any) -> bool:
 
 def _is_start(value: Any) -> bool:
     one = [value[name] for name in ('weights', 'needs') if name in value]
+    texts = [*one, *(value[name] for name in ('layout', 'beneath', 'classifier') if name in value)]
+    published = 'layout' in value and 'needs' not in value
     return (
-        set(value) <= {'weights', 'needs', 'skip'}
-        and len(one) == 1
-        and TEXT[1](one[0])
+        set(value)
+        <= {'weights', 'needs', 'skip', *(('layout', 'beneath', 'outputs', 'classifier') if published else ())}
+        and (len(one) == 1 or published)
+        and all(map(TEXT[1], texts))
+        and _is_list(value.get('outputs', ()))
+        and all(map(COUNT[1], value.get('outputs', ())))
         and _is_list(value.get('skip', ()))
     )
+
+
+def _is_backbone(value: Any) -> bool:
+    texts = [value.get('layout'), value.get('weights', '')]
+    return set(value) <= {'model', 'layout', 'weights'} and BLOCK[1](value.get('model')) and all(map(TEXT[1], texts))
 
 
 def _is_tuning(value: Any) -> bool:
@@ -180,6 +195,12 @@ FIELDS: Mapping[str, Field] = {
         COUNT,
         'of sequences: lengths that batches are cut to (4 to 6), each a program of its own; examples of similar length '
         'then share a batch (0: all are padded to the longest)',
+    ),
+    'data.backbone': _field(
+        {},
+        BACKBONE,
+        'a network that is never trained, through which every image goes once before training: {model, layout, weights}; '
+        'what it says of them is kept, and the model learns from that (no transforms then)',
     ),
     'data.sampling': _field(
         '',
@@ -268,8 +289,12 @@ FIELDS: Mapping[str, Field] = {
     'start': _field(
         {},
         START,
-        'weights that the networks begin with: {weights: FILE} or {needs: ROLE}, and skip: regexes of the names that stay '
-        'as they are initialised, or that are not taken',
+        "weights that the networks begin with: {weights: FILE} (or a folder in Hugging Face's layout; package:NAME/PATH lies "
+        'in a package) or {needs: ROLE}, and skip: regexes of the names that stay as they are initialised, or that are not '
+        'taken; published ones: {layout: NAME} of `jaxlab/models/pretrained`, from its installed package or from weights: FILE '
+        '(also one in the data directory), into the whole network or into beneath: MODULE of it; outputs: numbers of the '
+        'published classes that are ours; classifier: our dense layer that begins as the published classifier (nothing else is '
+        'then taken)',
     ),
     'published': _field(
         {},

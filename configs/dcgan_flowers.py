@@ -80,7 +80,7 @@ def get_config(profile: str = 'full') -> common.Config:
         'train_discriminator_loss': {'value': 0.8396, 'where': 'D2.2, epoch 20', 'note': 'the last batch only'},
     }
     config.theory = (
-        '$J_D = -\\overline{\\log D(x)} - \\overline{\\log(1 - D(G(z)))}$, $J_G = -\\overline{\\log D(G(z))}$.',
+        '$J_D = -E \\log D(x) - E \\log(1 - D(G(z)))$, $J_G = -E \\log D(G(z))$, $E$ the mean over a batch.',
         'At balance $D = \\frac{1}{2}$ everywhere: $J_D = 2 \\ln 2 \\approx 1.386$, $J_G = \\ln 2 \\approx 0.693$.',
         'The kernel distance has no bias at any number of images: some hundred held-out photographs are enough to compare.',
     )
@@ -93,8 +93,9 @@ def get_config(profile: str = 'full') -> common.Config:
     )
     smoke = {
         'model.generator.width': 8,
-        'model.generator.size': 4,
+        'model.generator.strides': (2, 2),
         'model.discriminator.width': 8,
+        'model.discriminator.depth': 2,
         'variants': {},
         'data.limit': 320,
         'data.eval_limit': 128,
@@ -110,8 +111,8 @@ def get_config(profile: str = 'full') -> common.Config:
             'data.eval_limit': 128,
             'data.options': {'image_size': 32},
             'data.batch_size': 16,
-            'training.epochs': 15,
-            'training.checkpoint_every': 15,
+            'training.epochs': 8,
+            'training.checkpoint_every': 8,
         },
     }
     return common.with_profile(config, profile, smoke=smoke)

@@ -50,10 +50,10 @@ def get_config(profile: str = 'full') -> common.Config:
     smoke = {
         'variants': {},
         'data.limit': 1024,
-        'data.eval_limit': 200,
+        'data.eval_limit': 100,
         'data.batch_size': 32,
         'training.epochs': 16,
-        'training.eval_every': 4,
+        'training.eval_every': 8,
         'training.checkpoint_every': 16,
         'stand_in': {},
     }

@@ -26,6 +26,24 @@ def get_config(profile: str = 'full') -> common.Config:
         'generator_loss': {'balance: ln 2': 0.693147},
         'discriminator_loss': {'balance: ln 2': 0.693147},
     }
+    spectral = {'task.spectral': True, 'task.ema': 0.999, 'published': {}}
+    config.variants = {
+        'as_published': {},
+        'ema': {'task.ema': 0.999, 'published': {}},
+        'ema_spectral': spectral,
+        'conditional': {'task.conditional': True, 'task.ema': 0.999, 'published': {}},
+        # How much of a score is chance: small networks, digits, a hundred seeds in one program.
+        'hundred_digits': {
+            'replicas': 100,
+            'data.name': 'mnist',
+            'model.generator.features': (64, 128),
+            'model.discriminator.features': (128, 64),
+            'training.epochs': 10,
+            'training.checkpoint_every': 10,
+            'needs.scorer.overrides': {**scorer, 'data.name': 'mnist'},
+            'published': {},
+        },
+    }
     # 1,437 digits instead of 60,000 pictures of clothes: many small updates.
     config.stand_in = {
         'data.batch_size': 32,
@@ -51,15 +69,16 @@ def get_config(profile: str = 'full') -> common.Config:
         'data.limit': 512,
         'data.eval_limit': 256,
         'data.batch_size': 32,
-        'training.epochs': 60,
-        'training.snapshot_every': 20,
-        'training.eval_every': 20,
-        'training.checkpoint_every': 60,
+        'training.epochs': 30,
+        'training.snapshot_every': 10,
+        'training.eval_every': 15,
+        'training.checkpoint_every': 30,
         'report.examples': 16,
+        'variants': {},
         'stand_in': {},
         'needs.scorer.overrides': {
             **scorer,
-            'training.epochs': 12,
+            'training.epochs': 8,
             'data.batch_size': 16,
             'data.limit': 512,
             'data.eval_limit': 256,

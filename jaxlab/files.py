@@ -6,6 +6,7 @@ heavy: the command line names its working directory by it.
 """
 
 import contextlib
+import importlib.util
 import io
 import json
 import os
@@ -14,18 +15,35 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from jaxlab.errors import UserError
+
 if TYPE_CHECKING:
     import numpy as np
 
 
+PACKAGE = 'package:'  # in front of a path inside an installed package: package:NAME/PATH
+
+
 def path_of(place: str | os.PathLike) -> Path:
     """The path of a name that a user gave."""
+    if str(place).startswith(PACKAGE):
+        return _in_package(str(place).removeprefix(PACKAGE))
     if isinstance(place, Path) or not is_remote(place):
         return Path(place)
     from etils import epath  # a tenth of a second that a local run does without
 
     remote: Any = epath.Path(place)
     return remote
+
+
+def _in_package(place: str) -> Path:
+    """A file or folder that an installed package brings; the package itself is not imported."""
+    name, _, rest = place.partition('/')
+    found = importlib.util.find_spec(name) if name.isidentifier() else None
+    if found is None or found.origin is None:
+        said = name.replace('_', '-')
+        raise UserError(f'{PACKAGE}{place}: package {said} is not installed; pip install --no-deps {said}')
+    return Path(found.origin).parent / rest
 
 
 def is_remote(path: str | os.PathLike) -> bool:

@@ -75,13 +75,17 @@ class Mode:
 
     def read(self, name: str, given: Mapping[str, str]) -> dict[str, Any]:
         """The options, from what was typed."""
+        typed = {
+            option: how.read(name, option, given[option]) for option, how in self.options.items() if option in given
+        }
+        return self.checked(name, {**given, **typed})
+
+    def checked(self, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """All options: these, and the defaults of the others."""
         for option in given:
             if option not in self.options:
                 raise UserError(f'--mode={name} has no option --{option}; {closest(option, self.options)}')
         for option, how in self.options.items():
             if how.default is None and option not in given:
                 raise UserError(f'--mode={name} needs --{option}={how.meaning}')
-        return {
-            option: how.read(name, option, given[option]) if option in given else how.default
-            for option, how in self.options.items()
-        }
+        return {option: given.get(option, how.default) for option, how in self.options.items()}

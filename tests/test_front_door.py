@@ -15,6 +15,7 @@ import jaxlab
 from jaxlab.errors import UserError
 from jaxlab.experiments.watching import Printing
 from jaxlab.training import runtime
+from tests.tasks import small_vae
 
 
 @pytest.fixture(scope='module')
@@ -84,6 +85,19 @@ def test_predict_takes_arrays_and_files_and_is_the_network(run, tmp_path):
     assert one['class'] == found[3]['class'] and one['probability'] == pytest.approx(found[3]['probability'], abs=1e-5)
     with pytest.raises(UserError, match='no mode sample; valid: predict'):
         run.sample(4)
+
+
+def test_a_mode_is_what_the_command_line_computes(tmp_path):
+    """Options that are not named have their defaults; what is not there or must be given is refused."""
+    run = jaxlab.experiment(small_vae.small(data__scale=(0.0, 1.0))).train(tmp_path, Printing(quiet=True))
+    images = run.sample(3, seed=5)
+    assert images.shape == (3, 28, 28, 1) and 0 <= images.min() < images.max() <= 1
+    done = run.mode('sample', count=3, seed=5)
+    np.testing.assert_array_equal(done.arrays['image'], images)
+    assert done.facts['count'] == 3 and done.images == {}
+    assert not (tmp_path / 'samples').exists()
+    with pytest.raises(UserError, match='--mode=sample has no option --number'):
+        run.mode('sample', number=3)
 
 
 def test_weights_as_safetensors(run, tmp_path):

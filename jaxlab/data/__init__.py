@@ -7,14 +7,28 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from jaxlab.data import pipeline, resample
+from jaxlab.data import backbone, pipeline, resample
 from jaxlab.data.dataset import Dataset, Raw
 from jaxlab.data.device import on_device
 from jaxlab.data.domains import of_domain, side_by_side
 from jaxlab.data.examples import Split
 from jaxlab.data.features import ClassLabel
 from jaxlab.data.prepare import prepare_tfds
-from jaxlab.data.sets import cifar10, folders, gates, horse2zebra, mnist, no_data, sentence_pairs, series, tables, texts
+from jaxlab.data.sets import (
+    cifar10,
+    detection,
+    ett,
+    folders,
+    gates,
+    horse2zebra,
+    mnist,
+    no_data,
+    segmentation,
+    sentence_pairs,
+    series,
+    tables,
+    texts,
+)
 from jaxlab.data.settings import DEFAULTS, checked
 from jaxlab.data.sources import Request, cache_dir_or_none, named_dir
 from jaxlab.data.splits import epoch_order
@@ -31,19 +45,28 @@ DATASETS = {
     'hymenoptera': folders.read,
     'folder': folders.read_folder,
     'horse2zebra': horse2zebra.read,
+    'bccd': detection.read,
+    'penn_fudan': detection.read,
+    'voc2007': detection.read,
+    'boxes': detection.read_folder,
+    'penn_fudan_masks': segmentation.read,
+    'water_bodies': segmentation.read,
+    'masks': segmentation.read_folder,
+    'horse_or_zebra': horse2zebra.read_classes,
     'california_housing': tables.read_california,
     'titanic': tables.read_titanic,
     'credit_card': tables.read_credit_card,
     'table': tables.read_table,
+    'imdb': texts.read_imdb,
+    'text': texts.read_text,
     'tatoeba': sentence_pairs.read_tatoeba,
     'multi30k': sentence_pairs.read_multi30k,
     'phrases': sentence_pairs.read_phrases,
     'pairs': sentence_pairs.read_own,
-    'imdb': texts.read_imdb,
-    'text': texts.read_text,
     'melbourne': series.read_melbourne,
     'delhi': series.read_air,
     'series': series.read_series,
+    'ett': ett.read,
     'gates': gates.read,
     'worked': no_data.read,
 }
@@ -74,6 +97,8 @@ def load(
         settings['split_seed'],
     )
     raw, fitted = read(request), fitted or {}
+    if settings['backbone']:
+        raw = backbone.through(raw, request, settings)
     if raw.domains:
         made = {domain: _made(name, one, settings, of_domain(fitted, domain)) for domain, one in raw.domains.items()}
         return side_by_side(name, raw, made)

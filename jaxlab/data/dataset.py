@@ -89,6 +89,11 @@ class Dataset:
     transforms: Mapping[str, Callable[[Batch, jax.Array], Batch]] = dataclasses.field(default_factory=dict)
 
     @property
+    def reported(self) -> str:
+        """The split that is looked at in the end: the test examples, else the last that there is."""
+        return 'test' if 'test' in self.splits else list(self.splits)[-1]
+
+    @property
     def input(self) -> str:
         """The one field that a network is given, where there is one."""
         return next((name for name, feature in self.features.items() if not feature.answer), '')

@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -70,16 +71,21 @@ def grid(times: np.ndarray, where: str = 'dates') -> tuple[np.ndarray, np.timede
         at = int((steps <= 0).argmax()) + 1 if len(steps) else 0
         raise UserError(f'{where}: {times[at]} does not come after the date before it; valid: each date once, in order')
     values, counts = np.unique(steps, return_counts=True)
-    step = np.timedelta64(int(values[counts.argmax()]), np.datetime_data(times.dtype)[0])
+    step: Any = spans(values[counts.argmax()], np.datetime_data(times.dtype)[0])[()]
     places, rest = np.divmod(times.astype(np.int64) - times[:1].astype(np.int64), values[counts.argmax()])
     if rest.any():
         raise UserError(f'{where}: {times[rest.argmax()]} does not lie on steps of {step} from {times[0]}')
     return places, step
 
 
+def spans(numbers: Any, unit: str) -> np.ndarray:
+    """Numbers of a unit of NumPy ('D', 'M', 's' ...) as spans of time."""
+    return np.asarray(numbers, np.int64).astype(f'timedelta64[{unit}]')
+
+
 def years(times: np.ndarray) -> np.ndarray:
     """[N] float64: times as decimal years, for an axis."""
     whole = times.astype('datetime64[Y]')
-    start, end = (edge.astype('datetime64[s]').astype(np.float64) for edge in (whole, whole + np.timedelta64(1, 'Y')))
+    start, end = (edge.astype('datetime64[s]').astype(np.float64) for edge in (whole, whole + spans(1, 'Y')))
     seconds = times.astype('datetime64[s]').astype(np.float64)
     return whole.astype(np.int64) + 1970 + (seconds - start) / (end - start)

@@ -14,10 +14,12 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from jaxlab.data import plain
+from jaxlab.data.boxes import Boxes
 from jaxlab.data.csv_rows import read_csv
 from jaxlab.data.examples import Split
 from jaxlab.data.fitted.columns import Preprocessing
 from jaxlab.data.images import Decoding, decode, user_files
+from jaxlab.data.mask import Mask
 from jaxlab.data.scaling import Batch, scaler
 from jaxlab.data.schema import Schema
 from jaxlab.errors import UserError
@@ -251,7 +253,7 @@ class Value:
         return [{'target': self.name, 'value': float(value) * self.factor, 'unit': self.unit} for value in values]
 
 
-Feature = Tensor | ClassLabel | Value
+Feature = Tensor | ClassLabel | Value | Boxes | Mask
 
 
 def _rows(split: Split) -> np.ndarray:

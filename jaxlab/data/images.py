@@ -145,6 +145,24 @@ def decode(path: Path, how: Decoding) -> np.ndarray:
     return _opened(path, how.grey, how.max_pixels, lambda image: resized(image, how))
 
 
+def decode_annotated(path: Path, how: Decoding, size: tuple[int, int] | None) -> tuple[np.ndarray, tuple[int, int]]:
+    """(the image as `decode` has it, the (width, height) that its annotation means).
+
+    A file may be stored turned, with a note (EXIF) how to show it: the annotated size decides which of the two is meant.
+    """
+
+    def taken(image: Any) -> tuple[np.ndarray, tuple[int, int]]:
+        from PIL import ImageOps
+
+        if size is not None and image.size != size:
+            image = ImageOps.exif_transpose(image)
+            if image.size != size:
+                raise ValueError(f'it is {image.width}x{image.height}, its annotation says {size[0]}x{size[1]}')
+        return resized(image, how), image.size
+
+    return _opened(path, how.grey, how.max_pixels, taken)
+
+
 def decode_whole(path: Path, grey: bool, max_pixels: int = Decoding.max_pixels) -> np.ndarray:
     """[H, W, C] uint8 in the file's own size; ValueError as `decode`."""
 
@@ -154,7 +172,7 @@ def decode_whole(path: Path, grey: bool, max_pixels: int = Decoding.max_pixels) 
     return _opened(path, grey, max_pixels, pixels)
 
 
-def _opened(path: Path, grey: bool, max_pixels: int, taken: Callable[[Any], np.ndarray]) -> np.ndarray:
+def _opened(path: Path, grey: bool, max_pixels: int, taken: Callable[[Any], Any]) -> Any:
     """What is taken of a Pillow image in grey or colour."""
     from PIL import Image
 

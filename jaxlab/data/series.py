@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxlab.data import plain
+from jaxlab.data.dates import spans
 from jaxlab.data.examples import Arrays, Split
 from jaxlab.data.features import Beside, Notes, Splits, Tensor
 from jaxlab.data.scaling import Batch
@@ -39,8 +40,8 @@ class Series(Tensor):
 
     name, unit: what is measured. last: ISO date of the last row; step: (number, unit of NumPy) from row to row. periods: in
     rows. recent: the last window, from which a forecast starts. scaler: 'range' brings the lowest and highest training value to
-    `data.scale`, 'deviation' subtracts their mean and divides by their deviation. whole: it is fitted on the test rows too
-    (as published). rows: of a target, one after the other. values [T] float64, times [T]: the series itself, on the host.
+    `data.scale`, 'deviation' subtracts their mean and divides by their deviation, 'none' leaves them as they are. whole: it
+    is fitted on the test rows too (as published). values [T] float64, times [T]: the series itself, on the host.
     """
 
     name: str
@@ -70,6 +71,8 @@ class Series(Tensor):
     def scaling(self, scale: tuple[float, float]) -> tuple[float, float]:
         """(offset, factor): a scaled value times `factor` plus `offset` is in the unit."""
         assert self.fitted is not None
+        if self.scaler == 'none':
+            return 0.0, 1.0
         if self.scaler == 'deviation':
             return self.fitted.mean, self.fitted.deviation or 1.0
         factor = (self.fitted.high - self.fitted.low) / (scale[1] - scale[0]) or 1.0
@@ -95,10 +98,16 @@ class Series(Tensor):
         rows = split.read(split.rows)['row']
         return self.values[rows[:, None] + np.arange(self.horizon)]
 
-    def following(self, count: int) -> np.ndarray:
-        """[count] datetime64: the times after the last row."""
+    @property
+    def last_column(self) -> int:
+        """The row from which on times rise: where several columns lie one behind the other, the last one's first."""
+        falls = np.flatnonzero(np.diff(np.asarray(self.times).astype(np.int64)) < 0)
+        return int(falls[-1]) + 1 if len(falls) else 0
+
+    def following(self, count: int, before: int = 0) -> np.ndarray:
+        """[before + count] datetime64: the times of the last `before` rows, and of those after them."""
         number, unit = self.step
-        return np.datetime64(self.last) + np.arange(1, count + 1) * np.timedelta64(number, unit)
+        return np.datetime64(self.last) + spans(number * np.arange(1 - before, count + 1), unit)
 
     def figure(
         self, name: str, title: str, note: str, split: Split, field: str, rows: Any, beside: Beside, wrong: Any = ()

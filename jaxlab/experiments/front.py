@@ -17,6 +17,7 @@ from jaxlab.experiments import many, run_data, use
 from jaxlab.experiments.prepare import Prepared, prepare
 from jaxlab.experiments.watching import Printing, Watcher
 from jaxlab.files import path_of, write_file
+from jaxlab.modes import Done
 from jaxlab.tasks.names import modes_of
 from jaxlab.training import runtime
 from jaxlab.training.events import read_log
@@ -140,27 +141,30 @@ class Run:
         return module, self.state[name].variables()
 
     def predict(self, examples: Any) -> list[dict[str, Any]]:
-        """What the network says of a file, a folder, or an array of examples [N, ...] as the data set holds them."""
+        """Of a file, a folder, a list of texts, or an array of examples [N, ...] as the data set holds them."""
         if isinstance(examples, str | Path):
-            return list(self._mode('predict', input=str(examples)).facts['predictions'])
+            return list(self.mode('predict', input=str(examples)).facts['predictions'])
         from jaxlab.data.features import BLOCK
         from jaxlab.tasks.predicting import predicted
 
-        values = np.asarray(examples)
+        data, values = self._use.data, np.asarray(examples)
         blocks = (values[at : at + BLOCK] for at in range(0, len(values), BLOCK))
-        data = self._use.data
+        if values.dtype.kind == 'U':
+            _, blocks = data.input_feature.given(list(examples))
         return [row for block in predicted(self._use, self.state, blocks) for row in data.answer_feature.answers(block)]
 
     def sample(self, count: int = 64, seed: int = 0) -> np.ndarray:
         """New examples [count, ...] in [0, 1], where something generative was trained."""
-        return self._mode('sample', count=count, seed=seed).arrays['image']
+        return self.mode('sample', count=count, seed=seed).arrays['image']
 
-    def _mode(self, name: str, **options: Any) -> Any:
+    def mode(self, name: str, **options: Any) -> Done:
+        """What `--mode=NAME --option=VALUE` computes, without writing anything: `run.mode('denoise', input='photo.png')`."""
         modes = modes_of(self.config)
         if name not in modes:
             raise UserError(f'{self.config.name} has no mode {name}; valid: {", ".join(modes) or "none"}')
         mode = modes[name]
-        return mode.run(self._with_data if mode.needs_data else self._use, options)
+        asked = mode.checked(name, options)
+        return mode.run(self._with_data if mode.needs_data else self._use, asked)
 
     def save_weights(self, path: str | Path) -> dict[str, tuple[int, ...]]:
         """All parameters and running statistics as a safetensors file; returns its table of names: name -> shape.

@@ -21,7 +21,6 @@ def train(
 
     mode 'eval': evaluates the newest checkpoint of one run (see `reference`) instead.
     """
-    prepared.built()
     open_workdir(workdir)
     if mode != 'train':
         return train_once(prepared, workdir, watcher, mode, allow_change)
@@ -41,8 +40,6 @@ def _variants(prepared: Prepared, workdir: Path, watcher: Watcher, allow_change:
     # A mistake in the last one shows before the first is trained; those with data of their own would fill the memory.
     shared = [name for name, changes in variants.items() if not any(path.startswith('data.') for path in changes)]
     ready = {name: variant(prepared, workdir, name) for name in shared}
-    for one, _ in ready.values():
-        one.built()
     runs, histories = {}, {}
     for name in variants:
         one, folder = ready.get(name) or variant(prepared, workdir, name)

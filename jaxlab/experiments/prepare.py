@@ -45,10 +45,11 @@ class Prepared:
         """What shows a finished run."""
         return build_report(self.config, self.task, self.data)
 
-    def built(self) -> 'Prepared':
-        """The same with task and reporter built: a mistake in their options shows before anything is trained."""
-        _ = self.reporter
-        return self
+    def labelled(self, **labels: Any) -> 'Prepared':
+        """The same under another `variant`, with other `adapted` fields; what was built stays."""
+        made = dataclasses.replace(self, **labels)
+        vars(made).update({name: built for name, built in vars(self).items() if name in ('task', 'reporter')})
+        return made
 
 
 def prepare(
@@ -117,7 +118,7 @@ def variant(prepared: Prepared, workdir: Path, name: str) -> tuple[Prepared, Pat
     inside = [path for path in chosen if any(path.startswith(f'{block}.') for block in own)]
     kept = {path: configs.current(prepared.config, path) for path in inside if chosen[path] == configs.COMMAND_LINE}
     one = changed(prepared, own, f'variant {name}', {'variants': {}, **kept})
-    return dataclasses.replace(one, variant=name), workdir / 'variants' / name
+    return one.labelled(variant=name), workdir / 'variants' / name
 
 
 def changed(prepared: Prepared, changes: Mapping[str, Any], who: str, reset: Mapping[str, Any]) -> Prepared:
@@ -130,5 +131,4 @@ def changed(prepared: Prepared, changes: Mapping[str, Any], who: str, reset: Map
     described = prepared.data if prepared.described else None
     reported = 'reporter' in vars(prepared)  # as it was asked for before
     arguments = (prepared.data_dir, {**prepared.chosen, **own}, prepared.command, prepared, described, reported)
-    made = prepare(config, *arguments)
-    return dataclasses.replace(made, adapted=prepared.adapted, variant=prepared.variant)
+    return prepare(config, *arguments).labelled(adapted=prepared.adapted, variant=prepared.variant)

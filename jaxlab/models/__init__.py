@@ -45,6 +45,15 @@ def arguments(kind: type) -> list[str]:
     ]
 
 
+def required(kind: type) -> list[str]:
+    """What a module must be told."""
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    nothing = dataclasses.MISSING
+    return [
+        name for name in arguments(kind) if fields[name].default is nothing and fields[name].default_factory is nothing
+    ]
+
+
 def build_model(block: Mapping[str, Any], precision: str = 'float32', where: str = 'model', **known: Any) -> Any:
     """The module that a config block names. `known`: arguments that the data decides (`classes`), taken if it has them."""
     options = {name: value for name, value in dict(block).items() if name != 'name'}
@@ -58,7 +67,10 @@ def build_model(block: Mapping[str, Any], precision: str = 'float32', where: str
             raise UserError(f'unknown field config.{where}.{name} of {block["name"]}; {closest(name, valid)}')
     options = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
     inferred = {name: value for name, value in known.items() if name in valid and name not in options}
-    module = kind(**inferred, **options, dtype=_DTYPES[precision])
+    given = inferred | options
+    if missing := [name for name in required(kind) if name not in given]:
+        raise UserError(f'config.{where}: {block["name"]} needs {", ".join(missing)}, which this task does not tell it')
+    module = kind(**given, dtype=_DTYPES[precision])
     for field in dataclasses.fields(kind):
         _check_type(field, getattr(module, field.name, None), where, block['name'])
     return module

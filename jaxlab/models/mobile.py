@@ -177,6 +177,7 @@ V3_REDUCED = (
     Row(5, 480, 80, 1, True, 'hard_swish'),
     Row(5, 480, 80, 1, True, 'hard_swish'),
 )
+TINY = (Row(3, 16, 8, 2), Row(3, 24, 12, 2), Row(3, 36, 16, 2), Row(3, 64, 24, 2))  # for trying things out in seconds
 
 
 def stages(first: int, table: Stages, width: float = 1.0) -> tuple[Row, ...]:
@@ -198,6 +199,7 @@ BODIES = {  # name -> the body for a width
     'mobilenet_v2_keras': lambda width: _v2(KERAS, width),
     'mobilenet_v2': lambda width: _v2(TORCHVISION, width),
     'efficientnet_lite0': lambda width: Body(LITE, (32, 'relu6'), stages(32, LITE0), (1280, 'relu6')),
+    'tiny': lambda width: Body(SSDLITE, (8, 'relu6'), TINY, (48, 'relu6'), 0.0),
     'mobilenet_v3_large_reduced': lambda width: Body(SSDLITE, (16, 'hard_swish'), V3_REDUCED, (480, 'hard_swish')),
 }
 WIDENED = ('mobilenet_v2_keras', 'mobilenet_v2')

@@ -94,12 +94,14 @@ class OriginalUNet(nn.Module):
     Four times down: two 3x3 convolutions with bias and ReLU, 2x2 maximum, twice the channels (64 to 1,024). Four times up:
     a 2x2 transposed convolution at stride 2, the skip joined before it, two convolutions. Kernels start at N(0, 2 / fan_in).
 
+    levels: how many times down; 4 as published.
     padding: 'valid' as published (572 pixels in, the inner 388 out, skips cut), or 'same' (all of them out; 16 must divide the
     sides, other images are padded by edge pixels and cut back). batch_norm: one after each convolution.
     """
 
     outputs: int = 1
     width: int = 64
+    levels: int = 4
     padding: str = 'same'
     batch_norm: bool = False
     dtype: Any = None
@@ -109,15 +111,15 @@ class OriginalUNet(nn.Module):
         self, x: Float[Array, 'N H W C'], train: bool = False, weight: Float[Array, 'N'] | None = None
     ) -> Float[Array, 'N P Q outputs']:
         self._check((x.shape[1], x.shape[2]))
-        x, cut = padded(x, 16) if self.padding == 'same' else (x, (slice(None), slice(None)))
+        x, cut = padded(x, 2**self.levels) if self.padding == 'same' else (x, (slice(None), slice(None)))
         skips = []
-        for depth in range(5):
+        for depth in range(self.levels + 1):
             x = self._twice(x, self.width * 2**depth, f'down_{depth + 1}', train, weight)
-            if depth < 4:
+            if depth < self.levels:
                 skips.append(x)
                 x = max_pool(x, 2)
         for depth, skip in enumerate(reversed(skips)):
-            features, name = self.width * 2 ** (3 - depth), f'up_{depth + 1}'
+            features, name = self.width * 2 ** (self.levels - 1 - depth), f'up_{depth + 1}'
             start = initializers.he_normal()
             up = ConvTranspose(
                 features, 2, 2, transpose_kernel=True, kernel_init=start, bias_init=initializers.zeros, name=name
@@ -143,6 +145,10 @@ class OriginalUNet(nn.Module):
         if self.padding not in ('same', 'valid'):
             raise UserError(
                 f'unknown config.model.padding {self.padding!r}; {closest(self.padding, ("same", "valid"))}'
+            )
+        if self.levels < 1 or (self.padding == 'valid' and self.levels != 4):
+            raise UserError(
+                f'config.model.levels = {self.levels}; valid: 1 and more, and 4 with config.model.padding=valid'
             )
         if self.padding == 'valid' and any(side < 188 or (side - 188) % 16 for side in size):
             raise UserError(

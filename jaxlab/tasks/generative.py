@@ -100,7 +100,7 @@ def judged(record: Record, data: Dataset) -> Report:
     seen, train = record.outputs['test'], data.splits['train']
     count = len(seen[0]['real_features'])
     rows = np.random.default_rng(0).permutation(train.size)[:count]
-    again = _seen_by(judge, pictures(data, 'train', rows)).astype(np.float64)
+    again = seen_by(judge, pictures(data, 'train', rows))[0].astype(np.float64)
     real = seen[0]['real_features'].astype(np.float64)
     floor = frechet_distance(again, real)
     sure_real = float((seen[0]['real_probabilities'].max(axis=1) >= SURE).mean())
@@ -192,12 +192,13 @@ def cost_of_choosing(history: Sequence[Mapping[str, Any]], metric: str) -> list[
     return [Table('cost_of_choosing', 'What choosing an epoch is worth', note, columns, lines, '<<>>>')]
 
 
-def _seen_by(judge: Judge, images: np.ndarray) -> np.ndarray:
-    """Features [N, D] of images [N, H, W, C]."""
-    look = jax.jit(lambda block: judge.sees(block)[0])
+def seen_by(judge: Judge, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(features [N, D], class probabilities [N, C]) of images [N, H, W, C]."""
+    look = jax.jit(judge.sees)
     padded = np.concatenate([images, np.zeros((-len(images) % BLOCK, *images.shape[1:]), images.dtype)])
-    parts = [np.asarray(look(jnp.asarray(padded[at : at + BLOCK]))) for at in range(0, len(padded), BLOCK)]
-    return np.concatenate(parts)[: len(images)]
+    parts = [look(jnp.asarray(padded[at : at + BLOCK])) for at in range(0, len(padded), BLOCK)]
+    features, probabilities = (np.concatenate([np.asarray(part[at]) for part in parts])[: len(images)] for at in (0, 1))
+    return features, probabilities
 
 
 def _verdict(sure: float, sure_real: float) -> str:

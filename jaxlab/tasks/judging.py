@@ -63,7 +63,7 @@ def scores(seen: Mapping[str, np.ndarray]) -> dict[str, float]:
     shares, real_shares = class_shares(classes), class_shares(seen['real_probabilities'])
     if not np.isfinite(made).all():
         return dict.fromkeys(NAMES, float('nan'))
-    near = precision_recall(real, made, min(NEIGHBOURS, len(real) - 1))
+    near = precision_recall(real, made, min(NEIGHBOURS, len(real) - 1, len(made) - 1))
     found = (
         frechet_distance(made, real),
         kernel_distance(made, real),

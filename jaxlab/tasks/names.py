@@ -27,11 +27,20 @@ TASKS = {
         'jaxlab.tasks.classification.report:ClassificationReport',
         'jaxlab.tasks.predicting:MODES',
     ),
-    'cyclegan': Kind('jaxlab.tasks.cyclegan.step:CycleGan', 'jaxlab.tasks.cyclegan.report:CycleGanReport'),
+    'cyclegan': Kind(
+        'jaxlab.tasks.cyclegan.step:CycleGan',
+        'jaxlab.tasks.cyclegan.report:CycleGanReport',
+        'jaxlab.tasks.cyclegan.modes:MODES',
+    ),
     'denoising': Kind(
         'jaxlab.tasks.denoising.step:Denoising',
         'jaxlab.tasks.denoising.report:DenoisingReport',
         'jaxlab.tasks.denoising.modes:MODES',
+    ),
+    'detection': Kind(
+        'jaxlab.tasks.detection.step:Detection',
+        'jaxlab.tasks.detection.report:DetectionReport',
+        'jaxlab.tasks.detection.modes:MODES',
     ),
     'forecasting': Kind(
         'jaxlab.tasks.forecasting.step:Forecasting',
@@ -49,6 +58,11 @@ TASKS = {
         'jaxlab.tasks.regression.step:Regression',
         'jaxlab.tasks.regression.report:RegressionReport',
         'jaxlab.tasks.predicting:MODES',
+    ),
+    'segmentation': Kind(
+        'jaxlab.tasks.segmentation.step:Segmentation',
+        'jaxlab.tasks.segmentation.report:SegmentationReport',
+        'jaxlab.tasks.segmentation.modes:MODES',
     ),
     'trace': Kind('jaxlab.tasks.trace.step:Trace', 'jaxlab.tasks.trace.report:TraceReport'),
     'translation': Kind(

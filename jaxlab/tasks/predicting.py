@@ -49,7 +49,10 @@ def _answers(trained: Trained, who: Iterable[Mapping[str, Any]], found: Iterable
 
 
 def predicted(trained: Trained, state: Any, blocks: Iterable[Any]) -> Iterator[Any]:
-    """The task's predictions, block by block: a folder of any size takes no more memory than one block."""
+    """The task's predictions, block by block: a folder of any size takes no more memory than one block.
+
+    A task that says several things of an example gives a tuple of arrays a block.
+    """
     return _through(_program(trained), state, blocks)
 
 
@@ -61,13 +64,16 @@ def _program(trained: Trained) -> Callable[..., Any]:
 
 
 def _through(run: Callable[..., Any], state: Any, blocks: Iterable[Any]) -> Iterator[Any]:
+    import jax
     import numpy as np
 
     from jaxlab.data.features import BLOCK
 
     for block in blocks:
         filled = np.repeat(block[:1], BLOCK - len(block), axis=0)  # so that one program serves all
-        yield np.asarray(run(state, np.concatenate([block, filled])))[: len(block)]
+        made = run(state, np.concatenate([block, filled]))
+        given = slice(len(block))
+        yield jax.tree.map(lambda part, given=given: np.asarray(part)[given], made)
 
 
 def lines(facts: Mapping[str, Any]) -> Sequence[str]:

@@ -268,9 +268,11 @@ def summary(values: Sequence[float | None]) -> dict[str, Any]:
     """mean, sample standard deviation (None for one value) and the values themselves; None for what is no finite number."""
     array = np.asarray(values, np.float64)
     finite = bool(np.isfinite(array).all())
+    equal = bool((array == array[:1]).all())  # then no rounding of a sum gives them a deviation
+    deviation = 0.0 if equal else array.std(ddof=1) if finite else None
     return {
-        'mean': float(array.mean()) if finite else None,
-        'std': float(array.std(ddof=1)) if finite and len(array) > 1 else None,
+        'mean': float(array[0] if equal and len(array) else array.mean()) if finite else None,
+        'std': float(deviation) if deviation is not None and finite and len(array) > 1 else None,
         'values': [float(value) if np.isfinite(value) else None for value in array],
     }
 

@@ -15,7 +15,9 @@ import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from jaxlab.errors import UserError
+from jaxlab.models.pretrained import folder
 from jaxlab.models.pretrained.account import accounted
+from jaxlab.models.text_encoder import TextClassifier
 from jaxlab.optimizers import TrainState
 
 
@@ -40,16 +42,19 @@ class Start:
 
     @classmethod
     def read(cls, path: Path, skip: Sequence[str] = ()) -> 'Start':
-        """A safetensors file."""
+        """A safetensors file; or a folder in Hugging Face's layout, whose encoder becomes that of the network."""
+        if path.is_dir():
+            found = folder.read(path, skip)
+            beneath = 'model.params.' if isinstance(found.module, TextClassifier) else 'model.params.encoder.'
+            return cls(found.weights(beneath), tuple(skip), f'config.start.weights={str(path)!r}')
         from safetensors import SafetensorError
         from safetensors.numpy import load
 
         try:
             return cls(load(path.read_bytes()), tuple(skip), f'config.start.weights={str(path)!r}')
         except (OSError, SafetensorError) as error:
-            raise UserError(
-                f'config.start.weights={str(path)!r} cannot be read ({error}); valid: a .safetensors file'
-            ) from error
+            valid = "a .safetensors file, or a folder in Hugging Face's layout"
+            raise UserError(f'config.start.weights={str(path)!r} cannot be read ({error}); valid: {valid}') from error
 
     @property
     def digest(self) -> str:

@@ -47,7 +47,8 @@ def variants() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(('name', 'variant'), variants())
 def test_every_variant_is_a_task(name, variant):
     """On stand-in data: it can be built, its report too, and its network has the parameters that the specs count."""
-    made = prepared(name, variant).built()
+    made = prepared(name, variant)
+    assert made.reporter is not None
     source, target, count = sizes(made)
     model = made.config.model
     known = {

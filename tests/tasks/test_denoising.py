@@ -43,9 +43,7 @@ def ready():
 
 @pytest.fixture(scope='module')
 def batch(ready):
-    """Sixteen rows, of which the last six are padding."""
-    rows = ready.data.splits['train'].read(np.arange(16))
-    return ready.data.prepare({**rows, 'weight': jnp.asarray([1.0] * 10 + [0.0] * 6)})
+    return lab.padded(ready)
 
 
 class Same(nn.Module):

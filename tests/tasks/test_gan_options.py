@@ -14,6 +14,7 @@ from jaxlab.errors import UserError
 from jaxlab.experiments.prepare import prepare
 from jaxlab.measures.losses import discriminator_loss, generator_loss
 from jaxlab.measures.penalties import between, gradient_penalty
+from jaxlab.protocol import Needed, Record
 from jaxlab.tasks.gan.checks import ends_in_sigmoid
 from jaxlab.training.loop import Interrupted
 from tests.training import lab
@@ -31,8 +32,7 @@ WGAN_GP = {
 def set_up(**changes):
     """(task, its first state, a batch of sixteen rows of which the last six are padding)."""
     ready = prepare(lab.gan(**changes))
-    rows = ready.data.splits['train'].read(np.arange(16))
-    batch = ready.data.prepare({**rows, 'weight': jnp.asarray([1.0] * 10 + [0.0] * 6)})
+    batch = lab.padded(ready)
     return ready.task, jax.jit(ready.task.init)(jax.random.key(0), batch), batch
 
 
@@ -211,6 +211,49 @@ def test_classes_reach_both_networks():
     new, _ = jax.jit(task.train_step)(state, batch, jax.random.key(1))
     other, _ = jax.jit(task.train_step)(state, {**batch, 'label': (batch['label'] + 1) % 10}, jax.random.key(1))
     assert not lab.equal(new['discriminator'].params, other['discriminator'].params)
+
+
+class Painted(nn.Module):
+    """A generator that draws its class: the codes' last ten numbers, once in each of the first rows."""
+
+    @nn.compact
+    def __call__(self, codes, train=False, weight=None):
+        start = self.param('start', nn.initializers.zeros, ())
+        return jnp.zeros((len(codes), 28, 28, 1)).at[:, 0, :10, 0].set(codes[:, -10:]) + start
+
+
+class Reader:
+    """A judge that reads what `Painted` draws, and takes class 3 for class 4."""
+
+    model, scale = None, (-1.0, 1.0)
+
+    def embed(self, state, images):
+        return images[:, :2, 10, 0]
+
+    def predict(self, state, images):
+        found = images[:, 0, :10, 0].argmax(-1)
+        return jax.nn.one_hot(jnp.where(found == 3, 4, found), 10)
+
+
+def test_what_a_told_generator_shows_and_how_often_it_obeys():
+    """A row is one class, in the walk too; made images have the real ones' classes, and 3 is never recognised."""
+    ready = prepare(lab.gan(task__conditional=True, data__eval_limit=50))
+    task = dataclasses.replace(ready.task, generator=Painted())
+    rows = ready.data.splits['test'].read(np.arange(50))
+    batch = ready.data.prepare({**rows, 'weight': jnp.ones(50)})
+    state = jax.jit(task.init)(jax.random.key(0), batch)
+    judged = task.judged_by({'scorer': Needed(Reader(), {}, {})})
+    _, outputs = judged.eval_step(state, batch, jax.random.key(1))
+    told = np.asarray(batch['label'])
+    assert judged.scored[-1] == 'told' and np.array_equal(outputs['told'], told) and (told == 3).any()
+    scores = judged.score({}, {name: np.asarray(outputs[name]) for name in judged.scored}, None)
+    assert scores['class_obeyed'] == pytest.approx((told != 3).mean())
+    record = Record([state], [], {}, [], {}, jax.random.key(0))
+    figures = {each.name: each for each in dataclasses.replace(ready.reporter, task=task).report(record).figures}
+    classes, walk = figures['classes'].images, figures['latent_interpolation'].images
+    assert classes.shape[0] == 80 and len(figures['classes'].row_labels) == 10
+    np.testing.assert_array_equal(classes[:, 0, :10, 0].argmax(1), np.repeat(np.arange(10), 8))
+    np.testing.assert_array_equal(walk[:, 0, :10, 0].argmax(1), np.repeat(np.arange(4), 9))
 
 
 class Squashed(nn.Module):

@@ -1,10 +1,8 @@
 """What is said of made images: the nearest training image, the classes, the scores, the answer, and what stands first."""
 
 import dataclasses
-from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -13,6 +11,7 @@ from jaxlab.data.examples import in_memory
 from jaxlab.data.features import ClassLabel, Image
 from jaxlab.protocol import Needed, Record
 from jaxlab.tasks import generative as generated
+from tests.tasks.pixels import Pixels
 
 MADE = np.array([0.1, 0.2, 0.3, 0.4])
 # Each of the others is nearest by another measure: sums of sizes, the largest difference, differences of the images less
@@ -115,20 +114,6 @@ def seen(made, real):
     certain = np.ones((len(made), 1), np.float32)
     features = {'made_features': made.astype(np.float32), 'real_features': real.astype(np.float32)}
     return {**features, 'made_probabilities': certain, 'real_probabilities': certain}
-
-
-@dataclasses.dataclass(frozen=True)
-class Pixels:
-    """Features are the pixels themselves."""
-
-    model: Any = None
-    scale: tuple[float, float] = (0.0, 1.0)
-
-    def embed(self, state, images):
-        return images.reshape(len(images), -1)
-
-    def predict(self, state, images):
-        return jnp.ones((len(images), 1))
 
 
 @pytest.fixture(scope='module')

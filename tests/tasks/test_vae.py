@@ -1,7 +1,6 @@
 """The bound of a variational autoencoder, term by term, by hand and against numerical integration; what others got wrong."""
 
 import dataclasses
-from typing import Any
 
 import flax.linen as nn
 import jax
@@ -16,6 +15,7 @@ from jaxlab.measures.losses import gaussian_kl, gaussian_kl_by_dimension
 from jaxlab.protocol import Needed
 from jaxlab.tasks import drawn_once
 from jaxlab.tasks.vae.step import RECONSTRUCTIONS, bernoulli, gaussian
+from tests.tasks.pixels import Pixels
 from tests.tasks.small_vae import small
 from tests.training import lab
 
@@ -27,9 +27,7 @@ def ready():
 
 @pytest.fixture(scope='module')
 def batch(ready):
-    """Sixteen rows, of which the last six are padding."""
-    rows = ready.data.splits['train'].read(np.arange(16))
-    return ready.data.prepare({**rows, 'weight': jnp.asarray([1.0] * 10 + [0.0] * 6)})
+    return lab.padded(ready)
 
 
 @pytest.fixture(scope='module')
@@ -266,19 +264,7 @@ def test_extreme_variances_stay_finite(ready, form):
 
 def test_samples_are_judged_beside_the_held_out_images(ready, batch):
     """A judge sees draws from the prior, new ones for each batch, and the real images as they are."""
-
-    @dataclasses.dataclass(frozen=True)
-    class Pixels:
-        model: Any = None
-        scale: tuple[float, float] = (0.0, 1.0)
-
-        def embed(self, state, images):
-            return images.reshape(len(images), -1)
-
-        def predict(self, state, images):
-            return jnp.full((len(images), 2), 0.5)
-
-    task = ready.task.judged_by({'scorer': Needed(Pixels(), None, {})})
+    task = ready.task.judged_by({'scorer': Needed(Pixels(2), None, {})})
     state = jax.jit(task.init)(jax.random.key(0), batch)
     evaluate = jax.jit(task.eval_step)
     outputs, again = (evaluate(state, batch, jax.random.key(seed))[1] for seed in (0, 1))

@@ -11,12 +11,14 @@ from jaxlab.errors import UserError
 from jaxlab.experiments import many
 from jaxlab.experiments import run as experiments
 from jaxlab.experiments.prepare import prepare
+from jaxlab.experiments.start import start_of
 from jaxlab.experiments.watching import Printing
 from jaxlab.protocol import Needed
 from jaxlab.training.start import Start, named
 from tests.training import lab
 
 HEAD = r'\.Dense_1\.'
+QUIET = Printing(quiet=True)
 PLAIN = {'model__dropout': 0.0, 'training__seed': 3}
 
 
@@ -32,7 +34,7 @@ def before(tmp_path_factory):
 def begun(tmp_path, start, **changes):
     """What `epochs` 0 leaves of a run that begins so."""
     prepared = prepare(lab.small(start=start, training__epochs=0, **PLAIN, **changes))
-    begin = experiments._start(prepared, {})
+    begin = start_of(prepared, {}, QUIET)
     return experiments.engine.train(
         prepared.config, prepared.task, prepared.data, tmp_path, lab.Listener(), weights=begin
     ).record.states
@@ -64,10 +66,10 @@ def test_every_replica_begins_with_them(before, tmp_path, form):
 
 def test_a_network_of_the_needs_may_be_the_start(before):
     prepared = prepare(lab.small(start={'needs': 'pretrained'}))
-    found = experiments._start(prepared, {'pretrained': Needed(prepared.task, before[0], {})})
+    found = start_of(prepared, {'pretrained': Needed(prepared.task, before[0], {})}, QUIET)
     assert found.digest == Start(named(before[0])).digest
     with pytest.raises(UserError, match="config.start.needs = 'pretrained'; .*of config.needs"):
-        experiments._start(prepared, {})
+        start_of(prepared, {}, QUIET)
 
 
 def test_an_average_begins_with_them_too(tmp_path):
@@ -108,7 +110,7 @@ def test_a_run_goes_on_only_with_its_own_weights(before, tmp_path):
     with pytest.raises(UserError, match='weights found'):
         experiments.train_once(prepared, tmp_path, Printing(quiet=True))
     with pytest.raises(UserError, match='cannot be read'):
-        experiments._start(dataclasses.replace(prepared, config=lab.small(start={'weights': 'none.safetensors'})), {})
+        start_of(dataclasses.replace(prepared, config=lab.small(start={'weights': 'none.safetensors'})), {}, QUIET)
     with pytest.raises(UserError, match='config.start'):
         lab.small(start={'weigths': 'x'})
 

@@ -10,9 +10,9 @@ import dataclasses
 import numpy as np
 
 from jaxlab.data.dataset import Raw
-from jaxlab.data.examples import Arrays, in_memory
-from jaxlab.data.features import ClassLabel, Image
-from jaxlab.data.sources import Request, checksum
+from jaxlab.data.examples import Arrays
+from jaxlab.data.sets import rendered
+from jaxlab.data.sources import Request
 
 SIZES = {'train': 1_360, 'test': 340}
 SEED = 17
@@ -60,32 +60,14 @@ def read(request: Request, classes: int = len(KINDS), size: tuple[int, int] = (6
     """Stands in for Flowers-17 (all its classes) at this image size (height, width)."""
     assert classes == len(KINDS)
     parts = {part: render(count, size, SEED + at) for at, (part, count) in enumerate(SIZES.items())}
-    note = (
-        f'synthetic data: {sum(SIZES.values()):,} rendered flowers ({len(KINDS)} kinds, {size[0]}x{size[1]} pixels) stand in '
-        f'for {request.name}; results are not comparable with published ones.'
-    )
-    return Raw(
-        source='embedded',
-        parts={'train': in_memory(parts['train']), 'test': in_memory(parts['test'], first_row=SIZES['train'])},
-        features={'image': Image.of((*size, 3)), 'label': ClassLabel(tuple(kind.name for kind in KINDS))},
-        description=f'Synthetic: rendered flowers of {len(KINDS)} kinds, {size[0]}x{size[1]} RGB',
-        licence='none needed (generated)',
-        checksum=checksum(*parts.values()),
-        notes=(note,),
-        stand_in=True,
-    )
+    what = f'rendered flowers ({len(KINDS)} kinds, {size[0]}x{size[1]} pixels)'
+    description = f'rendered flowers of {len(KINDS)} kinds, {size[0]}x{size[1]} RGB'
+    return rendered.stand_in(request, parts, [kind.name for kind in KINDS], what, description)
 
 
 def render(count: int, size: tuple[int, int], seed: int) -> Arrays:
-    """`count` images [count, H, W, 3] uint8 and labels [count] int32; kinds as even as possible, in random order."""
-    generator = np.random.Generator(np.random.Philox(seed))
-    labels = generator.permutation(np.arange(count) % len(KINDS)).astype(np.int32)
-    drawn = (min(size[0], LARGEST_DRAWN), min(size[1], LARGEST_DRAWN))
-    images = np.concatenate([_draw(labels[start : start + 250], drawn, generator) for start in range(0, count, 250)])
-    if drawn != tuple(size):
-        rows, columns = (np.arange(side) * small // side for side, small in zip(size, drawn, strict=True))
-        images = np.take(np.take(images, rows, 1), columns, 2)
-    return {'image': images, 'label': labels}
+    """`count` images [count, H, W, 3] uint8 and labels [count] int32 (`rendered.images`)."""
+    return rendered.images(_draw, count, len(KINDS), size, seed, LARGEST_DRAWN)
 
 
 def _draw(labels: np.ndarray, size: tuple[int, int], generator: np.random.Generator) -> np.ndarray:

@@ -26,6 +26,7 @@ OPTIONS = {
     'resample': 'bilinear',  # or 'nearest'
     'shorter_side': 0,  # 0: squash to image_size; else scale the shorter side to this and cut the centre out
     'grey': False,
+    'classes': (),  # only these, by name; numbered in this order (none: all)
     'memory_limit': 1 << 30,  # bytes of decoded images above which they are streamed
     'max_pixels': 50_000_000,  # of one file; larger ones are not decoded
 }
@@ -86,7 +87,8 @@ def read(request: Request) -> Raw:
     }
     if known.tfds_name:
         readers['tfds'] = lambda request: _tfds(request, known, how)
-    return choose(request, readers, f'put its images into DATA_DIR/{known.folders[0]}, or use embedded')
+    raw = choose(request, readers, f'put its images into DATA_DIR/{known.folders[0]}, or use embedded')
+    return _of_classes(raw, tuple(options['classes']))
 
 
 def read_folder(request: Request) -> Raw:
@@ -115,7 +117,31 @@ def read_folder(request: Request) -> Raw:
             'as its owner says',
         )
 
-    return choose(request, {'files': files}, 'name a folder of images')
+    return _of_classes(choose(request, {'files': files}, 'name a folder of images'), tuple(options['classes']))
+
+
+def _of_classes(raw: Raw, wanted: tuple[str, ...]) -> Raw:
+    """The examples of these classes alone."""
+    if not wanted:
+        return raw
+    names = raw.features['label'].names  # type: ignore[union-attr]
+    for name in wanted:
+        lookup(dict.fromkeys(names), name, 'class in data.options.classes')
+    if len(wanted) < 2 or any(part.arrays is None for part in raw.parts.values()):
+        raise UserError(
+            f'data.options.classes={wanted}; valid: two or more, of images that fit into data.options.memory_limit'
+        )
+    numbers = np.array([wanted.index(name) if name in wanted else -1 for name in names], np.int32)
+    parts, first = {}, 0
+    for name, part in raw.parts.items():
+        label = numbers[part.labels]
+        arrays = {**part.read(np.flatnonzero(label >= 0)), 'label': label[label >= 0]}
+        parts[name] = in_memory(arrays, first)
+        first += parts[name].size
+    features = {**raw.features, 'label': ClassLabel(wanted)}
+    return dataclasses.replace(
+        raw, parts=parts, features=features, checksum=checksum(*(p.arrays or {} for p in parts.values()))
+    )
 
 
 def _decoding(request: Request, options: dict[str, Any], default_size: int) -> images.Decoding:

@@ -13,7 +13,7 @@ import numpy as np
 from jaxlab.data import images
 from jaxlab.data.dataset import Raw
 from jaxlab.data.examples import Arrays, Split, in_memory
-from jaxlab.data.features import Image
+from jaxlab.data.features import ClassLabel, Image
 from jaxlab.data.sets import animals
 from jaxlab.data.sources import Request, check_options, checksum, choose, own_folders
 from jaxlab.errors import UserError
@@ -31,6 +31,22 @@ def read(request: Request) -> Raw:
     """Two unpaired domains side by side: `a` horses, `b` zebras, or rendered animals in two styles."""
     how = 'put its folders trainA, trainB, testA, testB into DATA_DIR/horse2zebra, or use embedded'
     return choose(request, {'files': _files, 'embedded': _embedded}, how)
+
+
+def read_classes(request: Request) -> Raw:
+    """The same images in one set, each with the class of its domain: what a judge of translations is trained on."""
+    raw = read(request)
+    parts, start = {}, 0
+    for part in raw.domains['a'].parts:
+        of_part = [one.parts[part].arrays or {} for one in raw.domains.values()]
+        label = np.repeat(np.arange(len(of_part), dtype=np.int32), [len(arrays['image']) for arrays in of_part])
+        parts[part] = in_memory(
+            {'image': np.concatenate([arrays['image'] for arrays in of_part]), 'label': label}, start
+        )
+        start += len(label)
+    image = raw.domains['a'].features['image']
+    names = tuple(WORDS.values()) if raw.source == 'files' else tuple(f'style {domain}' for domain in raw.domains)
+    return dataclasses.replace(raw, parts=parts, features={'image': image, 'label': ClassLabel(names)}, domains={})
 
 
 def _files(request: Request) -> Raw | None:

@@ -76,7 +76,8 @@ def read_imdb(request: Request) -> Raw:
         parts = {'train': text_stand_in.draw(2000, 0), 'test': text_stand_in.draw(1000, 1)}
         note = f'embedded data: 3,000 generated sentences stand in for {request.name}; results are not comparable.'
         description = 'Generated opinions: sentences of a small grammar, with "not" and "but"'
-        made = _raw('embedded', parts, IMDB, description, 'none needed (generated)', request, options)
+        own = {**options, 'pieces': ''}  # it has few words, and pieces of its own
+        made = _raw('embedded', parts, IMDB, description, 'none needed (generated)', request, own)
         return dataclasses.replace(made, notes=(note, *made.notes), stand_in=True)
 
     readers = {'files': files, 'embedded': embedded}

@@ -56,6 +56,9 @@ class NgramTokenizer(Tokenizer):
     def text(self, row: Sequence[int]) -> str:
         return ', '.join(self.names(self.frame.inside(row)))
 
+    def as_written(self, text: str) -> str:
+        return ' '.join(self.rule.words(text))
+
     def as_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 

@@ -30,6 +30,10 @@ def read(source: Path | str) -> dict[str, np.ndarray]:
 
 def installed(name: str) -> Path:
     """The file of weights in an installed package."""
+    if name not in PACKAGES:
+        raise UserError(
+            f'the weights of {name} are in no package; valid: a file of weights, or one of {", ".join(PACKAGES)}'
+        )
     module, package, ending = PACKAGES[name]
     try:
         files = [file for file in Path(str(importlib.resources.files(module))).rglob('*' + ending) if file.is_file()]

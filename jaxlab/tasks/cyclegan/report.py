@@ -8,8 +8,11 @@ import numpy as np
 
 from jaxlab.data.dataset import Dataset
 from jaxlab.data.features import Image
-from jaxlab.figures import Animation, Figure, Images
-from jaxlab.protocol import Record, Report
+from jaxlab.figures import Animation, Figure, Images, Table
+from jaxlab.measures.frechet import frechet_distance
+from jaxlab.measures.kernel_distance import kernel_distance
+from jaxlab.protocol import ALL, Record, Report
+from jaxlab.tasks import generative
 from jaxlab.tasks.cyclegan.step import CycleGan
 
 MOST = 8  # examples in a figure
@@ -28,14 +31,15 @@ class CycleGanReport:
         return cls(task, data, min(config.report.examples, MOST))
 
     def keeps(self, split: str) -> int:
-        """The first images of the test split with what was made of them."""
-        return self.shown if split == 'test' else 0
+        """The first images of the test split with what was made of them; all of them where a judge looks at them."""
+        return (ALL if self.task.judge else self.shown) if split == 'test' else 0
 
     def report(self, record: Record) -> Report:
         """Galleries of the first replica, progress, and how much of a reconstruction an 8-bit file takes away."""
         figures: list[Figure] = []
         if 'test' in record.outputs:
             figures += [self._gallery(domain, record.outputs['test'][0]) for domain in self.task.domains]
+            figures += self._distances(record.outputs['test'][0])
         if record.snapshots:
             figures += [self._progress(domain, record) for domain in self.task.domains]
         return Report(tuple(figures), {}, tuple(self._remarks(record)), answer=self._answer(record))
@@ -47,16 +51,48 @@ class CycleGanReport:
     def _gallery(self, source: str, outputs: Mapping[str, np.ndarray]) -> Images:
         """One example a row: as it is, translated, translated back from an 8-bit file, and by the generator of its own domain."""
         target = self._other(source)
-        given = self.data.splits['test'].read(np.arange(len(outputs[f'made_{target}'])))[f'image_{source}']
-        columns = [
-            Image.unit(given),
-            *(outputs[f'{what}'] for what in (f'made_{target}', f'again_{source}', f'same_{source}')),
-        ]
+        names = (f'made_{target}', f'again_{source}', f'same_{source}')
+        made = [outputs[name][: self.shown] for name in names]
+        given = self.data.splits['test'].read(np.arange(len(made[0])))[f'image_{source}']
+        columns = [Image.unit(given), *made]
         images = np.stack(columns, axis=1).reshape(-1, *columns[0].shape[1:])
         words = (source, f'as {target}', 'and back', f'kept as {source}')
         captions = [*words, *[''] * (len(images) - len(words))]
         note = 'test images of the first replica, by fresh passes of the generators (no image pool); back from an 8-bit image'
         return Images(f'{source}_to_{target}', f'{source} to {target} and back', note, images, captions, columns=4)
+
+    def _distances(self, outputs: Mapping[str, np.ndarray]) -> list[Figure]:
+        """How the judge sees translated images, between two marks: images that were left as they are, and real ones."""
+        if self.task.judge is None:
+            return []
+        rows = []
+        for target in self.task.domains:
+            source, seen = self._other(target), self.task.seen(outputs, target)
+            untouched = self.task.seen(outputs, source)
+            usual = np.bincount(seen['real_probabilities'].argmax(1)).argmax()
+            train = Image.unit(self.data.splits['train'].domains[target].read(self._drawn(target))['image'])
+            compared = {
+                f'{source} as {target}': (seen['made_features'], seen['made_probabilities']),
+                f'{source} as they are': (untouched['real_features'], untouched['real_probabilities']),
+                f'{target}, training images': generative.seen_by(self.task.judge, np.asarray(train)),
+            }
+            real = seen['real_features'].astype(np.float64)
+            for name, (features, probabilities) in compared.items():
+                features = features.astype(np.float64)
+                near = frechet_distance(features, real), kernel_distance(features, real)
+                rows.append((name, target, len(features), *near, float((probabilities.argmax(1) == usual).mean())))
+        judge = self.task.judge
+        note = (
+            f'to the real test images of a domain, in the features of a {judge.name} with {judge.accuracy:.1%} test accuracy; '
+            f'taken for: the share that it takes for that domain. First replica.'
+        )
+        columns = ('images', 'compared with', 'n', 'Fréchet distance', 'kernel distance', 'taken for')
+        return [Table('distances', 'How near translated images come', note, columns, rows, '<<>>>>')]
+
+    def _drawn(self, domain: str) -> np.ndarray:
+        """Rows of as many training images of a domain as it has test images."""
+        train, test = (self.data.splits[part].domains[domain].size for part in ('train', 'test'))
+        return np.random.default_rng(0).permutation(train)[:test]
 
     def _progress(self, target: str, record: Record) -> Animation:
         source = self._other(target)

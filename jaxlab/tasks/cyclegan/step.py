@@ -12,21 +12,25 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from jaxlab.data.dataset import Dataset
+from jaxlab.data.examples import Split
 from jaxlab.errors import UserError
 from jaxlab.measures.losses import absolute_error, discriminator_loss, generator_loss, real_above
 from jaxlab.measures.sums import sums, weighted_mean
 from jaxlab.optimizers import TrainState
-from jaxlab.protocol import Batch, Sums
+from jaxlab.protocol import Batch, Needed, Sums
 from jaxlab.tasks import adversarial
 from jaxlab.tasks.gan.checks import check_discriminator, check_options
 from jaxlab.tasks.image_pool import ImagePool, exchange
+from jaxlab.tasks.judging import SEEN, Judge, scores
 
 State = dict[str, Any]  # {player: TrainState, f'pool_{domain}': ImagePool}
 Domains = dict[str, jax.Array]  # domain -> what there is of it
 TEAM = 'generator'
+JUDGED = ('frechet_distance', 'kernel_distance', 'sample_precision', 'sample_recall')
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -52,6 +56,7 @@ class CycleGan:
     discriminator_weight: float = 0.5
     pool: int = 50
     ema: float = 0.0
+    judge: Judge | None = dataclasses.field(default=None, kw_only=True)  # of translated images, once there is one
 
     @classmethod
     def from_config(
@@ -85,6 +90,10 @@ class CycleGan:
         task.check_networks()
         return task
 
+    def judged_by(self, needs: Mapping[str, Needed]) -> 'CycleGan':
+        """The same with the classifier in `config.needs` as a judge of what is made."""
+        return dataclasses.replace(self, judge=Judge.of(needs))
+
     def check_networks(self) -> None:
         """Refuses networks that the task is not made for, before anything is trained."""
         for role, module in (('generator', self.generator), ('discriminator', self.discriminator)):
@@ -104,13 +113,14 @@ class CycleGan:
                 )
 
     def init(self, key: jax.Array, example: Batch) -> State:
-        """Four networks, each from its own key, and two empty pools."""
+        """Four networks, each from its own key, and two empty pools where there are any."""
         state: State = {}
         for domain, own in zip(self.domains, jax.random.split(key), strict=True):
             for (role, module, rule, ema), each in zip(self._roles(), jax.random.split(own), strict=True):
                 variables = module.init({'params': each}, example[f'image_{domain}'][:1], train=False)
                 state[f'{role}_{domain}'] = TrainState.from_variables(module, variables, rule, ema)
-            state[f'pool_{domain}'] = ImagePool.empty(self.pool, self.image_shape)
+            if self.pool:
+                state[f'pool_{domain}'] = ImagePool.empty(self.pool, self.image_shape)
         return state
 
     def _roles(self) -> tuple[tuple[str, Any, optax.GradientTransformation, float], ...]:
@@ -131,6 +141,11 @@ class CycleGan:
         """By the generator with these parameters: images [N, H, W, C] of one domain in the training scale -> the other."""
         return self.generator.apply({'params': params}, images, train=False)
 
+    def translated(self, params: Any, images: jax.Array) -> jax.Array:
+        """The same of images in [0, 1], in [0, 1]."""
+        low, high = self.scale
+        return self.unit(self.translate(params, images * (high - low) + low))
+
     def _judge(self, params: Any, images: jax.Array) -> jax.Array:
         return self.discriminator.apply({'params': params}, images, train=False)
 
@@ -141,8 +156,8 @@ class CycleGan:
         moved, losses, (parts, made) = adversarial.move(
             state, self._players('generator'), play, {TEAM: self._players('generator')}
         )
-        given, pools = {}, {}
-        for number, (domain, other) in enumerate(self._pairs()):
+        given, pools = dict(made), {}
+        for number, (domain, other) in enumerate(self._pairs() if self.pool else ()):
             pools[f'pool_{domain}'], given[domain] = exchange(
                 state[f'pool_{domain}'], made[domain], weights[other], jax.random.fold_in(key, number)
             )
@@ -231,7 +246,48 @@ class CycleGan:
                 names = f'translation_{domain}_error', f'translation_{domain}_correlation'
                 measured |= sums(weights[other], **dict(zip(names, (error, alike), strict=True)))
             outputs |= {f'made_{domain}': made, f'again_{other}': again, f'same_{domain}': same}
-        return measured, {name: self.unit(shown) for name, shown in outputs.items()}
+        outputs = {name: self.unit(shown) for name, shown in outputs.items()}
+        return measured, outputs | self._seen(images, outputs, weights)
+
+    def _seen(self, images: Domains, made: Domains, weights: Domains) -> dict[str, jax.Array]:
+        """What the judge sees of each domain's real and made images; `there_D` [N]: whether a row has an image of D."""
+        if self.judge is None:
+            return {}
+        found = {f'there_{domain}': weights[domain] > 0 for domain in self.domains}
+        for domain in self.domains:
+            seen = self.judge.compares(self.unit(images[domain]), made[f'made_{domain}'])
+            found |= {f'{name}_{domain}': values for name, values in seen.items()}
+        return found
+
+    @property
+    def scored(self) -> tuple[str, ...]:
+        """What the judge saw."""
+        names = ('there', *SEEN) if self.judge is not None else ()
+        return tuple(f'{name}_{domain}' for name in names for domain in self.domains)
+
+    def score(
+        self, totals: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray], part: Split
+    ) -> dict[str, float]:
+        """For each domain what the judge says of the images translated to it, `translation_D_...`.
+
+        recognised: the share that it takes for what it takes most real images of D for.
+        """
+        del totals, part
+        found: dict[str, float] = {}
+        for domain in self.domains if self.scored else ():
+            seen = self.seen(outputs, domain)
+            usual = np.bincount(seen['real_probabilities'].argmax(1)).argmax()
+            measured = scores(seen)
+            named = {name: measured[name] for name in JUDGED}
+            named['recognised'] = float((seen['made_probabilities'].argmax(1) == usual).mean())
+            found |= {f'translation_{domain}_{name}': value for name, value in named.items()}
+        return found
+
+    def seen(self, outputs: Mapping[str, np.ndarray], domain: str) -> dict[str, np.ndarray]:
+        """What the judge saw of a domain, of the rows that have an image: `SEEN`, real [N, ...] and made [M, ...]."""
+        other = next(each for each in self.domains if each != domain)
+        there = {'real': outputs[f'there_{domain}'], 'made': outputs[f'there_{other}']}
+        return {name: outputs[f'{name}_{domain}'][there[name.split('_')[0]]] for name in SEEN}
 
     def unit(self, images: jax.Array) -> jax.Array:
         """From the training scale to [0, 1]."""

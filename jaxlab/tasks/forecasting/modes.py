@@ -20,7 +20,7 @@ def forecast(trained: Trained, options: Mapping[str, Any]) -> Done:
     window = data.prepare({data.input: jnp.asarray(np.array(feature.recent, np.float32)[None])})[data.input]
     found = np.asarray(trained.task.rollout(state, window, steps), np.float64)[0]
     times = feature.following(steps)
-    past = np.datetime64(feature.last) - np.arange(feature.width)[::-1] * np.timedelta64(*feature.step)
+    past = feature.following(0, feature.width)
     recent = np.array(feature.recent)[:, 0]
     x = dates.years(np.concatenate([past[-1:], times]))
     series = {'measured': (dates.years(past), recent), 'forecast': (x, np.concatenate([recent[-1:], found]))}

@@ -269,20 +269,30 @@ class Gan:
         logits = self.discriminator.apply(state[DISCRIMINATOR].variables(), images, train=False)
         outputs = {'logits': logits}
         if self.judge is not None:
-            noise = normal_per_example(key, len(logits), (self.latent,))
-            outputs |= self.judge.compares(*map(self._shown, (batch['image'], self.generate(state, noise))))
+            noise, told = normal_per_example(key, len(logits), (self.latent,)), batch.get('label')
+            outputs |= self.judge.compares(*map(self._shown, (batch['image'], self.generate(state, noise, told))))
+            outputs |= {'told': told} if self.conditional else {}
         return self._judged('real', logits, batch['weight']), outputs
 
     @property
     def scored(self) -> tuple[str, ...]:
-        """What the judge saw."""
-        return SEEN if self.judge is not None else ()
+        """What the judge saw, and the classes that the generator was told."""
+        seen = SEEN if self.judge is not None else ()
+        return (*seen, 'told') if seen and self.conditional else seen
 
     def score(
         self, totals: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray], part: Split
     ) -> dict[str, float]:
-        """How far as many made images are from those of a split, by the judge."""
-        return scores(outputs) if self.judge is not None else {}
+        """How far as many made images of the same classes are from those of a split, by the judge.
+
+        class_obeyed: the share that the judge takes for the class that was asked for.
+        """
+        if self.judge is None:
+            return {}
+        found = scores({name: outputs[name] for name in SEEN})
+        if self.conditional:
+            found['class_obeyed'] = float((outputs['made_probabilities'].argmax(1) == outputs['told']).mean())
+        return found
 
     def generate(self, state: State, noise: jax.Array, labels: jax.Array | None = None) -> jax.Array:
         """Images [N, H, W, C] in the training scale, in inference mode, by the average if there is one.

