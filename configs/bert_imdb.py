@@ -9,6 +9,7 @@ BERT = {  # the source's network: 109,483,778 parameters; its weights are not to
     'hidden': 3072,
     'pool': 'pooler',
 }
+SENTENCES = ('Every one should watch the movie at least once', "This movie was boring and didn't make sense.")
 SMALL = {  # what a machine without weights learns in seconds, from nothing
     'start': {},
     'model.width': 64,
@@ -20,6 +21,7 @@ SMALL = {  # what a machine without weights learns in seconds, from nothing
     'data.options.vocabulary': 500,
     'data.options.longest': 48,
     'optimizer.learning_rate': 1e-3,
+    'optimizer.warmup': 0,
 }
 
 
@@ -60,6 +62,7 @@ def get_config(profile: str = 'full') -> common.Config:
         'main_metric': 'test_accuracy',
         'compared': ('test_accuracy', 'test_loss', 'test_roc_auc', 'test_ece', 'test_f1'),
         'baselines': ('majority', 'naive_bayes', 'tfidf_logistic'),
+        'figures': ('text_lengths', 'accuracy_by_length', 'word_importance', ('answers', {'texts': SENTENCES})),
     }
     config.stand_in = {**SMALL, 'data.limit': 0, 'training.epochs': 5}
     config.theory = (
@@ -84,7 +87,7 @@ def get_config(profile: str = 'full') -> common.Config:
         'data.limit': 512,
         'data.eval_limit': 256,
         'data.buckets': 0,
-        'training.epochs': 3,
+        'training.epochs': 2,
         'variants': {},
     }
     return common.with_profile(config, profile, smoke=smoke)

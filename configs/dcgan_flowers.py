@@ -65,6 +65,13 @@ def get_config(profile: str = 'full') -> common.Config:
         'optimizer.discriminator.learning_rate': 2e-4,
         'published': {},
     }
+    imagenet = {
+        'data.options': {'image_size': 64},
+        'data.scale': (-127 / 128, 1.0),
+        'training.phases': ({'epochs': 10, 'train': ('head',)},),
+        'variants': {},
+        'published': {},
+    }
     config.variants = {
         'as_published': {},
         'longer': {
@@ -74,6 +81,9 @@ def get_config(profile: str = 'full') -> common.Config:
             'training.eval_every': 40,
             'training.checkpoint_every': 20,
         },
+        # The same training, judged in the features of a real ImageNet network (extra `pretrained`) whose head learned the
+        # kinds of flowers; (x - 127) / 128 as a scale.
+        'imagenet_judge': {'needs': {'scorer': {'config': 'transfer_flowers', 'overrides': imagenet}}},
     }
     config.published = {
         'train_generator_loss': {'value': 1.3255, 'where': 'D2.2, epoch 20', 'note': 'the last batch only'},

@@ -50,6 +50,7 @@ def get_config(profile: str = 'full') -> common.Config:
         'main_metric': 'test_accuracy',
         'compared': ('test_accuracy', 'test_loss', 'test_roc_auc', 'validation_loss'),
         'baselines': ('majority', 'naive_bayes', 'tfidf_logistic'),
+        'figures': ('text_lengths', 'accuracy_by_length', 'word_importance', 'gradient_by_step'),
     }
     config.report.x_axes = ('epoch', 'seconds')
     config.stand_in = {'training.epochs': 5}
@@ -75,7 +76,7 @@ def get_config(profile: str = 'full') -> common.Config:
         'data.limit': 512,
         'data.eval_limit': 256,
         'data.options.longest': 40,
-        'data.buckets': 2,
+        'data.buckets': 0,
         'variants': {},
     }
     return common.with_profile(config, profile, smoke=smoke)

@@ -27,6 +27,7 @@ BAG = {  # which words and pairs a review holds, whatever its length
     'optimizer': common.adam(0.01),
     'training.epochs': 3,
     'report.options.baselines': ('majority', 'naive_bayes'),
+    'report.options.figures': ('text_lengths', 'accuracy_by_length', 'word_importance'),
     'published': {},
 }
 
@@ -77,6 +78,7 @@ def get_config(profile: str = 'full') -> common.Config:
         'main_metric': 'test_accuracy',
         'compared': ('test_accuracy', 'test_loss', 'test_roc_auc', 'test_ece'),
         'baselines': ('majority', 'naive_bayes', 'tfidf_logistic'),
+        'figures': ('text_lengths', 'accuracy_by_length', 'word_importance', 'gradient_by_step'),
     }
     config.stand_in = {'training.epochs': 3}
     config.theory = (

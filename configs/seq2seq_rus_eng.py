@@ -24,7 +24,15 @@ def get_config(profile: str = 'full') -> common.Config:
     config.training.update({'epochs': 5, 'watch': ('test',)})
     config.report.options = {
         'main_metric': 'test_bleu',
-        'compared': ('test_bleu', 'test_chrf', 'test_token_accuracy', 'test_exact_match', 'test_loss', 'train_loss'),
+        'compared': (
+            'test_bleu',
+            'test_beam_bleu',
+            'test_chrf',
+            'test_token_accuracy',
+            'test_exact_match',
+            'test_loss',
+            'train_loss',
+        ),
     }
     identity = {
         'data.options': {
@@ -64,7 +72,7 @@ def get_config(profile: str = 'full') -> common.Config:
             'data.eval_limit': 0,
             'data.test_fraction': 0.03,
             'data.validation_fraction': 0.03,
-            'data.buckets': 5,
+            'data.buckets': 4,
             'data.batch_size': 64,
             'data.options': {'source': 'rus', 'target': 'eng', 'unit': 'pieces', 'vocabulary': 4000, 'longest': 60},
             'model.embedding': 256,
@@ -72,7 +80,6 @@ def get_config(profile: str = 'full') -> common.Config:
             'model.dropout': 0.3,
             'model.score': 'additive',
             'task.label_smoothing': 0.1,
-            'task.beam': 4,
             'optimizer': {
                 'name': 'adam',
                 'learning_rate': 1e-3,

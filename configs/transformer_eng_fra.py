@@ -26,7 +26,6 @@ LARGER = {  # pre-norm, output tied to the target's token vectors, smoothed labe
         'init_scheme': 'lecun',
     },
     'task.label_smoothing': 0.1,
-    'task.beam': 4,
     'optimizer': {
         'name': 'adam',
         'learning_rate': 1e-3,
@@ -42,7 +41,7 @@ LARGER = {  # pre-norm, output tied to the target's token vectors, smoothed labe
     'data.drop_remainder': False,
     'data.batch_size': 128,
     'data.eval_batch_size': 100,
-    'data.buckets': 5,
+    'data.buckets': 4,
     **CHOSEN,
 }
 PUBLISHED = {
@@ -78,7 +77,15 @@ def get_config(profile: str = 'full') -> common.Config:
     config.training.epochs = 5
     config.report.options = {
         'main_metric': 'test_bleu',
-        'compared': ('test_bleu', 'test_chrf', 'test_exact_match', 'test_token_accuracy', 'test_loss', 'train_loss'),
+        'compared': (
+            'test_bleu',
+            'test_beam_bleu',
+            'test_chrf',
+            'test_exact_match',
+            'test_token_accuracy',
+            'test_loss',
+            'train_loss',
+        ),
     }
     left_over = {
         'data.options': {
@@ -145,12 +152,12 @@ def get_config(profile: str = 'full') -> common.Config:
     smoke = {
         'variants': {},
         'data.limit': 1280,
-        'data.eval_limit': 60,
+        'data.eval_limit': 40,
         'data.buckets': 0,
         'model.encoder_layers': 1,
         'model.decoder_layers': 1,
         'optimizer.learning_rate': 2e-3,
-        'training.epochs': 4,
-        'training.eval_every': 2,
+        'training.epochs': 3,
+        'training.eval_every': 3,
     }
     return common.with_profile(config, profile, smoke=smoke)

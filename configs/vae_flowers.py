@@ -67,9 +67,9 @@ def get_config(profile: str = 'full') -> common.Config:
         'data.options': {'image_size': 32},
         'optimizer.learning_rate': 2e-3,
         'data.batch_size': 16,
-        'training.epochs': 20,
+        'training.epochs': 10,
         'training.eval_every': 5,
-        'training.snapshot_every': 10,
-        'training.checkpoint_every': 20,
+        'training.snapshot_every': 5,
+        'training.checkpoint_every': 10,
     }
     return common.with_profile(config, profile, smoke=smoke)

@@ -98,6 +98,12 @@ class Series(Tensor):
         rows = split.read(split.rows)['row']
         return self.values[rows[:, None] + np.arange(self.horizon)]
 
+    @property
+    def last_column(self) -> int:
+        """The row from which on times rise: where several columns lie one behind the other, the last one's first."""
+        falls = np.flatnonzero(np.diff(np.asarray(self.times).astype(np.int64)) < 0)
+        return int(falls[-1]) + 1 if len(falls) else 0
+
     def following(self, count: int, before: int = 0) -> np.ndarray:
         """[before + count] datetime64: the times of the last `before` rows, and of those after them."""
         number, unit = self.step

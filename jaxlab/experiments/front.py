@@ -141,15 +141,16 @@ class Run:
         return module, self.state[name].variables()
 
     def predict(self, examples: Any) -> list[dict[str, Any]]:
-        """What the network says of a file, a folder, or an array of examples [N, ...] as the data set holds them."""
+        """Of a file, a folder, a list of texts, or an array of examples [N, ...] as the data set holds them."""
         if isinstance(examples, str | Path):
             return list(self.mode('predict', input=str(examples)).facts['predictions'])
         from jaxlab.data.features import BLOCK
         from jaxlab.tasks.predicting import predicted
 
-        values = np.asarray(examples)
+        data, values = self._use.data, np.asarray(examples)
         blocks = (values[at : at + BLOCK] for at in range(0, len(values), BLOCK))
-        data = self._use.data
+        if values.dtype.kind == 'U':
+            _, blocks = data.input_feature.given(list(examples))
         return [row for block in predicted(self._use, self.state, blocks) for row in data.answer_feature.answers(block)]
 
     def sample(self, count: int = 64, seed: int = 0) -> np.ndarray:

@@ -79,8 +79,9 @@ def _needs(prepared: Prepared, workdir: Path, watcher: Watcher) -> dict[str, Nee
         folder = workdir / 'needs' / role
         folder.mkdir(parents=True, exist_ok=True)
         watcher.say(f'{role}: {config.name}, in {folder}')
+        start = start_of(needed, _needs(needed, folder, watcher), watcher)
         helper = watcher.helper(role)
-        outcome = engine.train(needed.config, needed.task, needed.data, folder, helper)
+        outcome = engine.train(needed.config, needed.task, needed.data, folder, helper, weights=start)
         helper.close()
         found[role] = Needed(needed.task, outcome.record.states[0], outcome.record.metrics)
     return found

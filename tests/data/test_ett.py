@@ -44,3 +44,10 @@ def test_trap_13(file, persistence, linear):
     windows, targets, rows = feature.windows(test), feature.targets(test), test.arrays['row']
     error = lambda rule: np.square(rule(known)(windows, rows, 96) - targets).mean()
     assert round(error(rules.persistence), 4) == persistence and round(error(rules.linear), 4) == linear
+
+
+def test_the_last_column_is_shown():
+    """Columns lie one behind the other; a figure over time shows one of them."""
+    feature = data.load({'name': 'ett', 'source': 'embedded', 'options': {'width': 24, 'horizon': 2}}).input_feature
+    times = feature.times[feature.last_column :].astype(np.int64)
+    assert (np.diff(times[:-1]) > 0).all() and len(times) == 14_401

@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 
 from jaxlab import data as data_sets
+from jaxlab.experiments import config as configs
+from jaxlab.experiments.prepare import prepare
 from jaxlab.measures.frechet import frechet_distance
 from jaxlab.protocol import Needed, Record
 from jaxlab.report import summary
 from jaxlab.tasks import generative, judging
+from tests.training import lab
 
 
 def test_entropy_of_classes():
@@ -100,3 +103,19 @@ def test_what_the_report_says_of_it(digits, seen):
     assert summary.answer({'answer': found.answer, 'metrics': {}}) == found.answer
     np.testing.assert_allclose(found.figures[0].heights['made'], np.eye(10)[0])
     assert generative.judged(Record([0], [], {}, [], {}, jax.random.key(0)), digits).figures == ()
+
+
+def test_a_classifier_embeds_by_its_features():
+    """LeNet has `embed`; a network that can be made without classes gives the features under its head."""
+    for model, width in (({'name': 'lenet'}, 84), ({'name': 'mobilenet', 'body': 'tiny'}, 48)):
+        changes = {'model': model, 'data.limit': 32, 'data.eval_limit': 8, 'data.name': 'flowers17', 'stand_in': {}}
+        config = configs.apply(lab.small(), {**changes, 'data.options': {'image_size': 32}}, 'test')
+        ready = prepare(config)
+        images = ready.data.prepare({'image': ready.data.splits['train'].read(np.arange(4))['image']})['image']
+        state = jax.jit(ready.task.init)(jax.random.key(0), {'image': images, 'label': jnp.zeros(4, jnp.int32)})
+        features = ready.task.embed(state, images)
+        assert features.shape == (4, width)
+        head = list(state['model'].params)[-1] if model['name'] == 'lenet' else 'head'
+        dense = state['model'].params[head]
+        logits = features @ dense['kernel'] + dense['bias']
+        np.testing.assert_allclose(jax.nn.softmax(logits), ready.task.predict(state, images), atol=1e-5)

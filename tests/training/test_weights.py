@@ -72,6 +72,18 @@ def test_a_network_of_the_needs_may_be_the_start(before):
         start_of(prepared, {}, QUIET)
 
 
+def test_a_needed_network_begins_with_its_own_weights(before, tmp_path):
+    """What an experiment is judged with is trained from the weights that its config names, not from random ones."""
+    own = {'start': {'weights': str(before[1])}, 'training.epochs': 0, 'data.limit': 100, 'data.batch_size': 24}
+    model = {'name': 'mlp', 'features': (16,), 'batch_norm': True, 'dropout': 0.5}
+    block = {'config': 'mlp_mnist', 'overrides': {**own, 'model': model, 'variants': {}, 'stand_in': {}}}
+    (needed,) = experiments._needs(prepare(lab.small(needs={'pretrained': block})), tmp_path, QUIET).values()
+    found, expected = named(needed.state), named(before[0])
+    assert set(found) == set(expected)
+    for name, array in found.items():
+        np.testing.assert_array_equal(array, expected[name], err_msg=name)
+
+
 def test_an_average_begins_with_them_too(tmp_path):
     """A generator's moving average is that of the weights, not of random ones."""
     ready = prepare(lab.gan(task__ema=0.9))

@@ -90,8 +90,11 @@ class Classification(Supervised):
         return nn.softmax(self.model.apply(state['model'].variables(), images, train=False))
 
     def embed(self, state: State, images: jax.Array) -> jax.Array:
-        """Features of the last hidden layer (models that have `embed`)."""
-        return self.model.apply(state['model'].variables(), images, method='embed')
+        """Features of the last hidden layer: what the model's `embed` gives, or the model made for no classes."""
+        variables = state['model'].variables()
+        if hasattr(self.model, 'embed'):
+            return self.model.apply(variables, images, method='embed')
+        return self.model.clone(classes=0).apply(variables, images, train=False)
 
 
 def class_weights(choice: Any, data: Dataset) -> tuple[float, ...]:

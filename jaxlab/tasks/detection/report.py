@@ -105,7 +105,7 @@ class DetectionReport:
     def _counted(self, split: str, row: Any) -> list[str]:
         one = self.data.splits[split].read([row])
         counts = np.bincount(one[CLASSES][there(one[FIELD])], minlength=len(self.feature.names))
-        return [f'{count} {name}' for name, count in zip(self.feature.names, counts, strict=True) if count]
+        return [f'{count} × {name}' for name, count in zip(self.feature.names, counts, strict=True) if count]
 
     def _objects(self) -> Table:
         """How many objects of each class there are, and how large."""

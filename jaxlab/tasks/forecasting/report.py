@@ -49,8 +49,8 @@ class ForecastingReport:
         note = f'{feature.label}, windows of {feature.width} rows'
         first = feature.figure('examples', 'Training windows', note, splits['train'], self.data.input, rows, {})
         figures: list[Figure] = [_whole(feature, splits), first]
-        split = 'test' if 'test' in record.outputs else next(iter(record.outputs), None)
-        if split is None:
+        split = self.data.reported
+        if split not in record.outputs:
             return Report(tuple(figures))
         seen = Judged.of(self.task, self.data, split)
         predictions = [outputs['prediction'].astype(np.float64) for outputs in record.outputs[split]]
@@ -142,9 +142,12 @@ def _whole(feature: Series, splits: Mapping[str, Any]) -> Lines:
     borders = {name: int(split.read([0])['row'][0]) for name, split in splits.items()}
     years = dates.years(feature.times)
     vertical = {f'{name} from here': float(years[row]) for name, row in borders.items() if name != 'train'}
-    missing = int(np.isnan(feature.values).sum())
-    note = f'{len(years):,} rows' + (f', {missing} of them missing' if missing else '')
-    series = {feature.name: (years, feature.values)}
+    end = int(np.flatnonzero(np.isfinite(feature.values))[-1]) + 1
+    shown = slice(feature.last_column, end)
+    values, missing = feature.values[shown], int(np.isnan(feature.values[shown]).sum())
+    note = f'{len(values):,} rows' + (f', {missing} of them missing' if missing else '')
+    note += '; the last of several columns' if feature.last_column else ''
+    series = {feature.name: (years[shown], values)}
     return Lines('series', 'The whole series', note, series, 'year', feature.label, vertical=vertical)
 
 
@@ -171,7 +174,7 @@ def _intervals(record: Record, data: Dataset, seen: Judged, predictions: Sequenc
 
 def _forecasts(seen: Judged, predictions: np.ndarray, intervals: Intervals | None) -> list[Figure]:
     """The next row as forecast from true past values, all of the split and its last rows."""
-    made: list[Figure] = []
+    made, shown = list[Figure](), seen.rows >= seen.series.last_column
     note = f'{seen.note}, first replica; each from the true values before it'
     if intervals is not None:
         note += f'; band: {LEVEL:.0%} by {intervals.size} residuals of validation, it covers {intervals.coverage[0]:.1%} here'
@@ -179,21 +182,22 @@ def _forecasts(seen: Judged, predictions: np.ndarray, intervals: Intervals | Non
         ('forecast', 'Forecast and what came', slice(None)),
         ('forecast_last', f'The last {min(SHOWN, len(seen.rows))} of them', slice(-SHOWN, None)),
     ):
-        x, forecast = seen.years[part], predictions[part, 0]
+        x, forecast = seen.years[shown][part], predictions[shown, 0][part]
         bands = {}
         if intervals is not None:
             bands = {'forecast': (forecast - intervals.half[0, 0], forecast + intervals.half[0, 0])}
-        series = {'measured': (x, seen.targets[part, 0]), 'forecast': (x, forecast)}
+        series = {'measured': (x, seen.targets[shown, 0][part]), 'forecast': (x, forecast)}
         made.append(Lines(name, title, note, series, 'year', seen.series.label, bands=bands))
     return made
 
 
 def _residuals(seen: Judged, predictions: np.ndarray) -> list[Figure]:
     """Errors of the next row over time, how they are spread, and whether one tells the next."""
-    errors = seen.targets[:, 0] - predictions[:, 0]
+    shown = seen.rows >= seen.series.last_column
+    errors, years = (seen.targets[:, 0] - predictions[:, 0])[shown], seen.years[shown]
     note, label = f'{seen.note}, first replica', f'measured minus forecast ({seen.series.unit or "unit"})'
     over_time = Lines(
-        'residuals', 'Errors over time', note, {'error': (seen.years, errors)}, 'year', label, horizontal={'none': 0.0}
+        'residuals', 'Errors over time', note, {'error': (years, errors)}, 'year', label, horizontal={'none': 0.0}
     )
     spread = Histogram(
         'residual_histogram',
