@@ -152,7 +152,7 @@ def test_a_mask_is_tinted_and_outlined():
 def test_what_does_not_fit_is_refused(prepared):
     for changes, match in (
         ({'data.name': 'hymenoptera', 'data.options': {'image_size': 32}}, 'has no masks; task segmentation'),
-        ({'model': {'name': 'convnet', 'filters': (4,)}}, 'valid: unet|classes'),
+        ({'model': {'name': 'convnet', 'filters': (4,)}}, 'config.model.outputs of convnet'),
         ({'task.dice': 0.0, 'task.cross_entropy': 0.0}, 'one of them above 0'),
         ({'model.levels': 0}, 'config.model.levels = 0'),
     ):
