@@ -73,7 +73,16 @@ def naive_bayes(features: np.ndarray, labels: np.ndarray) -> Fitted:
     """Multinomial naive Bayes of counts (of words), each smoothed by one."""
     from sklearn.naive_bayes import MultinomialNB
 
+    _are_counts(features, 'naive_bayes')
     return MultinomialNB().fit(features, labels).predict_proba
+
+
+def _are_counts(features: np.ndarray, name: str) -> None:
+    """Refuses what no counting gives."""
+    if features.min() < 0:
+        raise UserError(
+            f'report.options.baselines: {name} is a rule of counts of words; these inputs have negative numbers'
+        )
 
 
 def tfidf_logistic(features: np.ndarray, labels: np.ndarray) -> Fitted:
@@ -82,6 +91,7 @@ def tfidf_logistic(features: np.ndarray, labels: np.ndarray) -> Fitted:
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
+    _are_counts(features, 'tfidf_logistic')
     rule = make_pipeline(TfidfTransformer(sublinear_tf=True), LogisticRegression(C=10, max_iter=1000))
     return rule.fit(features, labels).predict_proba
 

@@ -218,7 +218,7 @@ def test_without_the_options_everything_is_as_it_was(whole, monkeypatch, tmp_pat
         batch_stats = (updates or {}).get('batch_stats', self.batch_stats)
         return self.replace(step=self.step + 1, params=params, opt_state=opt_state, batch_stats=batch_stats)
 
-    def generate(self, state, noise):
+    def generate(self, state, noise, labels=None):
         return self.generator.apply(state['generator'].variables(), noise, train=False)
 
     config, found = whole(False)

@@ -1,7 +1,9 @@
 """Translated images before a judge, and a user's own images translated: each direction by its own generator."""
 
 import dataclasses
+from typing import ClassVar
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 from PIL import Image
 
 from configs import common
-from jaxlab import data
+from jaxlab import data, models
 from jaxlab.data.dataset import Raw
 from jaxlab.data.examples import in_memory
 from jaxlab.data.features import Image as Picture
@@ -19,6 +21,7 @@ from jaxlab.experiments import config as configs
 from jaxlab.experiments.prepare import prepare
 from jaxlab.experiments.use import use
 from jaxlab.experiments.watching import Printing
+from jaxlab.layers import Conv
 from jaxlab.measures.frechet import frechet_distance
 from jaxlab.measures.metrics import meaning
 from jaxlab.protocol import ALL, Needed
@@ -41,20 +44,41 @@ def read(request):
     return Raw('embedded', {}, {}, 'Dark and light', 'none', 'dl', domains=domains)
 
 
+class Painter(nn.Module):
+    """Image to image, of sides that 4 divides: a convolution and tanh."""
+
+    dtype: type | None = None
+    multiple: ClassVar[int] = 4
+
+    @nn.compact
+    def __call__(self, images, train=False, weight=None):
+        assert all(side % self.multiple == 0 for side in images.shape[1:3])
+        return jnp.tanh(Conv(images.shape[-1], 3, kernel_init=nn.initializers.normal(0.5))(images))
+
+
+class Critic(nn.Module):
+    """A map of scores."""
+
+    dtype: type | None = None
+
+    @nn.compact
+    def __call__(self, images, train=False, weight=None):
+        return Conv(1, 3, 2)(images)[..., 0]
+
+
 @pytest.fixture(scope='module', autouse=True)
 def known():
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(data.DATASETS, 'dark_and_light', read)
+        for name in ('Painter', 'Critic'):
+            patch.setitem(models.MODELS, name.lower(), f'tests.tasks.test_translating:{name}')
         yield
 
 
 def config(**changes):
     found = common.experiment('small_translation', task='cyclegan', data='dark_and_light')
     found.aim = 'A test.'
-    found.model = {
-        'generator': {'name': 'resnet_generator', 'width': 2, 'blocks': 1},
-        'discriminator': {'name': 'patch_discriminator', 'width': 2, 'strides': (2,)},
-    }
+    found.model = {'generator': {'name': 'painter'}, 'discriminator': {'name': 'critic'}}
     found.optimizer = {'generator': common.adam(1e-2), 'discriminator': common.adam(1e-3)}
     found.data.update({'batch_size': 2, 'eval_batch_size': 4, 'scale': (-1.0, 1.0)})
     found.training.epochs, found.parallel.devices, found.task.pool = 1, 1, 0
