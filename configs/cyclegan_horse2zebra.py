@@ -100,15 +100,6 @@ def get_config(profile: str = 'full') -> common.Config:
         'training.eval_every': 2,
         'training.checkpoint_every': 4,
         'report.examples': 4,
-        'needs.scorer.overrides': {
-            **scorer,
-            'data.options': {'image_size': 16},
-            'data.transforms': (),
-            'data.limit': 64,
-            'data.eval_limit': 32,
-            'data.batch_size': 16,
-            'training.epochs': 10,
-            'training.checkpoint_every': 10,
-        },
+        'needs': {},
     }
     return common.with_profile(config, profile, smoke=smoke)
