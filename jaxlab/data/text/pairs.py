@@ -1,6 +1,6 @@
-"""Pairs of sentences: read from tab-separated files, parted so that no source stands in two splits."""
+"""Pairs of sentences, read from tab-separated files (`splits.grouped` parts them so that no source stands in two splits)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,31 +26,6 @@ def read_pairs(path: Path | str, source: int = 0, target: int = 1) -> tuple[list
         for side, column in zip(found, (source, target), strict=True):
             side.append(one_line(cells[column]))
     return found
-
-
-def first_of_each(sources: Sequence[str]) -> np.ndarray:
-    """[M] int64, rising: the first row of each different source."""
-    _, first = np.unique(np.asarray(sources, object).astype(str), return_index=True)
-    return np.sort(first)
-
-
-def split_by_source(sources: Sequence[str], shares: Mapping[str, float], seed: int) -> dict[str, np.ndarray]:
-    """Split -> its rows [n] int64, rising: all rows of one source are in one split, drawn by `seed`.
-
-    shares: of the different sources, adding up to 1; every split has one source at least.
-    """
-    if abs(sum(shares.values()) - 1) > 1e-9 or min(shares.values()) <= 0:
-        raise UserError(f'shares of splits: {dict(shares)}; valid: numbers above 0 that add up to 1')
-    _, group = np.unique(np.asarray(sources, object).astype(str), return_inverse=True)
-    groups = int(group.max()) + 1 if len(group) else 0
-    if groups < len(shares):
-        raise UserError(f'{groups} different source(s) for {len(shares)} splits; valid: one a split at least')
-    order = np.random.default_rng(seed).permutation(groups)
-    ends = np.round(np.cumsum(list(shares.values())) * groups).astype(int)
-    least, most = np.arange(1, len(shares) + 1), groups - np.arange(len(shares))[::-1]
-    ends = np.minimum(np.maximum.accumulate(np.maximum(ends, least)), most)
-    parts = np.split(order, ends[:-1])
-    return {name: np.flatnonzero(np.isin(group, part)) for name, part in zip(shares, parts, strict=True)}
 
 
 def seen_in(training: Sequence[str], others: Sequence[str]) -> np.ndarray:
