@@ -152,4 +152,52 @@ def cyclegan(generator: nn.Module, discriminator: nn.Module, problem: problems.P
     return init, step
 
 
-KINDS: dict[str, Callable] = {'classification': classification, 'gan': gan, 'vae': vae, 'cyclegan': cyclegan}
+def segmentation(model: nn.Module, problem: problems.Problem) -> tuple[Callable, Callable]:
+    """As in B19: the cross-entropy of pixels and 1 - soft Dice of the batch. What is sought: pixels whose red is above 0."""
+    rule = optimizer(problem)
+
+    def init(key: jax.Array) -> tuple[Any, Any, Any]:
+        variables = model.init(key, jnp.zeros((1, *problem.shape)), True)
+        return variables['params'], variables['batch_stats'], rule.init(variables['params'])
+
+    def step(state: tuple, inputs: jax.Array, labels: jax.Array, key: jax.Array) -> tuple[tuple, jax.Array]:
+        params, statistics, moments = state
+        mask = (inputs[..., :1] > 0).astype(jnp.float32)
+
+        def loss_fn(params: Any) -> tuple[jax.Array, Any]:
+            variables = {'params': params, 'batch_stats': statistics}
+            logits, new = model.apply(variables, inputs, True, mutable=['batch_stats'])
+            entropy, seen = optax.sigmoid_binary_cross_entropy(logits, mask).mean(), nn.sigmoid(logits)
+            dice = (2 * (seen * mask).sum() + 1) / (seen.sum() + mask.sum() + 1)
+            return entropy + 1 - dice, new['batch_stats']
+
+        (loss, statistics), gradient = jax.value_and_grad(loss_fn, has_aux=True)(params)
+        updates, moments = rule.update(gradient, moments, params)
+        return (optax.apply_updates(params, updates), statistics, moments), loss
+
+    return init, step
+
+
+def inference(model: nn.Module, problem: problems.Problem) -> tuple[Callable, Callable]:
+    """A forward pass as in evaluation; instead of a loss the squares of all outputs, so that none can be left out."""
+
+    def init(key: jax.Array) -> tuple[Any, Any]:
+        kind = jnp.int32 if problem.tokens else jnp.float32
+        variables = model.init(key, jnp.zeros((1, *problem.shape), kind))
+        return variables['params'], variables.get('batch_stats', {})
+
+    def step(state: tuple, inputs: jax.Array, labels: jax.Array, key: jax.Array) -> tuple[tuple, jax.Array]:
+        outputs = model.apply({'params': state[0], 'batch_stats': state[1]}, inputs)
+        return state, sum(jnp.square(each).sum() for each in jax.tree.leaves(outputs))
+
+    return init, step
+
+
+KINDS: dict[str, Callable] = {
+    'classification': classification,
+    'gan': gan,
+    'vae': vae,
+    'cyclegan': cyclegan,
+    'segmentation': segmentation,
+    'inference': inference,
+}

@@ -182,4 +182,59 @@ def _all(networks: Sequence[nn.Module]) -> list[nn.Parameter]:
     return [parameter for network in networks for parameter in network.parameters()]
 
 
-KINDS: dict[str, Callable] = {'classification': classification, 'gan': gan, 'vae': vae, 'cyclegan': cyclegan}
+def segmentation(
+    networks: tuple, problem: problems.Problem, device: torch.device, fused: bool, compiler: Compiler | None, low: bool
+) -> Callable:
+    """As in B19: the cross-entropy of pixels and 1 - soft Dice of the batch. What is sought: pixels whose red is above 0."""
+    (network,) = networks
+    rule = optimizer(problem, network, fused)
+
+    def loss_fn(images: Tensor) -> Tensor:
+        logits, mask = network(images), (images[:, :1] > 0).float()
+        seen = torch.sigmoid(logits)
+        dice = (2 * (seen * mask).sum() + 1) / (seen.sum() + mask.sum() + 1)
+        return functional.binary_cross_entropy_with_logits(logits, mask) + 1 - dice
+
+    forward = half(loss_fn, device, low)
+    if compiler is not None:
+        forward = compiler(forward)
+
+    def step(inputs: Tensor, labels: Tensor) -> Tensor:
+        rule.zero_grad(set_to_none=True)
+        loss = forward(inputs)
+        loss.backward()
+        rule.step()
+        return loss
+
+    return step
+
+
+def inference(
+    networks: tuple, problem: problems.Problem, device: torch.device, fused: bool, compiler: Compiler | None, low: bool
+) -> Callable:
+    """A forward pass as in evaluation; instead of a loss the squares of all outputs."""
+    network = networks[0].eval()
+
+    def squares(inputs: Tensor) -> Tensor:
+        outputs = network(inputs)
+        return sum(each.square().sum() for each in (outputs if isinstance(outputs, tuple) else (outputs,)))
+
+    forward = half(squares, device, low)
+    if compiler is not None:
+        forward = compiler(forward)
+
+    def step(inputs: Tensor, labels: Tensor) -> Tensor:
+        with torch.inference_mode():
+            return forward(inputs)
+
+    return step
+
+
+KINDS: dict[str, Callable] = {
+    'classification': classification,
+    'gan': gan,
+    'vae': vae,
+    'cyclegan': cyclegan,
+    'segmentation': segmentation,
+    'inference': inference,
+}

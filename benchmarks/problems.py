@@ -31,6 +31,10 @@ class Problem:
     stock: bool = True
 
 
+def _seen(title: str, batch: int, side: int, parameters: int, kind: str = 'classification') -> Problem:
+    return Problem(title, batch, (side, side, 3), 'sgd', 1e-2, parameters, image=True, aim=1.0, kind=kind, stock=False)
+
+
 PROBLEMS = {
     'mlp': Problem('MLP 784-128-64-10, Adam', 64, (784,), 'adam', 1e-3, 109_386, aim=0.45),
     'lenet': Problem('LeNet-5, SGD with momentum', 64, (28, 28, 1), 'sgd', 1e-2, 61_706, image=True, aim=0.7),
@@ -62,6 +66,25 @@ PROBLEMS = {
         kind='cyclegan',
         stock=False,
     ),
+    # Fine-tuning as a step sees it: all parameters, batch norm over the batch, no dropout.
+    'resnet18_160': _seen('ResNet-18 at 160x160, SGD with momentum', 8, 160, 11_181_642),
+    'efficientnet_lite0': _seen('EfficientNet-Lite0 at 160x160, SGD with momentum', 8, 160, 3_383_818),
+    'unet': _seen('U-Net on ResNet-34 at 128x128, SGD with momentum', 4, 128, 24_436_369, kind='segmentation'),
+    # One picture through body and heads; boxes are not suppressed on either side.
+    'ssdlite': _seen('SSDlite at 320x320, forward pass', 1, 320, 2_469_860, kind='inference'),
+    # PyTorch's has no mask of padding: there is none in these tokens.
+    'bert': Problem(
+        'BERT-base, 128 tokens, forward pass',
+        8,
+        (128,),
+        'sgd',
+        1e-2,
+        109_483_778,
+        tokens=30_522,
+        aim=0.9,
+        kind='inference',
+        stock=False,
+    ),
 }
 CLASSES = 10
 UP_TO_TEN = {'classes': CLASSES}
@@ -74,7 +97,7 @@ NETWORKS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     'lstm': (
         (
             'jaxlab.models.recurrent:SequenceModel',
-            {'outputs': CLASSES, 'cell': 'lstm', 'features': (128,), 'init_scheme': 'torch'},
+            {**UP_TO_TEN, 'cell': 'lstm', 'features': (128,), 'init_scheme': 'torch'},
         ),
     ),
     'transformer': (
@@ -88,6 +111,11 @@ NETWORKS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
         ('jaxlab.models.cyclegan:ResNetGenerator', {'width': 32, 'blocks': 4}),
         ('jaxlab.models.cyclegan:PatchDiscriminator', {'width': 32}),
     ),
+    'resnet18_160': (('jaxlab.models.resnet:ResNet', {'depth': 18, **UP_TO_TEN}),),
+    'efficientnet_lite0': (('jaxlab.models.mobile:MobileNet', {'dropout': 0.0, **UP_TO_TEN}),),
+    'unet': (('jaxlab.models.unet:UNet', {}),),
+    'ssdlite': (('jaxlab.models.ssdlite:SSDLite', {'classes': 20}),),
+    'bert': (('jaxlab.models.text_encoder:TextClassifier', {'classes': 2}),),
 }
 REPLICAS = {'mlp': 3.5, 'lenet': 4.2}  # aims: five at once, in steps of one
 

@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from benchmarks import problems, torch_vision
+
 
 def mlp() -> nn.Module:
     """784-128-64-10."""
@@ -148,6 +150,27 @@ class VAE(nn.Module):
         return self.up(codes)
 
 
+class Bert(nn.Module):
+    """BERT-base with a pooler and a linear layer to two classes."""
+
+    def __init__(self, width: int = 768, layers: int = 12) -> None:
+        super().__init__()
+        self.words, self.positions = nn.Embedding(30_522, width), nn.Parameter(torch.randn(512, width) * 0.02)
+        self.segments, self.norm = nn.Embedding(2, width), nn.LayerNorm(width, 1e-12)
+        options: dict[str, Any] = {'activation': 'gelu', 'layer_norm_eps': 1e-12, 'batch_first': True}
+        self.layers = nn.ModuleList(
+            nn.TransformerEncoderLayer(width, width // 64, 4 * width, 0.0, **options) for _ in range(layers)
+        )
+        self.pooler, self.head = nn.Linear(width, width), nn.Linear(width, 2)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Tokens [N, T] -> [N, 2]."""
+        x = self.norm(self.words(tokens) + self.positions[: tokens.shape[1]] + self.segments.weight[0])
+        for layer in self.layers:
+            x = layer(x)
+        return self.head(torch.tanh(self.pooler(x[:, 0])))
+
+
 class ResidualBlock(nn.Module):
     """CycleGAN's: x + F(x), reflected, with instance norm."""
 
@@ -198,6 +221,11 @@ def models(name: str) -> tuple[nn.Module, ...]:
         'transformer': (Transformer,),
         'vae': (VAE,),
         'cyclegan': (*[cyclegan_generator] * 2, *[cyclegan_discriminator] * 2),
+        'resnet18_160': (lambda: torch_vision.ResNet((2, 2, 2, 2), problems.CLASSES),),
+        'efficientnet_lite0': (lambda: torch_vision.EfficientNetLite0(problems.CLASSES),),
+        'unet': (lambda: torch_vision.UNet(1),),
+        'ssdlite': (lambda: torch_vision.SSDLite(21),),
+        'bert': (Bert,),
     }
     return tuple(network() for network in table[name])
 

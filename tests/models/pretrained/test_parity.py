@@ -16,7 +16,7 @@ from tests.models.convnet_rows import shapes_of
 pytestmark = [pytest.mark.parity, pytest.mark.usefixtures('float64')]  # fifty layers part company in float32
 torch = pytest.importorskip('torch')
 
-from tests.models import torch_vision  # noqa: E402
+from benchmarks import torch_vision  # noqa: E402
 
 CASES = {  # layout: (PyTorch's, ours, side of the image)
     'resnet18': (lambda: torch_vision.ResNet((2, 2, 2, 2), 7), ResNet(7), 48),

@@ -38,7 +38,7 @@ def test_efficientnet_lite0(picture):
 @pytest.mark.parity
 def test_the_reader_gives_what_pytorch_reads(picture):
     torch = pytest.importorskip('torch')
-    from tests.models import torch_vision
+    from benchmarks import torch_vision
 
     path = installed('efficientnet_lite0')
     theirs, ours = torch.load(path, weights_only=True), read(path)
