@@ -62,7 +62,13 @@ def get_config(profile: str = 'full') -> common.Config:
         'main_metric': 'test_accuracy',
         'compared': ('test_accuracy', 'test_loss', 'test_roc_auc', 'test_ece', 'test_f1'),
         'baselines': ('majority', 'naive_bayes', 'tfidf_logistic'),
-        'figures': ('text_lengths', 'accuracy_by_length', 'word_importance', ('answers', {'texts': SENTENCES})),
+        'figures': (
+            'text_lengths',
+            'accuracy_by_length',
+            'word_importance',
+            'self_attention',
+            ('answers', {'texts': SENTENCES}),
+        ),
     }
     config.stand_in = {**SMALL, 'data.limit': 0, 'training.epochs': 5}
     config.theory = (

@@ -79,7 +79,7 @@ def get_config(profile: str = 'full') -> common.Config:
         'main_metric': 'test_accuracy',
         'compared': ('test_accuracy', 'test_specificity', 'test_recall', 'test_loss', 'test_roc_auc', 'test_ece'),
         'baselines': ('majority', 'naive_bayes', 'tfidf_logistic'),
-        'figures': ('text_lengths', 'accuracy_by_length', 'word_importance'),
+        'figures': ('text_lengths', 'accuracy_by_length', 'word_importance', 'self_attention'),
     }
     config.stand_in = {**SMALL, 'data.limit': 0, 'training.epochs': 5}
     config.theory = (

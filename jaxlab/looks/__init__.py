@@ -16,7 +16,7 @@ from jaxlab.figures import Figure
 from jaxlab.looks import layers as of
 from jaxlab.looks.network import descent, forms, gradients, procedure, units, weights
 from jaxlab.looks.subject import Subject
-from jaxlab.looks.text import words
+from jaxlab.looks.text import attention, words
 from jaxlab.looks.vision import examples, maps, receptive_fields, styles
 from jaxlab.protocol import Record
 
@@ -59,6 +59,7 @@ LOOKS: dict[str, Look] = {
     'word_importance': Look(words.word_importance),
     'answers': Look(words.answers),
     'gradient_by_step': Look(words.gradient_by_step),
+    'self_attention': Look(attention.self_attention),
     'text_lengths': Look(words.text_lengths),
     'accuracy_by_length': Look(words.accuracy_by_length),
     'repeated_split': Look(procedure.repeated_split),

@@ -9,7 +9,7 @@ from jaxlab import looks
 from jaxlab.experiments import config as configs
 from jaxlab.experiments.prepare import prepare
 from jaxlab.looks.subject import Subject
-from jaxlab.looks.text import words
+from jaxlab.looks.text import attention, words
 from jaxlab.models.bag import Bag
 from jaxlab.models.recurrent import SequenceModel
 from jaxlab.models.text_encoder import TextClassifier
@@ -85,3 +85,26 @@ def test_words_of_short_texts(subject):
     assert words.answers(subject) == []
     wanted = ('answers', 'word_importance', 'gradient_by_step', 'text_lengths', 'accuracy_by_length')
     assert set(wanted) <= set(looks.LOOKS)
+
+
+class Reader:
+    """What a look needs of a subject: an encoder of two layers with two heads over the texts of another subject."""
+
+    def __init__(self, of):
+        self.data, self.split, self.classes = of.data, of.split, of.classes
+        size = of.data.input_feature.tokenizer.size
+        self.module = TextClassifier(vocabulary=size, **{**ENCODER, 'layers': 2, 'max_length': 64})
+        self.variables = {'trained': drawn(self.module, jnp.ones((1, 4), jnp.int32))}
+
+
+def test_where_tokens_look(subject):
+    """The map is the mean of the last layer's heads; each row of each head adds up to 1."""
+    reader = Reader(subject)
+    whole, heads = attention.self_attention(reader)
+    assert heads.images.shape[0] == 4 and list(heads.row_labels) == ['layer 1', 'layer 2'] and heads.columns == 2
+    np.testing.assert_allclose(heads.images.sum(axis=2), 1, rtol=1e-5)
+    np.testing.assert_allclose(whole.values, heads.images[2:, ..., 0].mean(axis=0), rtol=1e-6)
+    assert len(whole.row_names) == len(whole.values) <= 14 and heads.images.std() > 0.01
+    (alone,) = attention.self_attention(reader, longest=1)  # the shortest text there is, too long for numbers
+    assert alone.images.shape[1] <= len(whole.row_names)
+    assert attention.self_attention(subject) == []  # recurrent: nothing looks

@@ -6,10 +6,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxlab.data.text.tokens import Tokenizer
 from jaxlab.figures import Images, Matrix
+from jaxlab.looks.text import attention
 from jaxlab.tasks.supervised import State
 from jaxlab.tasks.translation.step import Translation
+
+WORDS = {'title': 'Where each written token looked', 'x_label': 'source', 'y_label': 'translation'}
 
 
 def maps(task: Translation, state: State, source: np.ndarray, written: np.ndarray) -> dict[str, np.ndarray]:
@@ -25,71 +27,31 @@ def maps(task: Translation, state: State, source: np.ndarray, written: np.ndarra
         _, kept = task.model.apply(variables, source, given, train=False, mutable=['intermediates'])
         return kept.get('intermediates', {})
 
-    found = {}
-    kept = looked(state['model'].variables(), source, given)
-    for path, leaf in jax.tree_util.tree_flatten_with_path(kept)[0]:
-        names = [str(one.key) for one in path if hasattr(one, 'key')]
-        if names[-1] == 'weights' and task.model.looks_at_source in names:
-            weights = np.asarray(leaf, np.float32)  # step by step: [N, H, T, 1, S]
-            found['/'.join(names[:-1])] = weights[:, :, :, 0] if weights.ndim == 5 else weights
-    return found
-
-
-def labels(tokenizer: Tokenizer, ids: np.ndarray) -> list[str]:
-    """A word or piece each, special tokens by their names."""
-    return [tokenizer.text([int(one)]) or tokenizer.names([int(one)])[0] for one in ids]
+    left = looked(state['model'].variables(), source, given)
+    return attention.kept(left, lambda names: task.model.looks_at_source in names)
 
 
 def _shown(task: Translation, source: np.ndarray, written: np.ndarray) -> tuple[list[str], list[str]]:
-    """Labels of one source [S] and one translation [T], padding left out."""
-    texts = task.texts['source'].tokenizer, task.tokenizer
-    rows = (row[row != one.frame.padding] for row, one in zip((source, written), texts, strict=True))
-    left, right = (labels(one, row) for one, row in zip(texts, rows, strict=True))
-    return left, right
+    """Labels of one translation [T] and of its source [S], padding left out."""
+    texts = task.tokenizer, task.texts['source'].tokenizer
+    rows = (row[row != one.frame.padding] for row, one in zip((written, source), texts, strict=True))
+    down, across = (attention.labels(one, row) for one, row in zip(texts, rows, strict=True))
+    return down, across
 
 
 def whole(
     task: Translation, found: Mapping[str, np.ndarray], source: np.ndarray, written: np.ndarray, name: str, note: str
 ) -> Matrix:
     """One sentence's map: the mean over the heads of the last layer. found: layer -> [H, T, S] of this sentence."""
-    columns, rows = _shown(task, source, written)
-    last = list(found.values())[-1]
-    heads = f', the mean of {len(last)} heads of the last layer' if len(last) > 1 else ''
-    return Matrix(
-        name,
-        'Where each written token looked',
-        f'{note}{heads}; rows add up to 1',
-        last.mean(0)[: len(rows), : len(columns)],
-        rows,
-        columns,
-        'source',
-        'translation',
-        number_format='{:.2f}',
-    )
+    return attention.last_layer(found, *_shown(task, source, written), name, note, **WORDS)
 
 
 def by_head(
     task: Translation, found: Mapping[str, np.ndarray], source: np.ndarray, written: np.ndarray, name: str, note: str
 ) -> Images:
     """Every head of every layer for one sentence: a picture each, a row a layer."""
-    columns, rows = _shown(task, source, written)
-    images = np.concatenate([weights[:, : len(rows), : len(columns)] for weights in found.values()])[..., None]
-    heads = len(next(iter(found.values())))
-    note = f'{note}. Across: {" ".join(columns)}. Down: {" ".join(rows)}'
-    captions = [f'head {number % heads + 1}' for number in range(len(images))]
-    layers = [f'layer {number}' for number in range(1, len(found) + 1)]
-    return Images(
-        name,
-        'Attention to the source, head by head',
-        note,
-        images,
-        captions,
-        (),
-        layers,
-        heads,
-        colours='sequential',
-        value_label='weight',
-    )
+    title = 'Attention to the source, head by head'
+    return attention.by_head(found, *_shown(task, source, written), name, title, note)
 
 
 def of_one(found: Mapping[str, Any], at: int) -> dict[str, np.ndarray]:
