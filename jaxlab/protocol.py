@@ -3,7 +3,7 @@
 import dataclasses
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
@@ -43,13 +43,20 @@ class Needed:
     metrics: Mapping[str, Sequence[float]]
 
 
+class Judged(NamedTuple):
+    """Which examples of the reported split the first replica has right ([N] bool), and a fingerprint of those examples."""
+
+    right: np.ndarray
+    examples: str
+
+
 @dataclasses.dataclass(frozen=True)
 class Report:
     """Figures and tables in reading order, extra metrics (one value a replica), and remarks in plain words.
 
     printed: names of the worked computations and tables that a terminal prints by default. answer: the sentence that
     answers the experiment's question, where no single metric does. comparable: False where something else was computed
-    than what was published.
+    than what was published. judged: for a paired comparison of two networks on the same examples.
     """
 
     figures: Sequence[Figure] = ()
@@ -58,6 +65,7 @@ class Report:
     printed: Sequence[str] = ()
     answer: str = ''
     comparable: bool = True
+    judged: Judged | None = None
 
     def followed_by(self, more: 'Report') -> 'Report':
         """The same with the figures, metrics and remarks of another report after its own."""

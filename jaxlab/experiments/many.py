@@ -1,13 +1,14 @@
 """Several trainings in one command: variants, splits of the data, trials; and which of them stands for the experiment."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from configs import common
 from jaxlab.experiments import several_splits, tuning
 from jaxlab.experiments.prepare import Prepared, variant
-from jaxlab.experiments.run import CURVES, open_workdir, train_once
+from jaxlab.experiments.run import CURVES, JUDGED, open_workdir, train_once
 from jaxlab.experiments.watching import Watcher
 from jaxlab.files import write_json
 from jaxlab.training import runtime
@@ -50,11 +51,16 @@ def _variants(prepared: Prepared, workdir: Path, watcher: Watcher, allow_change:
     first = next(iter(runs))
     results = {**runs[first], 'reference': first, 'variants': {name: run['metrics'] for name, run in runs.items()}}
     if runtime.is_writer():
-        files = {name: workdir / 'variants' / name / CURVES for name in runs}
-        curves = {name: json.loads(file.read_text()) if file.is_file() else {} for name, file in files.items()}
-        watcher.pages += comparison.write_comparison(workdir, runs, first, histories, curves).tables
+        curves, judged = (_left(workdir, runs, file) for file in (CURVES, JUDGED))
+        watcher.pages += comparison.write_comparison(workdir, runs, first, histories, curves, judged).tables
         write_json(workdir / 'results.json', results)
     return results
+
+
+def _left(workdir: Path, variants: Iterable[str], file: str) -> dict[str, Any]:
+    """What the run of each variant left in a file; {} of one that left none."""
+    files = {name: workdir / 'variants' / name / file for name in variants}
+    return {name: json.loads(path.read_text()) if path.is_file() else {} for name, path in files.items()}
 
 
 def _splits(prepared: Prepared, workdir: Path, watcher: Watcher, allow_change: bool) -> dict[str, Any]:

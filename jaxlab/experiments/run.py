@@ -20,6 +20,7 @@ from jaxlab.training import run as engine
 from jaxlab.training import runtime, untrained
 
 CURVES = 'curves.json'  # what a comparison of variants lays over one another
+JUDGED = 'judged.json'  # which examples are right, for paired tests
 
 
 def train_once(
@@ -105,7 +106,7 @@ def printed(report: Report, show: str) -> list[Figure]:
 
 def _finish(prepared: Prepared, workdir: Path, outcome: engine.Outcome, choice: Any) -> dict[str, Any]:
     """Writes results.json, config.json, figures and report.html (one process does)."""
-    from jaxlab.report import page
+    from jaxlab.report import page, same_examples
     from jaxlab.report.curves import step_figures
     from jaxlab.report.variant_curves import curves_to_keep
 
@@ -121,6 +122,8 @@ def _finish(prepared: Prepared, workdir: Path, outcome: engine.Outcome, choice: 
         write_json(workdir / 'results.json', results)
         if curves_to_keep(outcome.report.figures):
             write_json(workdir / CURVES, curves_to_keep(outcome.report.figures))
+        if outcome.report.judged:
+            write_json(workdir / JUDGED, same_examples.to_keep(*outcome.report.judged))
         chosen = () if choice is None else (choice.table(),)
         figures = [*outcome.report.figures, *chosen, *step_figures(outcome.record.step_logs)]
         page.write_report(workdir, results, outcome.record.history, figures)

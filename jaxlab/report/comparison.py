@@ -11,7 +11,7 @@ import numpy as np
 from jaxlab.figures import Figure, Lines, Table
 from jaxlab.files import path_of, write_file
 from jaxlab.measures.metrics import split_of
-from jaxlab.report import statistics, summary, wording
+from jaxlab.report import same_examples, statistics, summary, wording
 from jaxlab.report.filling import fill
 from jaxlab.report.page import item
 from jaxlab.report.variant_curves import overlaid, variant_curves
@@ -36,16 +36,19 @@ def write_comparison(
     reference: str,
     histories: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     kept: Mapping[str, Mapping[str, Any]] | None = None,
+    judged: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Comparison:
     """Compares the runs (variant's name -> its results) with the reference; writes `comparison.html`.
 
     kept: variant -> curves of its report (`variant_curves.curves_to_keep`) that are laid over one another.
+    judged: variant -> which examples it has right (`same_examples.to_keep`).
     """
     if reference not in runs:
         raise ValueError(f'reference {reference!r} is none of the runs: {", ".join(runs)}')
     names = shared_metrics(runs)
     tables = [table for table in (differing_fields(runs), metric_table(runs, names)) if table.rows]
-    tables += [table for table in (difference_table(runs, reference, names), cost_table(runs)) if table.rows]
+    tests = difference_table(runs, reference, names), same_examples.table(judged or {}, reference), cost_table(runs)
+    tables += [table for table in tests if table.rows]
     moved = [name for name in names if name == names[0] or not _equal_everywhere(runs, name)]
     shown = moved[: max(4, len(_chosen(runs)))]
     figures: list[Figure] = [*(points(runs, name) for name in shown), *overlaid(kept or {})]
@@ -131,8 +134,14 @@ def difference_table(runs: Runs, reference: str, names: Sequence[str]) -> Table:
         holm = statistics.holm([each.test.p for each in differences.values()])
         for position, (variant, each) in enumerate(differences.items()):
             interval = summary.interval_text(each.interval) or '–'
-            cells = ('' if position else wording.label(name), variant, _signed(each), interval, _p(each.test.p))
-            rows.append((*cells, _p(holm[position])) if several else cells)
+            cells = (
+                '' if position else wording.label(name),
+                variant,
+                _signed(each),
+                interval,
+                wording.p_value(each.test.p),
+            )
+            rows.append((*cells, wording.p_value(holm[position])) if several else cells)
             tests.append(_remark(each))
     note = 'Difference: variant minus reference. '
     note += ' '.join(f'Test, two-sided: {test}.' for test in dict.fromkeys(tests))
@@ -282,7 +291,8 @@ def answers(runs: Runs, reference: str, names: Sequence[str]) -> list[str]:
         text = f'{variant}: {wording.label(names[0])} {wording.aligned(abs(each.mean), spread)} {place} {reference}'
         text = f'{variant}: {wording.label(names[0])} equal to {reference}' if each.mean == 0 else text
         if each.interval:
-            text += f' (95 % interval {summary.interval_text(each.interval)}; p = {_p(each.test.p)}, {_remark(each)})'
+            interval, p = summary.interval_text(each.interval), wording.p_value(each.test.p)
+            text += f' (95 % interval {interval}; p = {p}, {_remark(each)})'
         else:
             text += f' ({_remark(each)})'
         said.append(text + '.')
@@ -291,12 +301,6 @@ def answers(runs: Runs, reference: str, names: Sequence[str]) -> list[str]:
 
 def _remark(each: statistics.Difference) -> str:
     return '; '.join(part for part in (each.test.method, each.test.remark) if part and part != 'no test')
-
-
-def _p(value: float) -> str:
-    if math.isnan(value):
-        return '–'
-    return '< 0.0001' if value < 1e-4 else f'{value:.4f}'.rstrip('0').rstrip('.') if value < 1 else '1'
 
 
 def _dig(run: Mapping[str, Any], keys: Sequence[str]) -> Any:

@@ -114,6 +114,13 @@ def seconds(value: float | None) -> str:
     return f'{hours} h {minutes:02d} min'
 
 
+def p_value(value: float) -> str:
+    """Four decimals at most."""
+    if math.isnan(value):
+        return '–'
+    return '< 0.0001' if value < 1e-4 else f'{value:.4f}'.rstrip('0').rstrip('.') if value < 1 else '1'
+
+
 def gap(mean: float, published: float, name: str, spread: float = math.nan, judged: bool = True) -> str:
     """The signed gap to the published number and, if it is to be judged, whether that is better."""
     difference = mean - published

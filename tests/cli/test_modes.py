@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jaxlab.report import same_examples
 from tests.cli import command
 
 FIELDS = (  # of results.json: issue 8, section 3
@@ -193,7 +194,10 @@ def test_variants_start_alike_and_are_compared(launch, write_config, tmp_path):
     assert runs['plain']['params_digest'] != runs['bold']['params_digest']
     assert found['variants']['bold'] == runs['bold']['metrics'] and command.results(tmp_path / 'two') == found
     page = (tmp_path / 'two' / 'comparison.html').read_text()
-    assert 'plain' in page and 'bold' in page
+    assert 'plain' in page and 'bold' in page and 'The same examples: plain and the others' in page
+    for name, run in runs.items():
+        judged = json.loads((tmp_path / 'two' / 'variants' / name / 'judged.json').read_text())
+        assert same_examples.right_of(judged).mean() == pytest.approx(run['metrics']['test_accuracy']['mean'])
     launch(write_config(same, 'same'), f'--workdir={tmp_path / "same"}', *small)
     twins = [command.results(tmp_path / 'same' / 'variants' / name)['params_digest'] for name in ('plain', 'bold')]
     assert twins == [runs['plain']['params_digest']] * 2

@@ -1,5 +1,6 @@
 """What every classifier reports: examples, class counts, confusions, scores by class, surest mistakes."""
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ from jaxlab.data.labels import labels_of, names_of
 from jaxlab.figures import Bars, Figure, Matrix, Table
 from jaxlab.measures import classification as scores
 from jaxlab.measures.classification import softmax
-from jaxlab.protocol import Record, Report
+from jaxlab.protocol import Judged, Record, Report
 
 MOST_CLASSES = 20  # above it a confusion matrix cannot be read
 
@@ -30,7 +31,8 @@ def report(record: Record, data: Dataset, shown: int) -> Report:
     figures.append(_mistakes(data, split, labels, probabilities, shown, note))
     errors = int((labels != predictions).sum())
     remark = f'The first replica is wrong on {errors:,} of the {len(labels):,} examples of the {split} split.'
-    return Report((*examples, *figures), remarks=(remark,))
+    judged = Judged(labels == predictions, hashlib.sha256(np.ascontiguousarray(labels)).hexdigest())
+    return Report((*examples, *figures), remarks=(remark,), judged=judged)
 
 
 def _examples(data: Dataset, shown: int) -> Figure:

@@ -1,0 +1,49 @@
+"""Two networks on the same examples: where one is right and the other wrong. One training each is enough for this test."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from jaxlab.figures import Table
+from jaxlab.report import statistics, wording
+
+
+def to_keep(right: Sequence[bool] | np.ndarray, examples: str) -> dict[str, Any]:
+    """As `judged.json` holds it: eight examples a byte. examples: a fingerprint of what was judged."""
+    bits = np.asarray(right, bool)
+    return {'right': np.packbits(bits).tobytes().hex(), 'count': len(bits), 'examples': examples}
+
+
+def right_of(kept: Mapping[str, Any]) -> np.ndarray:
+    """[N] bool, as they were before `to_keep`."""
+    bits = np.frombuffer(bytes.fromhex(kept['right']), np.uint8)
+    return np.unpackbits(bits, count=kept['count']).astype(bool)
+
+
+def table(found: Mapping[str, Mapping[str, Any]], reference: str) -> Table:
+    """McNemar's exact test of each variant against the reference, where both judged the same examples. found: `to_keep`."""
+    base = found.get(reference)
+    rows, p = [], []
+    for variant, one in found.items() if base else ():
+        if variant == reference or not one or any(one[key] != base[key] for key in ('examples', 'count')):
+            continue
+        right, other = right_of(one), right_of(base)
+        test = statistics.mcnemar(right, other)
+        cells = np.sum(right & other), np.sum(right & ~other), np.sum(~right & other), np.sum(~right & ~other)
+        rows.append((variant, *map(int, cells)))
+        p.append(test.p)
+    several = len(rows) > 1
+    corrected = statistics.holm(p) if several else p
+    rows = [
+        (*row, wording.p_value(one), *((wording.p_value(holm),) if several else ()))
+        for row, one, holm in zip(rows, p, corrected, strict=True)
+    ]
+    note = (
+        f"The first replica of each, n = {base['count'] if base else 0:,} examples. McNemar's exact test, two-sided: could as "
+        'many examples be gained and lost by chance? It says nothing of another seed, and knows one training of each.'
+    )
+    columns = ('variant', 'both right', 'only it right', f'only {reference} right', 'both wrong', 'p')
+    columns += ('p (Holm)',) if several else ()
+    title = f'The same examples: {reference} and the others'
+    return Table('same_examples', title, note, columns, rows, align='<' + '>' * (len(columns) - 1))
