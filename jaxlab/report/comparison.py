@@ -148,7 +148,10 @@ def difference_table(runs: Runs, reference: str, names: Sequence[str]) -> Table:
     note += f" Holm's correction counts the {len(others)} comparisons of one metric." if several else ''
     note += f' The same value in every replica of all variants: {", ".join(equal)}.' if equal else ''
     columns = ('metric', 'variant', 'difference', '95 % interval', 'p', *(('p (Holm)',) if several else ()))
-    return Table('differences', f'Differences to {reference}', note, columns, rows, align='<<><>>')
+    said = [at for at in range(len(columns)) if at < 3 or any(row[at] != '–' for row in rows)]  # of one seed no tests
+    kept = [tuple(row[at] for at in said) for row in rows]
+    shown, align = [columns[at] for at in said], ''.join('<<><>>'[at] for at in said)
+    return Table('differences', f'Differences to {reference}', note, shown, kept, align=align)
 
 
 def _equal_everywhere(runs: Runs, name: str) -> bool:

@@ -23,27 +23,23 @@ def right_of(kept: Mapping[str, Any]) -> np.ndarray:
 
 def table(found: Mapping[str, Mapping[str, Any]], reference: str) -> Table:
     """McNemar's exact test of each variant against the reference, where both judged the same examples. found: `to_keep`."""
-    base = found.get(reference)
-    rows, p = [], []
-    for variant, one in found.items() if base else ():
-        if variant == reference or not one or any(one[key] != base[key] for key in ('examples', 'count')):
-            continue
-        right, other = right_of(one), right_of(base)
-        test = statistics.mcnemar(right, other)
-        cells = np.sum(right & other), np.sum(right & ~other), np.sum(~right & other), np.sum(~right & ~other)
-        rows.append((variant, *map(int, cells)))
-        p.append(test.p)
-    several = len(rows) > 1
-    corrected = statistics.holm(p) if several else p
-    rows = [
-        (*row, wording.p_value(one), *((wording.p_value(holm),) if several else ()))
-        for row, one, holm in zip(rows, p, corrected, strict=True)
+    base = found.get(reference) or {}
+    count, alike = base.get('count', 0), {}
+    for variant, one in found.items():
+        if base and variant != reference and one and all(one[key] == base[key] for key in ('examples', 'count')):
+            alike[variant] = (right_of(one), right_of(base))
+    p = [statistics.mcnemar(*pair).p for pair in alike.values()]
+    further = [tuple(map(wording.p_value, each)) for each in (zip(p, statistics.holm(p)) if len(p) > 1 else zip(p))]
+    counts = [
+        tuple(int(np.sum(cell)) for cell in (right & other, right & ~other, ~right & other, ~right & ~other))
+        for right, other in alike.values()
     ]
+    rows = [(variant, *cells, *tests) for variant, cells, tests in zip(alike, counts, further, strict=True)]
     note = (
-        f"The first replica of each, n = {base['count'] if base else 0:,} examples. McNemar's exact test, two-sided: could as "
-        'many examples be gained and lost by chance? It says nothing of another seed, and knows one training of each.'
+        f"The first replica of each, n = {count:,} examples. McNemar's exact test, two-sided: could as many examples be gained "
+        'and lost by chance? It says nothing of another seed, and knows one training of each.'
     )
-    columns = ('variant', 'both right', 'only it right', f'only {reference} right', 'both wrong', 'p')
-    columns += ('p (Holm)',) if several else ()
+    columns = ['variant', 'both right', 'only it right', f'only {reference} right', 'both wrong', 'p', 'p (Holm)']
+    columns = columns[: 7 if len(p) > 1 else 6]
     title = f'The same examples: {reference} and the others'
     return Table('same_examples', title, note, columns, rows, align='<' + '>' * (len(columns) - 1))

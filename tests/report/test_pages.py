@@ -271,7 +271,9 @@ def test_comparison_of_unlike_runs(tmp_path):
     for part in ("Welch's t", 'data differ', 'networks differ', 'training steps differs'):
         assert part in said, part
     single = {name: {'metrics': {'test_loss': {'values': [value]}}} for name, value in (('a', 1.0), ('b', 0.5))}
-    assert 'one replica: no spread, no test' in write_comparison(tmp_path, single, 'a').answers[0]
+    alone = write_comparison(tmp_path, single, 'a')
+    assert 'one replica: no spread, no test' in alone.answers[0]
+    assert next(table.columns for table in alone.tables if table.name == 'differences')[-1] == 'difference'  # no dashes
     with pytest.raises(ValueError, match='reference'):
         write_comparison(tmp_path, single, 'c')
     checked(write_comparison(tmp_path, {'a': {}, 'b': {}}, 'a').path)

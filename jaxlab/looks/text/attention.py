@@ -1,7 +1,7 @@
 """Where queries look: weights of attention as maps, of an encoder's own tokens or of a decoder at its source."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -31,20 +31,30 @@ def labels(tokenizer: Tokenizer, ids: np.ndarray) -> list[str]:
     return [tokenizer.text([int(one)]) or tokenizer.names([int(one)])[0] for one in ids]
 
 
+class Words(NamedTuple):
+    """What a map is called, and what its columns and rows are."""
+
+    title: str
+    across: str
+    down: str
+
+
 def last_layer(
-    found: Mapping[str, np.ndarray], rows: Sequence[str], columns: Sequence[str], name: str, note: str, **words: str
+    found: Mapping[str, np.ndarray], rows: Sequence[str], columns: Sequence[str], name: str, note: str, words: Words
 ) -> Matrix:
-    """One text's map: the mean over the heads of the last layer. found: layer -> [H, T, S]; words: title and both labels."""
+    """One text's map: the mean over the heads of the last layer. found: layer -> [H, T, S]."""
     last = list(found.values())[-1]
     heads = f', the mean of {len(last)} heads of the last layer' if len(last) > 1 else ''
     return Matrix(
         name,
-        note=f'{note}{heads}; rows add up to 1',
-        values=last.mean(0)[: len(rows), : len(columns)],
-        row_names=rows,
-        column_names=columns,
+        words.title,
+        f'{note}{heads}; rows add up to 1',
+        last.mean(0)[: len(rows), : len(columns)],
+        rows,
+        columns,
+        words.across,
+        words.down,
         number_format='{:.2f}',
-        **words,
     )
 
 
@@ -90,10 +100,11 @@ def self_attention(subject: Subject, *, longest: int = 14) -> list[Figure]:
     if not found:
         return []
     names = labels(feature.tokenizer, row)
-    note = f'a text of the {subject.split} split that the network calls {subject.classes[int(logits[0].argmax())]}'
-    title, words = 'Where each token looks', {'x_label': 'looked at', 'y_label': 'token'}
+    answer = subject.classes[int(logits[0].argmax())]
+    note = f'a text of the {subject.split} split that the network calls {answer}; first replica'
+    words = Words('Where each token looks', 'looked at', 'token')
     figures: list[Figure] = []
     if len(names) <= longest:
-        figures = [last_layer(found, names, names, 'self_attention', f'{note}; first replica', title=title, **words)]
-    heads = 'Where each token looks, head by head'
-    return [*figures, by_head(found, names, names, 'self_attention_by_head', heads, f'{note}; first replica')]
+        figures = [last_layer(found, names, names, 'self_attention', note, words)]
+    title = f'{words.title}, head by head'
+    return [*figures, by_head(found, names, names, 'self_attention_by_head', title, note)]

@@ -11,7 +11,7 @@ from jaxlab.looks.text import attention
 from jaxlab.tasks.supervised import State
 from jaxlab.tasks.translation.step import Translation
 
-WORDS = {'title': 'Where each written token looked', 'x_label': 'source', 'y_label': 'translation'}
+WORDS = attention.Words('Where each written token looked', 'source', 'translation')
 
 
 def maps(task: Translation, state: State, source: np.ndarray, written: np.ndarray) -> dict[str, np.ndarray]:
@@ -43,7 +43,7 @@ def whole(
     task: Translation, found: Mapping[str, np.ndarray], source: np.ndarray, written: np.ndarray, name: str, note: str
 ) -> Matrix:
     """One sentence's map: the mean over the heads of the last layer. found: layer -> [H, T, S] of this sentence."""
-    return attention.last_layer(found, *_shown(task, source, written), name, note, **WORDS)
+    return attention.last_layer(found, *_shown(task, source, written), name, note, WORDS)
 
 
 def by_head(
