@@ -11,11 +11,13 @@ LINEAR = {  # .3702, ...: found by least squares on the windows less their last 
 def get_config(profile: str = 'full') -> common.Config:
     """One matrix from 336 hours to the horizon, shared by seven columns, on values less the last one (NLinear).
 
-    The variants are the whole table of horizons of ETTh1 and ETTh2, and an LSTM beside the matrix at 96 hours. The baseline
-    `linear` is the same matrix, solved by least squares.
+    The variants are the whole table of horizons of ETTh1 and ETTh2, an LSTM and a Transformer beside the matrix at 96 hours.
+    The baseline `linear` is the same matrix, solved by least squares.
     """
     config = common.experiment('forecast_ett', task='forecasting', data='ett', model='mlp')
-    config.aim = 'How far does one matrix carry in forecasts of 96 to 720 hours, and does recurrence go further?'
+    config.aim = (
+        'How far does one matrix carry in forecasts of 96 to 720 hours, and does recurrence or attention go further?'
+    )
     config.model.features = ()
     config.task.from_last = True
     config.data.options = {'file': 'ETTh1', 'width': 336, 'horizon': 96}
@@ -37,6 +39,18 @@ def get_config(profile: str = 'full') -> common.Config:
         },
         'lstm_etth1_96': {
             'model': {'name': 'sequence', 'cell': 'lstm', 'features': (64,), 'init_scheme': 'torch'},
+            'data.epoch_examples': 16_384,
+        },
+        'transformer_etth1_96': {  # 21 patches of 16 hours (PatchTST), all of them before the last layer
+            'model': {
+                'name': 'transformer',
+                'width': 64,
+                'hidden': 128,
+                'dropout': 0.2,
+                'patch': 16,
+                'norm_first': True,
+                'pool': 'all',
+            },
             'data.epoch_examples': 16_384,
         },
     }

@@ -20,6 +20,7 @@ MODELS = {  # name -> module:class; imported when asked for
     'unet': 'jaxlab.models.unet:UNet',
     'original_unet': 'jaxlab.models.unet:OriginalUNet',
     'sequence': 'jaxlab.models.recurrent:SequenceModel',
+    'transformer': 'jaxlab.models.transformer:TransformerClassifier',
     'text_classifier': 'jaxlab.models.text_encoder:TextClassifier',
     'bag': 'jaxlab.models.bag:Bag',
     'two_layer': 'jaxlab.models.two_layer:TwoLayer',

@@ -18,7 +18,7 @@ from jaxlab.layers.activations import activation
 from jaxlab.layers.attention import MultiHeadAttention, padding_mask
 from jaxlab.layers.positions import Positions
 
-POOLS = ('mean', 'first')
+POOLS = ('mean', 'first', 'all')
 
 
 class Rates(NamedTuple):
@@ -176,7 +176,9 @@ class TransformerClassifier(nn.Module):
     Args:
       width: features D of every token; feature inputs of another width are projected.
       positions: `'learned'` (N(0, 0.02), up to `max_length`), `'sinusoidal'`, `'halves'`, `'rotary'` or `'none'`.
-      pool: `'mean'` over the tokens that are no padding, or the `'first'` token.
+      patch: so many steps of features are joined to one token; steps that are over are left out in front (PatchTST, Nie et
+        al., arXiv 2211.14730).
+      pool: `'mean'` over the tokens that are no padding, the `'first'` token, or `'all'` side by side.
       padding: token id that no query may look at (`None`: every token is read).
     """
 
@@ -192,6 +194,7 @@ class TransformerClassifier(nn.Module):
     padding: int | None = None
     max_length: int = 512
     positions: str = 'learned'
+    patch: int = 1
     pool: str = 'mean'
     dtype: Any = None
 
@@ -218,8 +221,8 @@ class TransformerClassifier(nn.Module):
             x = LayerNorm(style.epsilon, self.dtype, name='norm')(x)
         if self.pool not in POOLS:
             raise UserError(f'unknown model.pool {self.pool!r}; {closest(self.pool, POOLS)}')
-        pooled = x[:, 0] if self.pool == 'first' else masked_mean(x, seen)
-        logits = Dense(self.classes, dtype=self.dtype, init_scheme='torch', name='head')(pooled)
+        pooled = {'first': lambda: x[:, 0], 'all': lambda: x.reshape(len(x), -1), 'mean': lambda: masked_mean(x, seen)}
+        logits = Dense(self.classes, dtype=self.dtype, init_scheme='torch', name='head')(pooled[self.pool]())
         return logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
 
     def _embed(self, x: Array) -> Float[Array, 'N T D']:
@@ -227,9 +230,17 @@ class TransformerClassifier(nn.Module):
         if self.vocabulary is not None:
             start = initializers.embedding_init('bert')
             x = nn.Embed(self.vocabulary, self.width, embedding_init=start, dtype=self.dtype, name='embedding')(x)
-        elif x.shape[-1] != self.width:
+        else:
+            x = self._patches(x)
+        if x.shape[-1] != self.width:
             x = Dense(self.width, dtype=self.dtype, init_scheme='torch', name='input')(x)
         return Positions(self.positions, self.max_length, name='positions')(x)
+
+    def _patches(self, x: Float[Array, 'N T D']) -> Float[Array, 'N P K']:
+        examples, steps, features = x.shape
+        if not 1 <= self.patch <= steps:
+            raise UserError(f'model.patch = {self.patch}; valid: from 1 to the {steps} steps of an example')
+        return x[:, steps % self.patch :].reshape(examples, steps // self.patch, self.patch * features)
 
 
 def masked_mean(x: Float[Array, 'N T D'], seen: Bool[Array, 'N T'] | None) -> Float[Array, 'N D']:

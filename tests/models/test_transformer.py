@@ -41,6 +41,20 @@ def test_features_first_token_and_wrong_arguments():
         model.clone(max_length=4).init(jax.random.key(1), x)
 
 
+def test_patches_are_tokens_of_joined_steps():
+    """Three steps a token: what the network says of the joined features; the step that is over is left out in front."""
+    options = {'classes': 3, 'width': 8, 'heads': 2, 'hidden': 8, 'layers': 1, 'pool': 'all'}
+    x = jax.random.normal(jax.random.key(1), (2, 7, 2))
+    joined = x[:, 1:].reshape(2, 2, 6)
+    model, plain = TransformerClassifier(**options, patch=3), TransformerClassifier(**options)
+    variables = model.init(jax.random.key(0), x)
+    assert variables['params']['input']['kernel'].shape == (6, 8)
+    assert variables['params']['head']['kernel'].shape == (16, 3)  # both tokens side by side
+    np.testing.assert_allclose(model.apply(variables, x), plain.apply(variables, joined), atol=1e-6)
+    with pytest.raises(UserError, match=r'model.patch = 8; valid: from 1 to the 7 steps'):
+        TransformerClassifier(**options, patch=8).init(jax.random.key(0), x)
+
+
 @pytest.mark.parity
 @pytest.mark.parametrize('norm_first', [False, True])
 def test_equal_to_torch(norm_first):
