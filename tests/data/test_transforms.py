@@ -1,6 +1,7 @@
 """Transforms: published values, invariants, one geometry for image, mask and boxes, keys an example."""
 
 import functools
+import re
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings, strategies
 
 from jaxlab.data.transforms import TRANSFORMS, Context, compose, geometry
+from jaxlab.errors import UserError
 
 RAMP = jnp.arange(25.0).reshape(1, 5, 5, 1)
 BLACK = jnp.float32(0)
@@ -321,6 +323,16 @@ def test_a_turned_box_contains_the_turned_object_and_a_lost_one_vanishes():
     assert not far['boxes'].any() and not far['mask'].any()
 
 
+@pytest.mark.parametrize('moved, left', [(3.0, (0, 4)), (4.0, (0, 3)), (5.0, None), (6.0, None)])
+def test_a_box_stays_while_its_centre_is_in_the_image(moved, left):
+    """Columns 1 to 6 of 24 (centre 4): moved by 4 to the left the right half is left, by more the object is given up."""
+    boxes = jnp.array([[[1, 4, 7, 10]]]) / 24
+    batch = {'image': jnp.zeros((1, 24, 24, 1)), 'boxes': boxes}
+    out = geometry.translated(batch, jnp.array([[0.0, moved]]), 'constant', CONTEXT)['boxes'][0, 0] * 24
+    expected = (0, 0, 0, 0) if left is None else (left[0], 4, left[1], 10)
+    np.testing.assert_allclose(out, expected, atol=1e-5)
+
+
 def test_brightness_and_contrast_use_the_true_range():
     """The same light in [0, 1], in [-1, 1] and as bytes gives the same result."""
     batch = batch_of(4, dtype=np.uint8)
@@ -342,6 +354,38 @@ def test_mixup_mixes_targets_as_images_and_leaves_padding_out():
     np.testing.assert_allclose(out['image'][:40, 0, 0], out['target'][:40], atol=1e-6)
     np.testing.assert_allclose(out['target'].sum(1), 1, atol=1e-6)
     assert out['target'].dtype == jnp.float32 and (out['target'].max(1) < 0.99).sum() > 10
+
+
+def test_what_was_mixed_is_mixed_again():
+    """The targets of a second mixup are those of the first, not the labels."""
+    labels = jnp.arange(32, dtype=jnp.int32) % 4
+    image = jnp.broadcast_to(jax.nn.one_hot(labels, 4)[:, None, None, :], (32, 2, 2, 4))
+    out = augment({'image': image, 'label': labels}, ('mixup', {'alpha': 2.0}), ('mixup', {'alpha': 1.0}))
+    np.testing.assert_allclose(out['image'][:, 0, 0], out['target'], atol=1e-6)
+    assert ((out['target'] > 1e-3).sum(axis=1) > 2).any()
+
+
+@pytest.mark.parametrize('fill, lost', [('constant', True), ('nearest', False)])
+def test_fractional_shifts_fill_as_they_are_told(fill, lost):
+    out = augment({'image': jnp.ones((32, 8, 8, 1))}, ('shift', {'fraction': 0.5, 'fill': fill}))['image']
+    assert bool((out < 0.5).any()) is lost
+
+
+@pytest.mark.parametrize(
+    'name, given, said',
+    [
+        ('flip', {'p': 2}, ('flip', 'p')),
+        ('brightness', {'amount': 3}, ('brightness', 'amount')),
+        ('crop', {'padding': 1, 'fill': 'black'}, ('fill', 'black')),
+        ('rotation', {'degrees': 3, 'fill': 'black'}, ('fill', 'black')),
+    ],
+)
+def test_what_is_wrong_is_named(name, given, said):
+    with pytest.raises(UserError) as found:
+        compose(((name, given),), CONTEXT, batch_of())
+        augment(batch_of(), (name, given))
+    words = re.findall(r'\w+', str(found.value))
+    assert all(word in words for word in said)
 
 
 def test_cutout_covers_what_it_says():
