@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings, strategies
 
 from jaxlab.data import DEFAULTS, dataset, epoch_order, pipeline, splits
-from jaxlab.data.examples import in_memory
+from jaxlab.data.examples import Split, in_memory
 from jaxlab.data.features import ClassLabel, Tensor
 from jaxlab.errors import UserError
 
@@ -146,12 +146,46 @@ def test_shared_examples_are_a_bug():
 
 
 @pytest.mark.parametrize(
-    'changes', [{'validation_fraction': 0.01}, {'split': 'pooled', 'test_fraction': 0.0}, {'split': 'poolde'}]
+    'changes, said',
+    [
+        ({'validation_fraction': 0.01}, 'data.validation_fraction=0.01'),
+        ({'split': 'pooled', 'test_fraction': 0.0}, 'data.test_fraction=0.0'),
+        ({'split': 'poolde'}, 'poolde'),
+    ],
 )
-def test_impossible_splits_are_refused(changes):
+def test_impossible_splits_are_refused(changes, said):
     raw = raw_of(train=1, test=1) if 'validation_fraction' in changes else raw_of(train=9, test=3)
-    with pytest.raises(UserError, match='valid'):
+    with pytest.raises(UserError, match='valid') as refusal:
         pipeline.make_splits(raw, settings_of(**changes))
+    assert said in str(refusal.value)
+
+
+def test_time_stays_in_order():
+    """Each example answers three rows: of 40 the last 8 are tested, and two before them would answer into their time."""
+    raw = dataclasses.replace(raw_of(all=40), in_order=3)
+    made = pipeline.make_splits(raw, settings_of(test_fraction=0.2, validation_fraction=0.3))
+    rows = {name: part.origin.tolist() for name, part in made.items()}
+    expected = {'train': range(19), 'validation': range(21, 30), 'test': range(32, 40)}
+    assert rows == {name: list(each) for name, each in expected.items()}
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [{'validation_fraction': 0.3}, {'validation_fraction': 0.3, 'validation_from': 'test'}, {'split': 'pooled'}],
+)
+def test_a_seed_divides_always_alike(changes):
+    rows = lambda seed: [
+        part.origin.tolist()
+        for part in pipeline.make_splits(raw_of(train=60, test=30), settings_of(split_seed=seed, **changes)).values()
+    ]
+    assert rows(1) == rows(1) != rows(2)
+
+
+def test_streamed_parts_are_pooled_by_their_rows():
+    read = lambda rows: {'image': rows * 10}
+    parts = [Split(size, None, np.arange(size) + first, read) for size, first in ((5, 0), (3, 5))]
+    whole = pipeline.pool(parts)
+    assert whole.origin.tolist() == list(range(8)) and whole.read([1, 7])['image'].tolist() == [10, 70]
 
 
 GROUPS = np.array([7, 3, 7, 7, 1, 3, 9, 9, 2, 7])  # five groups of 4, 2, 1, 2 and 1
