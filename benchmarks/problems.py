@@ -1,6 +1,7 @@
 """What is measured: one entry a model, the same for every peer. Knows neither JAX nor PyTorch."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ class Problem:
     """A model, its synthetic data and its optimizer; inputs are channels-last.
 
     `parameters` is the number that every peer must train; `flax_difference` is what stock layers have more or fewer.
+    `kind`: what a step does, one of the tables in `kinds_jax` and `kinds_torch`. `stock`: whether there is a row of stock Flax.
     """
 
     title: str
@@ -25,13 +27,15 @@ class Problem:
     tokens: int = 0
     flax_difference: int = 0
     aim: float = 1.0
+    kind: str = 'classification'
+    stock: bool = True
 
 
 PROBLEMS = {
     'mlp': Problem('MLP 784-128-64-10, Adam', 64, (784,), 'adam', 1e-3, 109_386, aim=0.45),
     'lenet': Problem('LeNet-5, SGD with momentum', 64, (28, 28, 1), 'sgd', 1e-2, 61_706, image=True, aim=0.7),
     'dcgan': Problem(
-        'DCGAN, both networks (A08), Adam', 256, (28, 28, 1), 'adam', 1e-4, 2_518_337, image=True, aim=0.8
+        'DCGAN, both networks (A08), Adam', 256, (28, 28, 1), 'adam', 1e-4, 2_518_337, image=True, aim=0.8, kind='gan'
     ),
     'resnet18': Problem(
         'ResNet-18 at 32x32, SGD with momentum', 64, (32, 32, 3), 'sgd', 1e-2, 11_173_962, image=True, aim=0.95
@@ -42,8 +46,49 @@ PROBLEMS = {
     ),
     # 2 layers, width 128, 4 heads, feed-forward 512, no dropout (random numbers are not what is compared).
     'transformer': Problem('Transformer, 64 tokens, Adam', 32, (64,), 'adam', 1e-3, 534_026, tokens=1000, aim=0.55),
+    'vae': Problem(
+        'VAE with two latent numbers (B22), Adam', 128, (784,), 'adam', 1e-3, 790_388, aim=0.5, kind='vae', stock=False
+    ),
+    # Four networks: generators of width 32 with four blocks, discriminators of width 32 (B21 has 64 and nine).
+    'cyclegan': Problem(
+        'CycleGAN at 64x64 (B21, half as wide), Adam',
+        1,
+        (64, 64, 3),
+        'adam',
+        2e-4,
+        4_137_928,
+        image=True,
+        aim=0.9,
+        kind='cyclegan',
+        stock=False,
+    ),
 }
 CLASSES = 10
+UP_TO_TEN = {'classes': CLASSES}
+# jaxlab's networks: module:class and arguments.
+NETWORKS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
+    'mlp': (('jaxlab.models.mlp:MLP', {'features': (128, 64), **UP_TO_TEN}),),
+    'lenet': (('jaxlab.models.lenet:LeNet', {}),),
+    'dcgan': (('jaxlab.models.gan:Generator', {}), ('jaxlab.models.gan:Discriminator', {})),
+    'resnet18': (('jaxlab.models.resnet:ResNet', {'depth': 18, 'stem': 'cifar', **UP_TO_TEN}),),
+    'lstm': (
+        (
+            'jaxlab.models.recurrent:SequenceModel',
+            {'outputs': CLASSES, 'cell': 'lstm', 'features': (128,), 'init_scheme': 'torch'},
+        ),
+    ),
+    'transformer': (
+        (
+            'jaxlab.models.transformer:TransformerClassifier',
+            {'vocabulary': 1000, 'max_length': 64, 'dropout': 0.0, **UP_TO_TEN},
+        ),
+    ),
+    'vae': (('jaxlab.models.vae:MLPVAE', {}),),
+    'cyclegan': (
+        ('jaxlab.models.cyclegan:ResNetGenerator', {'width': 32, 'blocks': 4}),
+        ('jaxlab.models.cyclegan:PatchDiscriminator', {'width': 32}),
+    ),
+}
 REPLICAS = {'mlp': 3.5, 'lenet': 4.2}  # aims: five at once, in steps of one
 
 

@@ -5,6 +5,7 @@ replicas unrolled side by side (the form for a CPU), `jaxlab_vmap5` under `vmap`
 On a CPU `jaxlab` has oneDNN's convolutions, as long trainings have them; `jaxlab_own` has jaxlab's own forms.
 """
 
+import importlib
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,9 +14,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from benchmarks import problems
+from benchmarks.kinds_jax import KINDS
 from jaxlab.layers import onednn
 from jaxlab.training import model_table
 
@@ -41,107 +42,16 @@ def errors(setting: problems.Setting) -> dict[str, float]:
 
 
 def models(name: str, stock: bool, dtype: Any = None) -> tuple[nn.Module, ...]:
-    """The network (for `dcgan` generator and discriminator); imported only when asked for. dtype: of jaxlab's layers."""
+    """The networks (for `dcgan` generator and discriminator); imported only when asked for. dtype: of jaxlab's layers."""
     if stock:
         from benchmarks import flax_models
 
         return flax_models.models(name)
-    if name == 'mlp':
-        from jaxlab.models.mlp import MLP
-
-        return (MLP(features=(128, 64), classes=10, dtype=dtype),)
-    if name == 'lenet':
-        from jaxlab.models.lenet import LeNet
-
-        return (LeNet(dtype=dtype),)
-    if name == 'dcgan':
-        from jaxlab.models.gan import Discriminator, Generator
-
-        return Generator(dtype=dtype), Discriminator(dtype=dtype)
-    if name == 'resnet18':
-        from jaxlab.models.resnet import ResNet
-
-        return (ResNet(problems.CLASSES, 18, 'cifar', dtype=dtype),)
-    if name == 'lstm':
-        from jaxlab.models.recurrent import SequenceModel
-
-        return (SequenceModel(problems.CLASSES, 'lstm', (128,), init_scheme='torch', dtype=dtype),)
-    from jaxlab.models.transformer import TransformerClassifier
-
-    return (TransformerClassifier(problems.CLASSES, vocabulary=1000, max_length=64, dropout=0.0, dtype=dtype),)
-
-
-def optimizer(problem: problems.Problem) -> optax.GradientTransformation:
-    """Optax's own; equal to PyTorch's defaults (Adam eps 1e-8, momentum 0.9 without dampening)."""
-    if problem.optimizer == 'sgd':
-        return optax.sgd(problem.learning_rate, 0.9)
-    eps = 1e-7 if problem.learning_rate == 1e-4 else 1e-8
-    return optax.adam(problem.learning_rate, eps=eps)
-
-
-def classification(model: nn.Module, problem: problems.Problem) -> tuple[Callable, Callable]:
-    """`init(key) -> state` and `step(state, inputs, labels, key) -> (state, loss)`."""
-    rule = optimizer(problem)
-
-    def init(key: jax.Array) -> tuple[Any, Any, Any]:
-        kind = jnp.int32 if problem.tokens else jnp.float32
-        variables = model.init({'params': key, 'dropout': key}, jnp.zeros((2, *problem.shape), kind), True)
-        params = variables['params']
-        return params, variables.get('batch_stats', {}), rule.init(params)
-
-    def step(state: tuple, inputs: jax.Array, labels: jax.Array, key: jax.Array) -> tuple[tuple, jax.Array]:
-        params, statistics, moments = state
-
-        def loss_fn(params: Any) -> tuple[jax.Array, Any]:
-            variables = {'params': params, 'batch_stats': statistics}
-            logits, new = model.apply(variables, inputs, True, rngs={'dropout': key}, mutable=['batch_stats'])
-            losses = optax.softmax_cross_entropy_with_integer_labels(logits.astype(jnp.float32), labels)
-            return losses.mean(), new.get('batch_stats', {})
-
-        (loss, statistics), gradient = jax.value_and_grad(loss_fn, has_aux=True)(params)
-        updates, moments = rule.update(gradient, moments, params)
-        return (optax.apply_updates(params, updates), statistics, moments), loss
-
-    return init, step
-
-
-def gan(generator: nn.Module, discriminator: nn.Module, problem: problems.Problem) -> tuple[Callable, Callable]:
-    """As in A08: one pass of each network over noise and real images, both gradients from it, both updates."""
-    rule = optimizer(problem)
-
-    def init(key: jax.Array) -> tuple:
-        rngs = {'params': key, 'dropout': key}
-        made = generator.init(rngs, jnp.zeros((2, 100)), True)
-        judge = discriminator.init(rngs, jnp.zeros((2, *problem.shape)), True)['params']
-        return made['params'], judge, made['batch_stats'], rule.init(made['params']), rule.init(judge)
-
-    def step(state: tuple, images: jax.Array, labels: jax.Array, key: jax.Array) -> tuple[tuple, jax.Array]:
-        maker, judge, statistics, maker_moments, judge_moments = state
-        keys = jax.random.split(key, 3)
-        noise = jax.random.normal(keys[0], (problem.batch, 100))
-
-        def losses(maker: Any, judge: Any) -> tuple[tuple[jax.Array, jax.Array], Any]:
-            variables = {'params': maker, 'batch_stats': statistics}
-            fakes, new = generator.apply(variables, noise, True, mutable=['batch_stats'])
-            real = discriminator.apply({'params': judge}, images, True, rngs={'dropout': keys[1]})
-            fake = discriminator.apply({'params': judge}, fakes, True, rngs={'dropout': keys[2]})
-            judged = nn.softplus(-real).mean() + nn.softplus(fake).mean()
-            return (nn.softplus(-fake).mean(), judged), new['batch_stats']
-
-        (fooled, judged), backward, statistics = jax.vjp(losses, maker, judge, has_aux=True)
-        one, zero = jnp.ones_like(fooled), jnp.zeros_like(fooled)
-        updates, maker_moments = rule.update(backward((one, zero))[0], maker_moments, maker)
-        maker = optax.apply_updates(maker, updates)
-        updates, judge_moments = rule.update(backward((zero, one))[1], judge_moments, judge)
-        judge = optax.apply_updates(judge, updates)
-        return (maker, judge, statistics, maker_moments, judge_moments), fooled + judged
-
-    return init, step
-
-
-def trained(name: str, state: tuple) -> int:
-    """Number of trained parameters."""
-    return sum(leaf.size for leaf in jax.tree.leaves(state[:2] if name == 'dcgan' else state[:1]))
+    found = []
+    for path, options in problems.NETWORKS[name]:
+        module, kind = path.split(':')
+        found.append(getattr(importlib.import_module(module), kind)(**options, dtype=dtype))
+    return tuple(found)
 
 
 def build(name: str, row: str, setting: problems.Setting) -> tuple[Run, int]:
@@ -154,9 +64,9 @@ def build(name: str, row: str, setting: problems.Setting) -> tuple[Run, int]:
     if found is None:
         raise ValueError(f'unknown row {row!r}')
     networks = models(name, stock=row == 'flax', dtype=jnp.bfloat16 if found['half'] else None)
-    init, step = (gan if name == 'dcgan' else classification)(*networks, problem)
+    init, step = KINDS[problem.kind](*networks, problem)
     state = jax.jit(init)(jax.random.key(0))
-    parameters = trained(name, state)
+    parameters = sum(leaf.size for leaf in jax.tree.leaves(state[0]))
     data = tuple(jnp.asarray(array) for array in problems.data(problem))
     if row == 'flax':
         return one_call_a_step(step, state, data, problem), parameters
@@ -203,7 +113,7 @@ def suits_onednn(networks: Sequence[nn.Module], problem: problems.Problem) -> bo
     """Whether the engine would have a long training's convolutions computed by oneDNN: where there are channels-last ones."""
     image = jax.ShapeDtypeStruct((1, *problem.shape), jnp.float32)
     noise = jax.ShapeDtypeStruct((1, 100), jnp.float32)
-    inputs = (noise, image) if len(networks) == 2 else (image,)
+    inputs = (noise, image) if problem.kind == 'gan' else (image,) * len(networks)
     named = {str(at): pair for at, pair in enumerate(zip(networks, inputs, strict=True))}
     return problem.image and model_table.convolution_work(named) > 0
 

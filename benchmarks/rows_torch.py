@@ -3,17 +3,16 @@
 On an accelerator besides `torch_graphs` (`torch.compile` with CUDA graphs) and, of each, `_bf16` (autocast).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmarks import problems, torch_models
+from benchmarks.kinds_torch import KINDS, Compiler
 
 Run = Callable[[int], float]
-Compiler = Callable[[Callable], Callable]
 
 
 def prepare(setting: problems.Setting) -> None:
@@ -43,99 +42,6 @@ def errors(setting: problems.Setting) -> dict[str, float]:
     return check.errors((left @ right).cpu().numpy(), convolved.cpu().numpy())
 
 
-def half(function: Callable, device: torch.device, on: bool) -> Callable:
-    """The function under autocast to bfloat16, parameters staying float32."""
-    if not on:
-        return function
-
-    def lower(*arguments: Tensor) -> Tensor | tuple[Tensor, ...]:
-        with torch.autocast(device.type, torch.bfloat16):
-            return function(*arguments)
-
-    return lower
-
-
-def optimizer(problem: problems.Problem, network: nn.Module, fused: bool) -> torch.optim.Optimizer:
-    """PyTorch's defaults but for the rate (and A08's epsilon). `fused` is one C++ loop over all parameters."""
-    parameters, rate = list(network.parameters()), problem.learning_rate
-    if problem.optimizer == 'sgd':
-        return torch.optim.SGD(parameters, rate, momentum=0.9, fused=fused)
-    return torch.optim.Adam(parameters, rate, eps=1e-7 if rate == 1e-4 else 1e-8, fused=fused)
-
-
-def classification(
-    networks: tuple, problem: problems.Problem, device: torch.device, fused: bool, compiler: Compiler | None, low: bool
-) -> Callable:
-    """`step(inputs, labels) -> loss`. low: in bfloat16."""
-    (network,) = networks
-    rule = optimizer(problem, network, fused)
-
-    def loss_fn(inputs: Tensor, labels: Tensor) -> Tensor:
-        return functional.cross_entropy(network(inputs), labels)
-
-    forward = half(loss_fn, device, low)
-    if compiler is not None:
-        forward = compiler(forward)
-
-    def step(inputs: Tensor, labels: Tensor) -> Tensor:
-        rule.zero_grad(set_to_none=True)
-        loss = forward(inputs, labels)
-        loss.backward()
-        rule.step()
-        return loss
-
-    return step
-
-
-def gan(
-    networks: tuple, problem: problems.Problem, device: torch.device, fused: bool, compiler: Compiler | None, low: bool
-) -> Callable:
-    """As in A08: one pass of each network, both gradients from it (each only where it is needed), both updates."""
-    maker, judge = networks
-    maker_rule, judge_rule = (optimizer(problem, network, fused) for network in networks)
-    makers, judges = list(maker.parameters()), list(judge.parameters())
-
-    def losses(images: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        real, fake = judge(images), judge(maker(noise))
-        judged = functional.softplus(-real).mean() + functional.softplus(fake).mean()
-        return functional.softplus(-fake).mean(), judged
-
-    def update(made: Sequence[Tensor], found: Sequence[Tensor]) -> None:
-        for parameters, gradients, rule in ((makers, made, maker_rule), (judges, found, judge_rule)):
-            for parameter, gradient in zip(parameters, gradients, strict=True):
-                parameter.grad = gradient
-            rule.step()
-
-    def step(images: Tensor, labels: Tensor) -> Tensor:
-        fooled, judged = forward(images, torch.randn(problem.batch, 100, device=device))
-        made = torch.autograd.grad(fooled, makers, retain_graph=True)
-        update(made, torch.autograd.grad(judged, judges))
-        return fooled + judged
-
-    def twice(images: Tensor, labels: Tensor) -> Tensor:
-        """Compiled: a backward pass cannot be run twice over kept buffers, so the two losses are compiled apart."""
-        noise = torch.randn(problem.batch, 100, device=device)
-        fakes = make(noise)
-        judged = judge_loss(images, fakes.detach())
-        found = torch.autograd.grad(judged, judges)
-        fooled = fool_loss(fakes)
-        update(torch.autograd.grad(fooled, makers), found)
-        return fooled + judged
-
-    forward = half(losses, device, low)
-    if compiler is None:
-        return step
-
-    def judged_of(images: Tensor, fakes: Tensor) -> Tensor:
-        return functional.softplus(-judge(images)).mean() + functional.softplus(judge(fakes)).mean()
-
-    def fooled_of(fakes: Tensor) -> Tensor:
-        return functional.softplus(-judge(fakes)).mean()
-
-    make, judge_loss, fool_loss = (compiler(half(part, device, low)) for part in (maker, judged_of, fooled_of))
-    return twice
-
-
 COMPILERS: dict[str, Compiler] = {
     'torch_compile': torch.compile,
     'torch_graphs': lambda function: torch.compile(function, mode='reduce-overhead'),
@@ -158,8 +64,7 @@ def build(name: str, row: str, setting: problems.Setting) -> tuple[Run, int]:
         inputs = inputs.contiguous(memory_format=torch.channels_last)
         networks = tuple(network.to(memory_format=torch.channels_last) for network in networks)
     parameters = sum(p.numel() for network in networks for p in network.parameters())
-    kind = gan if name == 'dcgan' else classification
-    step = kind(networks, problem, device, row != 'torch_eager', COMPILERS.get(row), low)
+    step = KINDS[problem.kind](networks, problem, device, row != 'torch_eager', COMPILERS.get(row), low)
     batches = [(inputs[k :: problems.BATCHES].clone(), labels[k :: problems.BATCHES]) for k in range(problems.BATCHES)]
     count = [0]
 

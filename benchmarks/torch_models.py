@@ -128,15 +128,76 @@ class Transformer(nn.Module):
         return self.head(x.mean(1))
 
 
+class VAE(nn.Module):
+    """B22's: pixels [N, 784] to two latent numbers and back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = nn.Sequential(nn.Linear(784, 400), nn.ReLU(), nn.Linear(400, 200), nn.ReLU())
+        self.mean, self.log_variance = nn.Linear(200, 2), nn.Linear(200, 2)
+        up = nn.Linear(2, 200), nn.ReLU(), nn.Linear(200, 400), nn.ReLU(), nn.Linear(400, 784)
+        self.up = nn.Sequential(*up)
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance of the code."""
+        x = self.down(x)
+        return self.mean(x), self.log_variance(x)
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Logits of the pixels."""
+        return self.up(codes)
+
+
+class ResidualBlock(nn.Module):
+    """CycleGAN's: x + F(x), reflected, with instance norm."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        layers = [[nn.ReflectionPad2d(1), nn.Conv2d(width, width, 3), nn.InstanceNorm2d(width)] for _ in range(2)]
+        self.inner = nn.Sequential(*layers[0], nn.ReLU(), *layers[1])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, C, H, W] -> the same shape."""
+        return x + self.inner(x)
+
+
+def cyclegan_generator(width: int = 32, blocks: int = 4) -> nn.Module:
+    """B21's generator."""
+    up = {'kernel_size': 3, 'stride': 2, 'padding': 1, 'output_padding': 1}
+    ends = [(3, width), (width, 2 * width), (2 * width, 4 * width)]
+    convolutions = [nn.ReflectionPad2d(3), nn.Conv2d(*ends[0], 7), *_normal(width)]
+    for inputs, features in ends[1:]:
+        convolutions += [nn.Conv2d(inputs, features, 3, 2, 1), *_normal(features)]
+    convolutions += [ResidualBlock(4 * width) for _ in range(blocks)]
+    for features, inputs in reversed(ends[1:]):
+        convolutions += [nn.ConvTranspose2d(inputs, features, **up), *_normal(features)]
+    return nn.Sequential(*convolutions, nn.ReflectionPad2d(3), nn.Conv2d(width, 3, 7), nn.Tanh())
+
+
+def _normal(features: int) -> list[nn.Module]:
+    return [nn.InstanceNorm2d(features), nn.ReLU()]
+
+
+def cyclegan_discriminator(width: int = 32) -> nn.Module:
+    """B21's discriminator: a map of scores."""
+    layers: list[nn.Module] = [nn.Conv2d(3, width, 4, 2, 1), nn.LeakyReLU(0.2)]
+    for level in range(3):
+        inputs, features = width * 2**level, width * 2 ** (level + 1)
+        layers += [nn.Conv2d(inputs, features, 4, 2, 1), nn.InstanceNorm2d(features), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers, nn.Conv2d(8 * width, 1, 4, 1, 1))
+
+
 def models(name: str) -> tuple[nn.Module, ...]:
-    """The network of a problem; for `dcgan` generator and discriminator."""
-    table = {
+    """The network of a problem; for `dcgan` generator and discriminator, for `cyclegan` two of each."""
+    table: dict[str, tuple] = {
         'mlp': (mlp,),
         'lenet': (lenet,),
         'dcgan': (generator, discriminator),
         'resnet18': (ResNet18,),
         'lstm': (LSTM,),
         'transformer': (Transformer,),
+        'vae': (VAE,),
+        'cyclegan': (*[cyclegan_generator] * 2, *[cyclegan_discriminator] * 2),
     }
     return tuple(network() for network in table[name])
 

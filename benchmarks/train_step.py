@@ -23,10 +23,11 @@ OURS = 'jaxlab'
 
 def rows_of(problem: Problem, quick: bool) -> list[str]:
     """The rows of a model; `quick` leaves out all but three."""
+    stock = ['flax'] if problem.stock else []
     if quick:
-        return [OURS, 'flax', 'torch_fused' + KEPT]
+        return [OURS, *stock, 'torch_fused' + KEPT]
     peers = ['torch_eager', 'torch_fused', *(['torch_channels_last'] if problem.image else []), 'torch_compile']
-    return [OURS, *([f'{OURS}_own'] if problem.image else []), 'flax', *peers, *(peer + KEPT for peer in peers)]
+    return [OURS, *([f'{OURS}_own'] if problem.image else []), *stock, *peers, *(peer + KEPT for peer in peers)]
 
 
 def summary(name: str, workers: list[Row]) -> dict[str, Any]:

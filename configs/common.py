@@ -73,8 +73,13 @@ SEEDS = (
 RULES = ('a tuple of pairs (text, axis)', lambda v: _is_list(v) and all(_is_list(p, 2) and COUNT[1](p[1]) for p in v))
 AIM = ('{} or {metric: text, value: number}', lambda v: BLOCK[1](v) and (not v or _is_aim(v)))
 START = (
-    '{} or {weights: a .safetensors file, or needs: a role of config.needs; skip: a tuple of regexes}',
+    '{} or {weights: a .safetensors file or a folder, or needs: a role of config.needs, or layout: how published ones are '
+    'laid out (and weights: their file); skip: a tuple of regexes}',
     lambda v: BLOCK[1](v) and (not v or _is_start(v)),
+)
+BACKBONE = (
+    '{} or {model: a block, layout: text, weights: text}',
+    lambda v: BLOCK[1](v) and (not v or _is_backbone(v)),
 )
 NEEDS = (
     '{role: {config: text, overrides: {path: value}}}',
@@ -109,12 +114,22 @@ def _is_aim(value: Any) -> bool:
 
 def _is_start(value: Any) -> bool:
     one = [value[name] for name in ('weights', 'needs') if name in value]
+    texts = [*one, *(value[name] for name in ('layout', 'beneath', 'classifier') if name in value)]
+    published = 'layout' in value and 'needs' not in value
     return (
-        set(value) <= {'weights', 'needs', 'skip'}
-        and len(one) == 1
-        and TEXT[1](one[0])
+        set(value)
+        <= {'weights', 'needs', 'skip', *(('layout', 'beneath', 'outputs', 'classifier') if published else ())}
+        and (len(one) == 1 or published)
+        and all(map(TEXT[1], texts))
+        and _is_list(value.get('outputs', ()))
+        and all(map(COUNT[1], value.get('outputs', ())))
         and _is_list(value.get('skip', ()))
     )
+
+
+def _is_backbone(value: Any) -> bool:
+    texts = [value.get('layout'), value.get('weights', '')]
+    return set(value) <= {'model', 'layout', 'weights'} and BLOCK[1](value.get('model')) and all(map(TEXT[1], texts))
 
 
 def _is_tuning(value: Any) -> bool:
@@ -175,6 +190,18 @@ FIELDS: Mapping[str, Field] = {
     'data.epoch_examples': _field(
         0, COUNT, 'training examples that count as an epoch, permutation after permutation (0: all of them once)'
     ),
+    'data.buckets': _field(
+        0,
+        COUNT,
+        'of sequences: lengths that batches are cut to (4 to 6), each a program of its own; examples of similar length '
+        'then share a batch (0: all are padded to the longest)',
+    ),
+    'data.backbone': _field(
+        {},
+        BACKBONE,
+        'a network that is never trained, through which every image goes once before training: {model, layout, weights}; '
+        'what it says of them is kept, and the model learns from that (no transforms then)',
+    ),
     'data.sampling': _field(
         '',
         _choice('', 'weighted', 'undersample', 'oversample', 'smote'),
@@ -186,6 +213,13 @@ FIELDS: Mapping[str, Field] = {
     'data.options': _field({}, BLOCK, "the data set's own options"),
     'training.epochs': _field(1, COUNT, 'passes over the training data (0 with `steps` 0: no training)'),
     'training.steps': _field(0, COUNT, 'updates; above 0 it takes the place of `epochs`'),
+    'training.phases': _field(
+        (),
+        LIST,
+        'blocks {epochs, train, optimizer, batchnorm} one after the other, each with a fresh optimizer (their epochs take '
+        'the place of `epochs`): train: regexes of the parameters that are trained (empty: all), the others stay as they are; '
+        "optimizer: fields over config.optimizer; batchnorm of the others 'infers' (default) or 'adapts'",
+    ),
     'training.eval_every': _field(1, COUNT, 'epochs between evaluations (0: only at the end)'),
     'training.watch': _field(
         ('validation',),
@@ -255,8 +289,12 @@ FIELDS: Mapping[str, Field] = {
     'start': _field(
         {},
         START,
-        'weights that the networks begin with: {weights: FILE} or {needs: ROLE}, and skip: regexes of the names that stay '
-        'as they are initialised, or that are not taken',
+        "weights that the networks begin with: {weights: FILE} (or a folder in Hugging Face's layout; package:NAME/PATH lies "
+        'in a package) or {needs: ROLE}, and skip: regexes of the names that stay as they are initialised, or that are not '
+        'taken; published ones: {layout: NAME} of `jaxlab/models/pretrained`, from its installed package or from weights: FILE '
+        '(also one in the data directory), into the whole network or into beneath: MODULE of it; outputs: numbers of the '
+        'published classes that are ours; classifier: our dense layer that begins as the published classifier (nothing else is '
+        'then taken)',
     ),
     'published': _field(
         {},
@@ -281,6 +319,10 @@ REPORT_OPTIONS: Mapping[str, Field] = {
     'figures': _field((), LIST, 'looks into the network (`jaxlab/looks`): names, or pairs (name, {arguments})'),
     'baselines': _field((), LIST, 'rules without a network that stand beside it (`jaxlab/tasks/baselines.py`)'),
     'baseline_rows': _field(0, COUNT, 'training rows that these are fitted on (0: all)'),
+    'importance_samples': _field(
+        0, COUNT, "draws of a code an image of a VAE's importance-weighted bound (0: it is not computed)"
+    ),
+    'importance_images': _field(0, COUNT, 'images that this bound is taken of (0: all)'),
     'sparsity': _field(False, FLAG, 'whether the report says how large the parameters are'),
 }
 

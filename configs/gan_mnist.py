@@ -12,9 +12,11 @@ def get_config(profile: str = 'full') -> common.Config:
     config.optimizer = {'generator': common.keras_adam(1e-4), 'discriminator': common.keras_adam(1e-4)}
     config.data.batch_size = 256
     config.data.scale = (-1.0, 1.0)
+    config.data.validation_from, config.data.validation_fraction = 'test', 0.5
     config.training.epochs = 50
-    config.training.snapshot_every = 5
-    config.report.options = {'main_metric': 'frechet_distance'}
+    config.training.snapshot_every = config.training.eval_every = 5
+    config.training.watch = ('validation', 'test')
+    config.report.options = {'main_metric': 'test_frechet_distance'}
     config.needs = {'scorer': {'config': 'lenet_mnist', 'overrides': {'training.epochs': 5, 'variants': {}}}}
     config.published = {
         'train_generator_loss': {
@@ -32,6 +34,7 @@ def get_config(profile: str = 'full') -> common.Config:
         'data.batch_size': 32,
         'training.epochs': 55,
         'training.snapshot_every': 11,
+        'training.eval_every': 11,
         'training.checkpoint_every': 11,
         'optimizer.generator.learning_rate': 2e-4,
         'optimizer.generator.b1': 0.5,
@@ -58,6 +61,7 @@ def get_config(profile: str = 'full') -> common.Config:
         'data.batch_size': 64,
         'training.epochs': 2,
         'training.snapshot_every': 1,
+        'training.eval_every': 1,
         'stand_in': {'task.ema': 0.998},
         'report.examples': 16,
         'needs.scorer.overrides': {

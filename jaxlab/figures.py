@@ -79,6 +79,7 @@ class Images(Figure):
     boxes: Sequence[Sequence[Box]] = ()  # one list an image, or none
     colours: str = 'grey'
     value_label: str = ''
+    widest: float = 1.9  # inches of one image at most
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,19 +1,71 @@
-"""The files of a run: whole or not there, since they are written beside their place, then renamed."""
+"""The files of a run, in a folder or in a bucket (`gs://...`): whole or not there.
+
+A path is a `pathlib.Path`, of a bucket an `epath.Path`, which has the same methods; what the two do differently is here. A
+local file is written beside its place, then renamed; a bucket shows an object when all of it was sent. Imports nothing
+heavy: the command line names its working directory by it.
+"""
 
 import contextlib
+import importlib.util
+import io
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-import numpy as np
+from jaxlab.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+PACKAGE = 'package:'  # in front of a path inside an installed package: package:NAME/PATH
+
+
+def path_of(place: str | os.PathLike) -> Path:
+    """The path of a name that a user gave."""
+    if str(place).startswith(PACKAGE):
+        return _in_package(str(place).removeprefix(PACKAGE))
+    if isinstance(place, Path) or not is_remote(place):
+        return Path(place)
+    from etils import epath  # a tenth of a second that a local run does without
+
+    remote: Any = epath.Path(place)
+    return remote
+
+
+def _in_package(place: str) -> Path:
+    """A file or folder that an installed package brings; the package itself is not imported."""
+    name, _, rest = place.partition('/')
+    found = importlib.util.find_spec(name) if name.isidentifier() else None
+    if found is None or found.origin is None:
+        said = name.replace('_', '-')
+        raise UserError(f'{PACKAGE}{place}: package {said} is not installed; pip install --no-deps {said}')
+    return Path(found.origin).parent / rest
+
+
+def is_remote(path: str | os.PathLike) -> bool:
+    """Whether it lies in a bucket."""
+    return '://' in os.fspath(path)
+
+
+def absolute(path: Path) -> Path:
+    """The path from the root of its disk or bucket."""
+    return path if is_remote(path) else path.resolve()
 
 
 @contextlib.contextmanager
 def write_atomically(path: Path, mode: str = 'wb') -> Iterator[IO]:
     """Opens a file that takes the place of `path` only when everything was written."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    if is_remote(path):  # closing it in a bucket would send what there is also after an error
+        content: Any = io.BytesIO() if 'b' in mode else io.StringIO()
+        yield content
+        written = content.getvalue()
+        path.write_bytes(written if 'b' in mode else written.encode())
+        return
     partial = path.with_name(f'.{path.name}.{os.getpid()}.part')
     try:
         with open(partial, mode, encoding=None if 'b' in mode else 'utf-8') as file:
@@ -27,14 +79,45 @@ def write_atomically(path: Path, mode: str = 'wb') -> Iterator[IO]:
 
 def write_file(path: Path, content: bytes | str) -> Path:
     """Writes all of it; returns the path."""
-    path = Path(path)
     with write_atomically(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
     return path
 
 
-def storable(array: Any) -> np.ndarray:
+def append(path: Path, line: str) -> None:
+    """Adds a line at the end of a file of text; a bucket's object is written anew with it."""
+    if is_remote(path):
+        write_file(path, f'{path.read_text()}{line}\n')
+        return
+    with open(path, 'a', encoding='utf-8') as file:
+        file.write(f'{line}\n')
+
+
+def load_arrays(path: Path) -> 'dict[str, np.ndarray]':
+    """The arrays of an .npz file."""
+    import numpy as np
+
+    with path.open('rb') as file, np.load(file, allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def move(folder: Path, target: Path) -> None:
+    """Moves a folder; what lay there before is gone. The folder of the target is made."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if is_remote(target):
+        if target.exists():
+            target.rmtree()  # type: ignore[attr-defined]
+        folder.rename(target)
+        return
+    if target.exists():
+        shutil.rmtree(target)
+    shutil.move(str(folder), str(target))
+
+
+def storable(array: Any) -> 'np.ndarray':
     """The array as numpy can read it back: bfloat16 (which a file returns as raw bytes) becomes float32."""
+    import numpy as np
+
     array = np.asarray(array)
     return array.astype(np.float32) if array.dtype.kind == 'V' else array
 

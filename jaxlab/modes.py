@@ -48,32 +48,44 @@ class Trained(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Done:
-    """What a mode gives: facts as JSON, and what is written beside the run (figures are drawn, arrays kept as .npz)."""
+    """What a mode gives: facts as JSON, and what is written beside the run (figures are drawn, arrays kept as .npz).
+
+    images: a file's name without its ending -> [H, W, C] float in [0, 1], each written as a PNG of 8 bits.
+    """
 
     facts: Mapping[str, Any]
     folder: str = ''
     figures: Sequence[Any] = ()
     arrays: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    images: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
 class Mode:
-    """lines: the facts as lines for a terminal."""
+    """lines: the facts as lines for a terminal. needs_data: whether `run` looks at examples of the data set; others find
+    in `Trained.data` all but these (features, sizes), and work where the training data are gone. ask: what answers line by
+    line, where a line can be an example: a terminal then asks for them when the mode is given no option."""
 
     meaning: str
     options: Mapping[str, Option]
     run: Callable[[Trained, Mapping[str, Any]], Done]
     lines: Callable[[Mapping[str, Any]], Sequence[str]]
+    needs_data: bool = False
+    ask: Callable[[Trained], Callable[[str], Sequence[str]]] | None = None
 
     def read(self, name: str, given: Mapping[str, str]) -> dict[str, Any]:
         """The options, from what was typed."""
+        typed = {
+            option: how.read(name, option, given[option]) for option, how in self.options.items() if option in given
+        }
+        return self.checked(name, {**given, **typed})
+
+    def checked(self, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """All options: these, and the defaults of the others."""
         for option in given:
             if option not in self.options:
                 raise UserError(f'--mode={name} has no option --{option}; {closest(option, self.options)}')
         for option, how in self.options.items():
             if how.default is None and option not in given:
                 raise UserError(f'--mode={name} needs --{option}={how.meaning}')
-        return {
-            option: how.read(name, option, given[option]) if option in given else how.default
-            for option, how in self.options.items()
-        }
+        return {option: given.get(option, how.default) for option, how in self.options.items()}

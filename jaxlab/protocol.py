@@ -93,11 +93,15 @@ class Task(Protocol):
         stop a training and tune as those of `eval_step` can. A task may lack `scored` and `score`.
         """
 
+    def judged_by(self, needs: Mapping[str, 'Needed']) -> 'Task':
+        """The same task, which measures by the networks in `config.needs`. A task may lack it."""
+
     def snapshot(self, state: State, key: jax.Array) -> Any:
         """Arrays to look at while training goes on (a GAN's grid from fixed noise), or None."""
 
     def networks(self) -> Mapping[str, Any]:
-        """Network name -> (Flax module, shape of one example) for the model table; the module takes `(x, train=...)`."""
+        """Network name -> (Flax module, shape of one example) for the model table; the module takes `(x, train=...)`, or
+        `(*x, train=...)` where the shape is a tuple of several."""
 
 
 class Reporter(Protocol):

@@ -13,6 +13,7 @@ from typing import Any
 
 from jaxlab.errors import UserError
 from jaxlab.experiments import config as configs
+from jaxlab.files import absolute, path_of
 from jaxlab.tasks.names import modes_of
 from launch import arguments, catalogue, progress
 
@@ -64,9 +65,10 @@ def _run(asked: arguments.Arguments, words: Sequence[str]) -> int:
         from jaxlab.training import runtime  # from here on jax is needed
 
         runtime.start(asked.deterministic)
+        from jaxlab.experiments import many, run_data
         from jaxlab.experiments.prepare import prepare
         from jaxlab.training.loop import Interrupted
-        from launch import paging
+        from launch import paging, prompt
         from launch.progress import Watcher
 
         watcher = Watcher(title=config.name)
@@ -76,9 +78,16 @@ def _run(asked: arguments.Arguments, words: Sequence[str]) -> int:
 
             prepare_tfds(config.data.name, asked.data_dir)
         command = 'python -m launch ' + shlex.join(words)
-        prepared = prepare(config, asked.data_dir, chosen, command)
+        mode, described = modes.get(asked.mode), None
+        if mode is not None and not mode.needs_data:
+            described = run_data.described(many.reference_folder(config, workdir))
+        reported = asked.mode in ('train', 'eval')
+        prepared = prepare(config, asked.data_dir, chosen, command, described=described, reported=reported)
         try:
-            result = _act(asked, prepared, workdir, watcher, modes.get(asked.mode), options)
+            typed = mode is not None and not asked.rest and not asked.json and sys.stdin.isatty()
+            if typed and prompt.show(asked, prepared, workdir, watcher, mode):
+                return 0
+            result = _act(asked, prepared, workdir, watcher, mode, options)
         except Interrupted as stop:
             watcher.close()
             print(str(stop), file=sys.stderr)
@@ -132,7 +141,7 @@ def _act(
 def _workdir(asked: arguments.Arguments, config: Any) -> Path:
     """The named folder, or `runs/NAME[-profile]`; with --fresh the first empty sibling `...-2`, `...-3`."""
     suffix = '' if config.profile == 'full' else f'-{config.profile}'
-    base = Path(asked.workdir) if asked.workdir else Path('runs') / f'{config.name}{suffix}'
+    base = path_of(asked.workdir) if asked.workdir else Path('runs') / f'{config.name}{suffix}'
     if not asked.fresh:
         return base
     number, folder = 1, base
@@ -160,7 +169,7 @@ def _show(asked: arguments.Arguments, result: dict[str, Any], workdir: Path, mod
         terminal.print_results(result, console)
         page = 'comparison.html' if 'variants' in result else 'report.html'
         console.print(f'report: {workdir / page}', markup=False, soft_wrap=True)
-        if workdir.resolve().parent.name == 'runs':  # a folder of runs, not just any folder
+        if absolute(workdir).parent.name == 'runs':  # a folder of runs, not just any folder
             index.write_index(workdir.parent)
 
 

@@ -110,6 +110,6 @@ def modes_in_words(name: str, modes: Mapping[str, Mode]) -> list[str]:
     for mode, what in modes.items():
         rows.append(f'{mode:10} {what.meaning}')
         for option, how in what.options.items():
-            default = 'needed' if how.default is None else f'default {how.default}'
-            rows.append(f'             --{option}=... {how.meaning} ({default})')
+            default = ' (needed)' if how.default is None else f' (default {how.default})' if how.default != '' else ''
+            rows.append(f'             --{option}=... {how.meaning}{default}')
     return [f'modes of {name}:', *(f'  {row}' for row in rows)]

@@ -1,23 +1,32 @@
 """Eight simulated CPU devices, a shared compilation cache, no windows; set before jax computes anything."""
 
+import dataclasses
+import json
 import os
 import pathlib
+import signal
+from typing import Any
 
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DEVICES = 8
 
+# Tests compile thousands of small programs and run each a few times: LLVM optimizes none, which halves the time of
+# tests/layers and tests/models. What XLA itself does (fusion, layouts, libraries) stays. XLA_FLAGS of the environment
+# come after it. The programs that tests start inherit it.
+os.environ['XLA_FLAGS'] = f'--xla_backend_optimization_level=0 {os.environ.get("XLA_FLAGS", "")}'.strip()
+
 # XLA reads its flags once, when the first device is asked for. Afterwards the environment is put back, so that the
-# programs that tests start see the machine as it is.
+# programs that tests start see the machine's own devices.
 _before = {name: os.environ.get(name) for name in ('XLA_FLAGS', 'JAX_PLATFORMS')}
 os.environ['XLA_FLAGS'] = ' '.join(
     [
-        os.environ.get('XLA_FLAGS', ''),
+        os.environ['XLA_FLAGS'],
         f'--xla_force_host_platform_device_count={DEVICES}',
         '--xla_cpu_collective_call_terminate_timeout_seconds=600',
     ]
-).strip()
+)
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 os.environ.setdefault('MPLBACKEND', 'Agg')
 
@@ -68,3 +77,50 @@ def float64():
     """Runs a test in double precision."""
     with jax.enable_x64(True):
         yield
+
+
+@dataclasses.dataclass(frozen=True)
+class Said:
+    """Exit code and what was printed."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        """The one object on stdout."""
+        assert len(self.out.strip().splitlines()) == 1, self.out
+        return json.loads(self.out)
+
+    @property
+    def error(self) -> str:
+        """The one line of a refusal."""
+        lines = [line for line in self.err.splitlines() if line.startswith('error: ')]
+        assert self.code == 2 and len(lines) == 1 and self.err.rstrip().endswith(lines[0]), self.err
+        assert 'Traceback' not in self.err and self.out == ''
+        return lines[0]
+
+
+@pytest.fixture
+def launch(capsys, monkeypatch):
+    """`launch('--config=...', ...)`: the command line in this process, quick, on one device; signal handlers and streams
+    are as they were afterwards."""
+    from launch.__main__ import main
+
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    cache = jax.config.jax_compilation_cache_dir
+    monkeypatch.setenv('JAXLAB_CACHE_DIR', str(ROOT / '.cache' / 'tests'))
+    monkeypatch.delenv('JAXLAB_DATA_DIR', raising=False)
+    monkeypatch.chdir(ROOT)
+
+    def run(*words: str) -> Said:
+        capsys.readouterr()
+        one_device = ['--config.parallel.devices=1'] if any(word.startswith('--config=') for word in words) else []
+        code = main([*one_device, *words])
+        captured = capsys.readouterr()
+        return Said(code, captured.out, captured.err)
+
+    yield run
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    jax.config.update('jax_compilation_cache_dir', cache)

@@ -1,6 +1,7 @@
 """`make mutants ARGS=jaxlab/measures`: plants small faults in a part of the project and counts those that its tests notice.
 
 `ARGS="jaxlab/measures --sample=100"` tries a hundred of them, drawn at random (seed 0), where all would take hours.
+`ARGS="jaxlab/layers/dense.py,jaxlab/layers/dropout.py tests/layers"` takes several parts as one, and says whose tests.
 
 mutmut does the work, in a copy of the project under `.cache/mutants`: it forks one process a fault from a server that has
 collected the tests, so that nothing is imported again. JAX's threads do not survive a fork: `tests/conftest.py` therefore
@@ -22,10 +23,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 NOTICED, MISSED, UNREACHED = 1, 0, 33  # pytest's exit code where a test fails, where none does; no test comes there
 WORDS = {MISSED: 'survived', UNREACHED: 'reached by none of these tests'}
-COMPUTES = ('jaxlab/layers', 'jaxlab/optimizers')
+COMPUTES = ('jaxlab/layers', 'jaxlab/optimizers', 'jaxlab/data/transforms')
 OTHER_TESTS = {  # where the mirror of a part is another file, or only some of it is quick
     'jaxlab/report/statistics.py': ('tests/report/test_statistics.py', 'tests/report/test_comparison.py'),
     'jaxlab/training/control.py': ('tests/training/test_control.py',),
+    'jaxlab/data/transforms': ('tests/data/test_transforms.py',),
+    'jaxlab/data/pipeline.py': ('tests/data/test_splits.py', 'tests/data/test_load.py', 'tests/data/test_tables.py'),
     'jaxlab/data/splits.py': ('tests/data/test_splits.py', 'tests/data/test_resample.py'),
 }
 
@@ -43,7 +46,7 @@ def tests_of(part: str) -> tuple[str, ...]:
 
 def copied(part: str, tests: Sequence[str]) -> Path:
     """A copy of the project's files, with mutmut's settings for this part at the end of `pyproject.toml`."""
-    place = ROOT / '.cache' / 'mutants' / part.replace('/', '_')
+    place = ROOT / '.cache' / 'mutants' / part.replace('/', '_').replace(',', '+')
     shutil.rmtree(place, ignore_errors=True)
     listed = subprocess.check_output(['git', 'ls-files', '-co', '--exclude-standard'], cwd=ROOT, text=True)
     names = [name for name in listed.splitlines() if (ROOT / name).is_file()]
@@ -52,7 +55,7 @@ def copied(part: str, tests: Sequence[str]) -> Path:
         shutil.copy2(ROOT / name, place / name)
     settings = {
         'source_paths': ['jaxlab'],
-        'only_mutate': [part if part.endswith('.py') else f'{part}/*'],
+        'only_mutate': [one if one.endswith('.py') else f'{one}/*' for one in part.split(',')],
         'also_copy': sorted({name.split('/')[0] for name in names} - {'jaxlab', 'tests', 'pyproject.toml'}),
         'pytest_add_cli_args_test_selection': list(tests),
         'pytest_add_cli_args': ['-x', '-m', 'not parity and not slow'],
@@ -83,7 +86,7 @@ def run(place: Path, names: Sequence[str] = (), quiet: bool = False) -> None:
 
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser('make mutants ARGS=', description=__doc__)
-    parser.add_argument('part', help='a folder or a file, e.g. jaxlab/measures')
+    parser.add_argument('part', help='folders or files, e.g. jaxlab/measures; commas between them')
     parser.add_argument(
         'tests', nargs='*', help='the tests that shall notice, where they are not the mirror of the part'
     )

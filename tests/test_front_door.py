@@ -15,6 +15,7 @@ import jaxlab
 from jaxlab.errors import UserError
 from jaxlab.experiments.watching import Printing
 from jaxlab.training import runtime
+from tests.tasks import small_vae
 
 
 @pytest.fixture(scope='module')
@@ -71,7 +72,7 @@ def test_what_is_opened_later_is_the_same(run):
 
 def test_predict_takes_arrays_and_files_and_is_the_network(run, tmp_path):
     """70 raw digits: more than a block; the network in a script of one's own says the same of scaled ones."""
-    split = run._use.data.splits['train']
+    split = run._with_data.data.splits['train']
     digits = split.read(np.arange(70))['image']
     found = run.predict(digits)
     module, variables = run.network()
@@ -86,6 +87,19 @@ def test_predict_takes_arrays_and_files_and_is_the_network(run, tmp_path):
         run.sample(4)
 
 
+def test_a_mode_is_what_the_command_line_computes(tmp_path):
+    """Options that are not named have their defaults; what is not there or must be given is refused."""
+    run = jaxlab.experiment(small_vae.small(data__scale=(0.0, 1.0))).train(tmp_path, Printing(quiet=True))
+    images = run.sample(3, seed=5)
+    assert images.shape == (3, 28, 28, 1) and 0 <= images.min() < images.max() <= 1
+    done = run.mode('sample', count=3, seed=5)
+    np.testing.assert_array_equal(done.arrays['image'], images)
+    assert done.facts['count'] == 3 and done.images == {}
+    assert not (tmp_path / 'samples').exists()
+    with pytest.raises(UserError, match='--mode=sample has no option --number'):
+        run.mode('sample', number=3)
+
+
 def test_weights_as_safetensors(run, tmp_path):
     table = run.save_weights(tmp_path / 'lenet.safetensors')
     loaded = load_file(tmp_path / 'lenet.safetensors')
@@ -98,8 +112,14 @@ def test_weights_as_safetensors(run, tmp_path):
 
 def test_a_comparison_has_a_run_a_variant(here, tmp_path):
     rates = {name: {'optimizer.learning_rate': rate} for name, rate in (('slow', 0.01), ('fast', 0.1))}
-    sizes = {'data__source': 'embedded', 'data__limit': 64, 'data__eval_limit': 32, 'training__epochs': 1}
-    both = jaxlab.experiment('lenet_mnist', profile='smoke', variants=rates, **sizes)
+    sizes = {
+        'data__source': 'embedded',
+        'data__limit': 64,
+        'data__eval_limit': 32,
+        'data__batch_size': 32,
+        'training__epochs': 1,
+    }
+    both = jaxlab.experiment('mlp_mnist', profile='smoke', variants=rates, **sizes)
     run = both.train(tmp_path / 'both', Printing(quiet=True))
     assert list(run.variants) == ['slow', 'fast']
     assert run.variants['fast'].config.optimizer.learning_rate == 0.1

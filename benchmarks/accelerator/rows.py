@@ -25,7 +25,10 @@ PEERS = ('torch_eager', 'torch_fused', 'torch_channels_last', 'torch_compile', '
 def peers(model: str) -> list[str]:
     """PyTorch's rows of a model: another layout means something for images only, and CUDA graphs cannot hold a GAN's
     step (one compiled part feeds another)."""
-    left_out = {'torch_channels_last': not PROBLEMS[model].image, 'torch_graphs': model == 'dcgan'}
+    left_out = {
+        'torch_channels_last': not PROBLEMS[model].image,
+        'torch_graphs': PROBLEMS[model].kind != 'classification',
+    }
     return [row for row in PEERS if not left_out.get(row, False)]
 
 
@@ -66,7 +69,7 @@ def table(context: Context, budget: Budget) -> dict[str, Any]:
     why = context.machine['no_torch']
     result: dict[str, Any] = {'products': products(context), 'no_torch': why, 'entries': []}
     for name, share in budget.shares({name: WEIGHTS.get(name, 1.0) for name in names}):
-        asked = [OURS, 'flax', *([] if why else peers(name))]
+        asked = [OURS, *(['flax'] if PROBLEMS[name].stock else []), *([] if why else peers(name))]
         workers = timed([(name, row) for row in asked], context, share)
         entry = summary(name, workers)
         del entry['aim']  # that of a CPU

@@ -7,15 +7,28 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-import jax
-
-from jaxlab.data import pipeline, resample, transforms
+from jaxlab.data import backbone, pipeline, resample
 from jaxlab.data.dataset import Dataset, Raw
+from jaxlab.data.device import on_device
+from jaxlab.data.domains import of_domain, side_by_side
 from jaxlab.data.examples import Split
 from jaxlab.data.features import ClassLabel
 from jaxlab.data.prepare import prepare_tfds
-from jaxlab.data.scaling import value_range
-from jaxlab.data.sets import cifar10, folders, gates, mnist, no_data, tables
+from jaxlab.data.sets import (
+    cifar10,
+    detection,
+    ett,
+    folders,
+    gates,
+    horse2zebra,
+    mnist,
+    no_data,
+    segmentation,
+    sentence_pairs,
+    series,
+    tables,
+    texts,
+)
 from jaxlab.data.settings import DEFAULTS, checked
 from jaxlab.data.sources import Request, cache_dir_or_none, named_dir
 from jaxlab.data.splits import epoch_order
@@ -31,10 +44,29 @@ DATASETS = {
     'flowers17': folders.read,
     'hymenoptera': folders.read,
     'folder': folders.read_folder,
+    'horse2zebra': horse2zebra.read,
+    'bccd': detection.read,
+    'penn_fudan': detection.read,
+    'voc2007': detection.read,
+    'boxes': detection.read_folder,
+    'penn_fudan_masks': segmentation.read,
+    'water_bodies': segmentation.read,
+    'masks': segmentation.read_folder,
+    'horse_or_zebra': horse2zebra.read_classes,
     'california_housing': tables.read_california,
     'titanic': tables.read_titanic,
     'credit_card': tables.read_credit_card,
     'table': tables.read_table,
+    'imdb': texts.read_imdb,
+    'text': texts.read_text,
+    'tatoeba': sentence_pairs.read_tatoeba,
+    'multi30k': sentence_pairs.read_multi30k,
+    'phrases': sentence_pairs.read_phrases,
+    'pairs': sentence_pairs.read_own,
+    'melbourne': series.read_melbourne,
+    'delhi': series.read_air,
+    'series': series.read_series,
+    'ett': ett.read,
     'gates': gates.read,
     'worked': no_data.read,
 }
@@ -50,7 +82,7 @@ def load(
 
     data_dir: where prepared sets lie (default: environment variable JAXLAB_DATA_DIR); the set's own folder will do.
     cache_dir: where decoded arrays are kept (default: JAXLAB_CACHE_DIR, else nowhere).
-    fitted: what a run kept of its `Dataset.fitted` (None: everything is fitted on the training rows that are used).
+    fitted: `Dataset.fitted` of a run's own data (None: everything is fitted on the training rows that are used).
     `limit` and `eval_limit` take examples drawn by `split_seed` (see `pipeline.limited`).
     """
     settings = checked(config)
@@ -64,22 +96,28 @@ def load(
         settings['options'],
         settings['split_seed'],
     )
-    raw = read(request)
+    raw, fitted = read(request), fitted or {}
+    if settings['backbone']:
+        raw = backbone.through(raw, request, settings)
+    if raw.domains:
+        made = {domain: _made(name, one, settings, of_domain(fitted, domain)) for domain, one in raw.domains.items()}
+        return side_by_side(name, raw, made)
+    return _made(name, raw, settings, fitted)
+
+
+def _made(name: str, raw: Raw, settings: Mapping[str, Any], fitted: Mapping[str, Any]) -> Dataset:
+    """A source's parts as splits, with what is fitted and computed."""
     if not raw.parts:
         return Dataset(name, raw.source, {}, raw.features, raw.description, raw.licence, raw.checksum)
-    splits, features, unseen = pipeline.make_splits(raw, settings), dict(raw.features), []
-    for field, feature in raw.features.items():
+    splits, features = pipeline.make_splits(raw, settings), dict[str, Any](raw.features)
+    unseen: list[str] = []
+    for field, feature in list(features.items()):
         if feature.answer:
             continue
-        splits, features[field], notes = feature.made(field, splits, (fitted or {}).get(field))
+        splits, features[field], notes = feature.made(field, splits, fitted.get(field))
         unseen += notes
-    field, feature = next((field, one) for field, one in features.items() if not one.answer)
-    prepare = feature.prepare(field, settings)
-    low, high = value_range(settings['scale'], settings['mean'], settings['std'])
+    functions, note = on_device(features, splits['train'].blank(1), settings), pipeline.disjointness_note(splits)
     names = next((one.names for one in features.values() if isinstance(one, ClassLabel)), ())
-    context, shapes = transforms.Context(low, high, len(names)), jax.eval_shape(prepare, splits['train'].read([0, 0]))
-    augment = transforms.compose(settings['transforms'], context, shapes)
-    note = pipeline.disjointness_note(splits)
     splits, sampling, said = resample.balanced(splits, names, settings)
     return Dataset(
         name=name,
@@ -89,11 +127,9 @@ def load(
         description=raw.description,
         licence=raw.licence,
         checksum=raw.checksum,
-        prepare=prepare,
-        augment=augment,
-        transforms=transforms.alone(settings['transforms'], context, shapes),
         notes=(*raw.notes, *unseen, *filter(None, (note, said))),
         stand_in=raw.stand_in,
         sampling=sampling,
         epoch_examples=settings['epoch_examples'],
+        **functions,
     )

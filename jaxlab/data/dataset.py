@@ -42,8 +42,10 @@ class Sampling:
 class Raw:
     """What a source holds before splits and limits: parts 'train' + 'test' (+ 'validation'), or one part 'all'.
 
-    features: field -> what it is. by_class: whether one part 'all' is divided class by class even when `stratify` does not
-    ask for it.
+    features: field -> what it is. domains: instead of parts and features, whole data sets that stand side by side unpaired
+    (`jaxlab/data/domains.py`). by_class: whether one part 'all' is divided class by class even when `stratify` does not
+    ask for it. in_order: above 0, it is divided in the order of time: what is held out comes last; each example then answers
+    so many rows of time, and those whose answers reach beyond a border are left out.
     """
 
     source: str
@@ -55,6 +57,8 @@ class Raw:
     notes: tuple[str, ...] = ()
     stand_in: bool = False
     by_class: bool = True
+    in_order: int = 0
+    domains: Mapping[str, 'Raw'] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -85,6 +89,11 @@ class Dataset:
     transforms: Mapping[str, Callable[[Batch, jax.Array], Batch]] = dataclasses.field(default_factory=dict)
 
     @property
+    def reported(self) -> str:
+        """The split that is looked at in the end: the test examples, else the last that there is."""
+        return 'test' if 'test' in self.splits else list(self.splits)[-1]
+
+    @property
     def input(self) -> str:
         """The one field that a network is given, where there is one."""
         return next((name for name, feature in self.features.items() if not feature.answer), '')
@@ -109,10 +118,15 @@ class Dataset:
         return feature
 
     @property
+    def lengths(self) -> dict[str, str]:
+        """Field -> the field with its true lengths, of the fields whose examples are of different length."""
+        return {name: feature.length for name, feature in self.features.items() if feature.length}
+
+    @property
     def fitted(self) -> dict[str, Any]:
-        """Field -> what was learned from training rows to make it, as JSON: what a run keeps."""
+        """Field -> what was learned from training rows to make it, where anything was."""
         made = {name: feature.fitted for name, feature in self.features.items()}
-        return {name: one.as_json() for name, one in made.items() if one is not None}
+        return {name: one for name, one in made.items() if one is not None}
 
     @property
     def draws(self) -> int:

@@ -1,7 +1,7 @@
 """Examples in a fixed order, in memory or read when they are asked for."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -15,7 +15,8 @@ class Split:
     size: number of examples. arrays: name -> [size, ...], or None when streamed. reader: streamed splits only, source
     rows [n] -> name -> [n, ...]. origin: [size] int64, the row of each example in the whole source (train first, then
     validation, then test, each in its own order): what disjointness is asserted on. labels: [size] int32 or None, known
-    without reading a streamed example.
+    without reading a streamed example. groups: [size] int64 or None: examples of one group (translations of one sentence) never
+    stand in two splits. domains: what it consists of where several sets stand side by side (`Domains`).
     """
 
     size: int
@@ -23,6 +24,13 @@ class Split:
     origin: np.ndarray
     reader: Callable[[np.ndarray], Arrays] | None = None
     labels: np.ndarray | None = None
+    groups: np.ndarray | None = None
+    domains: Mapping[str, 'Split'] = dataclasses.field(default_factory=dict)
+
+    @property
+    def rows(self) -> np.ndarray:
+        """[size] int32: each example once, in order; [size, domains] where several stand side by side."""
+        return np.arange(self.size, dtype=np.int32)
 
     def __repr__(self) -> str:
         shapes = None if self.arrays is None else {name: values.shape for name, values in self.arrays.items()}
@@ -39,6 +47,11 @@ class Split:
             raise ValueError('a split has arrays or a reader')
         return self.reader(self.origin[indices])
 
+    def blank(self, count: int) -> Arrays:
+        """So many examples of zeros in the form of this split's: name -> [count, ...]."""
+        form = self.arrays if self.arrays is not None else self.read([0])
+        return {name: np.zeros((count, *values.shape[1:]), values.dtype) for name, values in form.items()}
+
     def take(self, indices: np.ndarray) -> 'Split':
         """The split that holds these examples alone, in this order."""
         indices = np.asarray(indices, np.int64)
@@ -48,7 +61,28 @@ class Split:
             origin=self.origin[indices],
             reader=self.reader,
             labels=None if self.labels is None else self.labels[indices],
+            groups=None if self.groups is None else self.groups[indices],
         )
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Described(Split):
+    """A split without its examples. form: name -> [1, ...] zeros, the shape and dtype of one."""
+
+    form: Arrays = dataclasses.field(default_factory=dict)
+
+    def read(self, indices: Sequence[int] | np.ndarray) -> Arrays:
+        """Refused: a mode that looks at examples says so (`Mode.needs_data`), and they are loaded."""
+        raise ValueError('the examples of this data set were not loaded')
+
+    def blank(self, count: int) -> Arrays:
+        """So many examples of zeros in the form that was kept."""
+        return {name: np.repeat(values, count, axis=0) for name, values in self.form.items()}
+
+
+def described(size: int, form: Arrays) -> Described:
+    """A split of so many examples of this form."""
+    return Described(size, None, np.arange(size, dtype=np.int64), form=dict(form))
 
 
 def in_memory(arrays: Arrays, first_row: int = 0) -> Split:

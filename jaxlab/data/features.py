@@ -2,7 +2,8 @@
 
 A data set names its fields (`Dataset.features`: field -> feature), and whatever depends on the kind of data asks the
 feature. Names follow TensorFlow Datasets where it has one. `answer`: whether a network predicts the field (it is then no
-input). `fitted`: what was learned from training rows to make the field, or None; a run keeps it.
+input). `fitted`: what was learned from training rows to make the field, or None. A run keeps its features
+(`jaxlab/data/description.py`): they are dataclasses of plain values.
 """
 
 import dataclasses
@@ -12,10 +13,13 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from jaxlab.data import plain
+from jaxlab.data.boxes import Boxes
 from jaxlab.data.csv_rows import read_csv
 from jaxlab.data.examples import Split
 from jaxlab.data.fitted.columns import Preprocessing
-from jaxlab.data.images import ENDINGS, Decoding, decode
+from jaxlab.data.images import Decoding, decode, user_files
+from jaxlab.data.mask import Mask
 from jaxlab.data.scaling import Batch, scaler
 from jaxlab.data.schema import Schema
 from jaxlab.errors import UserError
@@ -36,18 +40,29 @@ class Tensor:
 
     answer: ClassVar[bool] = False
     words: ClassVar[str] = 'numbers'
+    typed: ClassVar[bool] = False  # whether a user can type an example as a line
 
     @property
     def fitted(self) -> Any:
         """What was learned from training rows to make it."""
         return None
 
-    def flat(self, values: np.ndarray) -> np.ndarray:
-        """[N, F] float64 for rules that know rows of numbers only."""
+    @property
+    def length(self) -> str:
+        """The field with the true length of each example where they differ: beyond it this one's second axis is padding."""
+        return ''
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """What a network must be made for: argument of the model -> number (`vocabulary`)."""
+        return {}
+
+    def flat(self, values: np.ndarray) -> Any:
+        """[N, F] float64, dense or sparse, for rules that know rows of numbers only."""
         return np.asarray(values, np.float64).reshape(len(values), -1)
 
-    def made(self, field: str, splits: Splits, fitted: Mapping[str, Any] | None) -> tuple[Splits, Self, Notes]:
-        """(splits with this field in them, what it is now, notes). fitted: what a run kept; None: fit on the training rows."""
+    def made(self, field: str, splits: Splits, fitted: Any) -> tuple[Splits, Self, Notes]:
+        """(splits with this field in them, what it is now, notes). fitted: as a run has it; None: fit on the training rows."""
         del field, fitted
         return splits, self, ()
 
@@ -67,6 +82,10 @@ class Tensor:
     def read(self, source: Path) -> Read:
         """Refused: plain numbers cannot be read from a file of the user's own."""
         raise UserError(f'--input={source}: the inputs here are {self.words}; nothing can be read from a file')
+
+    def given(self, texts: Sequence[str]) -> Read:
+        """Refused: an example cannot be typed."""
+        raise UserError(f'--text: the inputs here are {self.words}; valid: --input')
 
     def figure(
         self, name: str, title: str, note: str, split: Split, field: str, rows: Any, beside: Beside, wrong: Any = ()
@@ -97,7 +116,7 @@ class Image(Tensor):
                 raise UserError(f'data.options.{option}={settings[option]}; valid: {channels} number(s), one a channel')
         return scaler(settings['scale'], settings['mean'], settings['std'], field)
 
-    def flat(self, values: np.ndarray) -> np.ndarray:
+    def flat(self, values: np.ndarray) -> Any:
         """Pixels in [0, 1]."""
         return super().flat(self.unit(values))
 
@@ -108,7 +127,7 @@ class Image(Tensor):
 
     def read(self, source: Path) -> Read:
         """A user's image, or all of a folder, decoded as the training images were."""
-        files = _images(source)
+        files = user_files(source)
         parts = [files[at : at + BLOCK] for at in range(0, len(files), BLOCK)]
         return [{'file': str(file)} for file in files], (
             np.stack([self._decoded(file) for file in part]) for part in parts
@@ -135,17 +154,13 @@ class Columns(Tensor):
 
     schema: Schema
     fitted: Preprocessing | None = None
-    rows: Mapping[str, Split] = dataclasses.field(default_factory=dict)
+    rows: Mapping[str, Split] = dataclasses.field(default_factory=dict, metadata=plain.LEFT_OUT)
     words: ClassVar[str] = 'rows of a table'
 
-    def made(self, field: str, splits: Splits, fitted: Mapping[str, Any] | None) -> tuple[Splits, Self, Notes]:
+    def made(self, field: str, splits: Splits, fitted: Preprocessing | None) -> tuple[Splits, Self, Notes]:
         """The columns of each split's rows as features."""
         schema = self.schema
-        how = (
-            Preprocessing.fit(_rows(splits['train']), schema.target)
-            if fitted is None
-            else Preprocessing.from_json(fitted)
-        )
+        how = Preprocessing.fit(_rows(splits['train']), schema.target) if fitted is None else fitted
         known = tuple(column.name for column in how.columns)
         if known != schema.features:
             raise UserError(
@@ -201,6 +216,7 @@ class ClassLabel:
     names: tuple[str, ...]
     answer: ClassVar[bool] = True
     fitted: ClassVar[Any] = None
+    length: ClassVar[str] = ''
     words: ClassVar[str] = 'classes'
 
     def answers(self, probabilities: np.ndarray) -> list[dict[str, Any]]:
@@ -222,6 +238,7 @@ class Value:
     factor: float = 1.0
     answer: ClassVar[bool] = True
     fitted: ClassVar[Any] = None
+    length: ClassVar[str] = ''
     words: ClassVar[str] = 'numbers to predict'
 
     @property
@@ -236,23 +253,12 @@ class Value:
         return [{'target': self.name, 'value': float(value) * self.factor, 'unit': self.unit} for value in values]
 
 
-Feature = Tensor | ClassLabel | Value
+Feature = Tensor | ClassLabel | Value | Boxes | Mask
 
 
 def _rows(split: Split) -> np.ndarray:
     """Rows of a table as a structured array [N]."""
     return (split.arrays or {})['columns']
-
-
-def _images(source: Path) -> list[Path]:
-    if source.is_dir():
-        files = sorted(file for file in source.rglob('*') if file.suffix.lower() in ENDINGS)
-        if not files:
-            raise UserError(f'--input={source}: no image in this folder; valid: {", ".join(ENDINGS)}')
-        return files
-    if not source.is_file():
-        raise UserError(f'--input={source}: no such file or folder')
-    return [source]
 
 
 def _table(name: str, title: str, note: str, names: tuple[str, ...], values: list[tuple], beside: Beside) -> Table:

@@ -6,10 +6,12 @@ import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from jaxlab.errors import UserError
+from jaxlab.files import write_atomically
 
 ENDINGS = ('.jpg', '.jpeg', '.png', '.bmp', '.gif', '.webp')
 FORMATS = ('JPEG', 'PNG', 'BMP', 'GIF', 'WEBP')  # Pillow tries no other decoder on untrusted files
@@ -136,18 +138,70 @@ def _strays(root: Path, found: dict[str, dict[str, list[Path]]]) -> tuple[str, .
 
 
 def decode(path: Path, how: Decoding) -> np.ndarray:
-    """[H, W, C] uint8. Raises ValueError in plain words for a file that cannot be decoded or is too large."""
+    """[H, W, C] uint8 of the size that is asked for.
+
+    Raises ValueError in plain words for a file that cannot be decoded or is too large.
+    """
+    return _opened(path, how.grey, how.max_pixels, lambda image: resized(image, how))
+
+
+def decode_annotated(path: Path, how: Decoding, size: tuple[int, int] | None) -> tuple[np.ndarray, tuple[int, int]]:
+    """(the image as `decode` has it, the (width, height) that its annotation means).
+
+    A file may be stored turned, with a note (EXIF) how to show it: the annotated size decides which of the two is meant.
+    """
+
+    def taken(image: Any) -> tuple[np.ndarray, tuple[int, int]]:
+        from PIL import ImageOps
+
+        if size is not None and image.size != size:
+            image = ImageOps.exif_transpose(image)
+            if image.size != size:
+                raise ValueError(f'it is {image.width}x{image.height}, its annotation says {size[0]}x{size[1]}')
+        return resized(image, how), image.size
+
+    return _opened(path, how.grey, how.max_pixels, taken)
+
+
+def decode_whole(path: Path, grey: bool, max_pixels: int = Decoding.max_pixels) -> np.ndarray:
+    """[H, W, C] uint8 in the file's own size; ValueError as `decode`."""
+
+    def pixels(image: Any) -> np.ndarray:
+        return np.asarray(image, np.uint8).reshape(image.height, image.width, 1 if grey else 3)
+
+    return _opened(path, grey, max_pixels, pixels)
+
+
+def _opened(path: Path, grey: bool, max_pixels: int, taken: Callable[[Any], Any]) -> Any:
+    """What is taken of a Pillow image in grey or colour."""
     from PIL import Image
 
     try:
         with Image.open(path, formats=FORMATS) as image:
-            if image.width * image.height > how.max_pixels:
-                raise ValueError(f'{image.width}x{image.height} pixels are more than {how.max_pixels:,}')
-            return resized(image.convert('L' if how.grey else 'RGB'), how)
+            if image.width * image.height > max_pixels:
+                raise ValueError(f'{image.width}x{image.height} pixels are more than {max_pixels:,}')
+            return taken(image.convert('L' if grey else 'RGB'))
     except ValueError:
         raise
     except Exception as error:  # decoders raise OSError, SyntaxError, struct.error, DecompressionBombError ...
         raise ValueError(str(error).split(' <')[0].split(" '")[0] or type(error).__name__) from error
+
+
+def user_files(source: Path) -> list[Path]:
+    """The image that a user names, or all images of a folder; UserError where there is none."""
+    if source.is_dir():
+        files = sorted(file for file in source.rglob('*') if file.suffix.lower() in ENDINGS)
+        if not files:
+            raise UserError(f'--input={source}: no image in this folder; valid: {", ".join(ENDINGS)}')
+        return files
+    if not source.is_file():
+        raise UserError(f'--input={source}: no such file or folder')
+    return [source]
+
+
+def eight_bits(images: np.ndarray) -> np.ndarray:
+    """uint8 of numbers in [0, 1], rounded to the nearest; what lies outside becomes black or white, never wraps."""
+    return np.floor(np.clip(np.asarray(images, np.float64), 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
 def resized(image, how: Decoding) -> np.ndarray:
@@ -182,3 +236,13 @@ def decode_all(paths: Sequence[Path], how: Decoding) -> tuple[np.ndarray, dict[i
     with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
         list(pool.map(fill, range(len(paths))))
     return images, dict(sorted(reasons.items()))
+
+
+def write_png(path: Path, image: np.ndarray) -> Path:
+    """Writes one image [H, W, C] float in [0, 1], C 1 or 3, in 8 bits; returns the path."""
+    from PIL import Image
+
+    pixels = eight_bits(image)
+    with write_atomically(path) as file:
+        Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(file, 'PNG')
+    return path

@@ -26,18 +26,18 @@ def make_splits(raw: Raw, settings: Mapping[str, Any]) -> dict[str, Split]:
         raise UserError("data: this set is whole and has no split; leave split 'official' and validation_fraction 0")
     if 'all' in raw.parts or rule == 'pooled':
         whole = pool(list(raw.parts.values()))
-        rest, test = _divide(whole, settings['test_fraction'], seed, stratify, 'test_fraction')
+        rest, test = _divide(whole, settings['test_fraction'], seed, stratify, 'test_fraction', raw.in_order)
         parts = {'train': rest, 'test': test}
     else:
         parts = dict(raw.parts)
     if settings['validation_fraction'] and 'validation' not in parts and settings['validation_from'] == 'test':
         validation, test = _divide(
-            parts['test'], 1 - settings['validation_fraction'], seed, stratify, 'validation_fraction'
+            parts['test'], 1 - settings['validation_fraction'], seed, stratify, 'validation_fraction', raw.in_order
         )
         parts |= {'validation': validation, 'test': test}
     elif settings['validation_fraction'] and 'validation' not in parts:
         train, validation = _divide(
-            parts['train'], settings['validation_fraction'], seed, stratify, 'validation_fraction'
+            parts['train'], settings['validation_fraction'], seed, stratify, 'validation_fraction', raw.in_order
         )
         parts |= {'train': train, 'validation': validation}
     parts = {name: parts[name] for name in ('train', 'validation', 'test') if name in parts}
@@ -50,22 +50,35 @@ def pool(parts: list[Split]) -> Split:
     if len(parts) == 1:
         return parts[0]
     origin = np.concatenate([part.origin for part in parts])
-    known = [part.labels for part in parts if part.labels is not None]
-    labels = np.concatenate(known) if len(known) == len(parts) else None
+    labels, groups = _joined([part.labels for part in parts]), _joined([part.groups for part in parts])
     held = [part.arrays for part in parts if part.arrays is not None]
     if len(held) < len(parts):
-        return Split(len(origin), None, origin, parts[0].reader, labels)
+        return Split(len(origin), None, origin, parts[0].reader, labels, groups)
     arrays = {name: np.concatenate([one[name] for one in held]) for name in held[0]}
-    return Split(len(origin), arrays, origin, labels=labels)
+    return Split(len(origin), arrays, origin, labels=labels, groups=groups)
 
 
-def _divide(part: Split, fraction: float, seed: int, stratify: bool, field: str) -> tuple[Split, Split]:
-    held = rules.held_out(part.size, fraction)
-    if not 0 < held < part.size:
+def _joined(known: list[np.ndarray | None]) -> np.ndarray | None:
+    """One array of those of all parts; None where a part has none."""
+    there = [one for one in known if one is not None]
+    return np.concatenate(there) if len(there) == len(known) else None
+
+
+def _divide(
+    part: Split, fraction: float, seed: int, stratify: bool, field: str, in_order: int = 0
+) -> tuple[Split, Split]:
+    size = part.size if part.groups is None else len(np.unique(part.groups))
+    held = rules.held_out(size, fraction)
+    if not 0 < held < size:
         raise UserError(
-            f'data.{field}={fraction} of {part.size:,} examples leaves nothing on one side; valid: above 0 and below 1'
+            f'data.{field}={fraction} of {size:,} examples leaves nothing on one side; valid: above 0 and below 1'
         )
-    if stratify and part.labels is not None and np.ndim(part.labels) == 1:
+    if in_order:
+        border = part.size - held
+        return part.take(np.arange(max(border - in_order + 1, 1))), part.take(np.arange(border, part.size))
+    if part.groups is not None:
+        rest, out = rules.grouped(part.groups, fraction, seed)
+    elif stratify and part.labels is not None and np.ndim(part.labels) == 1:
         rest, out = rules.stratified(part.labels, fraction, seed)
     else:
         rest, out = rules.permuted(part.size, fraction, seed)

@@ -1,7 +1,7 @@
 """What the columns of a table mean, and what is predicted from them."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,19 +19,23 @@ class Target:
     classes: tuple[str, ...] = ()  # none: a number is predicted
 
 
-def same_rows(rows: np.ndarray) -> np.ndarray:
-    """The rows unchanged: for tables that need no cleaning."""
-    return rows
+def renamed(rows: np.ndarray, names: Mapping[str, str]) -> np.ndarray:
+    """The same rows under other names of columns."""
+    return rows.view(np.dtype([(names.get(name, name), rows.dtype[name]) for name in rows.dtype.names or ()]))
 
 
 @dataclasses.dataclass(frozen=True)
 class Schema:
-    """What the rows of a table mean. texts: features that are categories; derive: rows of a file -> rows with these columns."""
+    """What the rows of a table mean. texts: features that are categories; names: (name in a file, name here) of columns."""
 
     features: tuple[str, ...]
     target: Target
-    derive: Callable[[np.ndarray], np.ndarray] = same_rows
     texts: tuple[str, ...] = ()
+    names: tuple[tuple[str, str], ...] = ()
+
+    def derive(self, rows: np.ndarray) -> np.ndarray:
+        """Rows of a file as rows with these columns."""
+        return renamed(rows, dict(self.names)) if self.names else rows
 
     def check(self, rows: np.ndarray, path: Path | None = None) -> None:
         """Refuses rows that lack a column, or have text where a number must be."""

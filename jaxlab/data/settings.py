@@ -25,6 +25,7 @@ DEFAULTS = {
     'sampling': '',
     'sampling_ratio': 1.0,
     'sampling_neighbours': 5,
+    'backbone': {},
     'options': {},
 }
 
@@ -36,6 +37,11 @@ def checked(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     settings = {field: config.get(field, default) for field, default in DEFAULTS.items()}
     settings = {field: DEFAULTS[field] if value is None else value for field, value in settings.items()}
+    settings['backbone'] = plain_block(settings['backbone'])
+    if settings['backbone'] and settings['transforms']:
+        raise UserError(
+            'data.transforms with data.backbone: its features are computed once, of the images as they are; valid: ()'
+        )
     for field in ('test_fraction', 'validation_fraction'):
         number(field, settings[field], 0, 1, open_end=True)
     for field in ('limit', 'eval_limit', 'epoch_examples'):
@@ -61,6 +67,11 @@ def checked(config: Mapping[str, Any]) -> dict[str, Any]:
     if any(value <= 0 for value in std):
         raise UserError(f'data.options.std={std}; valid: one positive number a channel')
     return settings | {'scale': scale, 'mean': mean, 'std': std, 'options': options}
+
+
+def plain_block(block: Mapping[str, Any]) -> dict[str, Any]:
+    """A block of a config as plain mappings."""
+    return {name: plain_block(value) if hasattr(value, 'items') else value for name, value in block.items()}
 
 
 def number(

@@ -12,6 +12,7 @@ import numpy as np
 from jaxlab.data.dataset import Raw
 from jaxlab.data.examples import Arrays
 from jaxlab.errors import UserError, closest
+from jaxlab.files import PACKAGE, path_of
 
 SOURCES = ('tfds', 'files', 'embedded')  # the order in which `auto` looks
 DATA_DIR_VARIABLE = 'JAXLAB_DATA_DIR'
@@ -85,6 +86,18 @@ def own_folders(request: Request, *folders: str) -> list[Path]:
         return []
     found = [request.data_dir / folder for folder in folders]
     return [path for path in (*found, request.data_dir) if path.is_dir()]
+
+
+def named_file(request: Request, option: str, given: str, what: str) -> Path:
+    """The file that an option names: in the data directory, or from where the user is. what: what it must be."""
+    if not given:
+        raise UserError(f'data {request.name!r} needs data.options.{option}, {what}')
+    own = [] if request.data_dir is None or given.startswith(PACKAGE) else [request.data_dir / given]
+    places = [*own, path_of(given).expanduser()]
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        raise UserError(f'data.options.{option}={given!r} is no file (looked at {", ".join(map(str, places))})')
+    return found
 
 
 def checksum(*parts: Arrays) -> str:

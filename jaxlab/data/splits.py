@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 
-def epoch_order(seed: int, epoch: int, size: int) -> np.ndarray:
-    """The order of one epoch: a permutation [size] int32, a pure function of (seed, epoch)."""
-    generator = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, epoch])))
+def epoch_order(seed: int, epoch: int, size: int, stream: int = 0) -> np.ndarray:
+    """The order of one epoch: a permutation [size] int32, a pure function of (seed, epoch); one for each stream."""
+    generator = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, epoch, stream])))
     return generator.permutation(size).astype(np.int32)
 
 
@@ -22,14 +22,16 @@ def drawn_order(seed: int, epoch: int, chances: np.ndarray, draws: int) -> np.nd
     return generator.choice(len(chances), size=draws, p=chances).astype(np.int32)
 
 
-def stretched_order(seed: int, epoch: int, size: int, draws: int) -> np.ndarray:
+def stretched_order(seed: int, epoch: int, size: int, draws: int, stream: int = 0) -> np.ndarray:
     """Rows [draws] int32 of one epoch: the next `draws` of permutation after permutation of `size` examples.
 
     Every example is drawn equally often up to one; with `draws` = `size` it is `epoch_order`.
     """
     first = epoch * draws
     turns = range(first // size, -(-(first + draws) // size))
-    return np.concatenate([epoch_order(seed, turn, size) for turn in turns])[first - turns.start * size :][:draws]
+    return np.concatenate([epoch_order(seed, turn, size, stream) for turn in turns])[first - turns.start * size :][
+        :draws
+    ]
 
 
 class Repeated(NamedTuple):
@@ -68,6 +70,16 @@ def permuted(size: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndar
     order = np.random.RandomState(seed).permutation(size)
     cut = held_out(size, fraction)
     return order[cut:], order[:cut]
+
+
+def grouped(groups: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """(rest, held out): a fraction of the groups is held out whole, and of each the first example. groups: [size] integers.
+
+    The rest keeps its order; what is held out stands in that of the permutation.
+    """
+    kinds, first, number = np.unique(groups, return_index=True, return_inverse=True)
+    rest, out = permuted(len(kinds), fraction, seed)
+    return np.flatnonzero(np.isin(number, rest)), first[out]
 
 
 def stratified(labels: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -18,6 +18,7 @@ OPEN = (
     'model',
     'optimizer',
     'data.options',
+    'data.backbone',
     'variants',
     'stand_in',
     'tuning',

@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 
 from configs import common
+from jaxlab.data import plain
 from jaxlab.errors import UserError
 from jaxlab.experiments import config as configs
-from jaxlab.experiments import kept, many, use
+from jaxlab.experiments import many, run_data, use
 from jaxlab.experiments.prepare import Prepared, prepare
 from jaxlab.experiments.watching import Printing, Watcher
+from jaxlab.files import path_of, write_file
+from jaxlab.modes import Done
 from jaxlab.tasks.names import modes_of
 from jaxlab.training import runtime
 from jaxlab.training.events import read_log
@@ -63,14 +66,14 @@ class Experiment:
 
     def train(self, workdir: str | Path | None = None, watcher: Watcher | None = None) -> 'Run':
         """Trains (or goes on) in a folder, `runs/NAME` by default, as the command line does; prints a line an epoch."""
-        folder = Path(workdir or Path('runs') / self.config.name)
+        folder = path_of(workdir or Path('runs') / self.config.name)
         many.train(self.prepared, folder, watcher or Printing())
         return open_run(folder, self.data_dir)
 
 
 def open_run(folder: str | Path, data_dir: str | None = None) -> 'Run':
     """A run that was trained before, whoever trained it."""
-    folder = Path(folder)
+    folder = path_of(folder)
     if not (folder / 'results.json').is_file():
         raise UserError(f'{folder} holds no finished run; valid: a folder with results.json')
     return Run(folder, data_dir)
@@ -105,12 +108,21 @@ class Run:
         if not file.is_file():
             valid = ', '.join(f'run.variants[{name!r}]' for name in self.variants) or 'a run with config.json'
             raise UserError(f'{self.folder} holds several runs; valid: {valid}')
-        return common.Config({**_tuples(json.loads(file.read_text())), 'stand_in': {}})
+        return common.Config({**plain.from_json(json.loads(file.read_text())), 'stand_in': {}})
 
     @functools.cached_property
     def _use(self) -> use.Run:
+        """By the run's own description of its data where it keeps one."""
         runtime.start()
-        prepared = kept.as_in_run(prepare(self.config, self.data_dir), self.folder)
+        described = run_data.described(self.folder)
+        return self._with_data if described is None else self._of(prepare(self.config, described=described))
+
+    @functools.cached_property
+    def _with_data(self) -> use.Run:
+        runtime.start()
+        return self._of(run_data.as_in_run(prepare(self.config, self.data_dir), self.folder))
+
+    def _of(self, prepared: Prepared) -> use.Run:
         return use.Run(prepared, self.folder, Printing(quiet=True), allow_change=True)
 
     @functools.cached_property
@@ -129,43 +141,40 @@ class Run:
         return module, self.state[name].variables()
 
     def predict(self, examples: Any) -> list[dict[str, Any]]:
-        """What the network says of a file, a folder, or an array of examples [N, ...] as the data set holds them."""
+        """Of a file, a folder, a list of texts, or an array of examples [N, ...] as the data set holds them."""
         if isinstance(examples, str | Path):
-            return list(self._mode('predict', input=str(examples)).facts['predictions'])
+            return list(self.mode('predict', input=str(examples)).facts['predictions'])
         from jaxlab.data.features import BLOCK
         from jaxlab.tasks.predicting import predicted
 
-        values = np.asarray(examples)
+        data, values = self._use.data, np.asarray(examples)
         blocks = (values[at : at + BLOCK] for at in range(0, len(values), BLOCK))
-        data = self._use.data
+        if values.dtype.kind == 'U':
+            _, blocks = data.input_feature.given(list(examples))
         return [row for block in predicted(self._use, self.state, blocks) for row in data.answer_feature.answers(block)]
 
     def sample(self, count: int = 64, seed: int = 0) -> np.ndarray:
         """New examples [count, ...] in [0, 1], where something generative was trained."""
-        return self._mode('sample', count=count, seed=seed).arrays['image']
+        return self.mode('sample', count=count, seed=seed).arrays['image']
 
-    def _mode(self, name: str, **options: Any) -> Any:
+    def mode(self, name: str, **options: Any) -> Done:
+        """What `--mode=NAME --option=VALUE` computes, without writing anything: `run.mode('denoise', input='photo.png')`."""
         modes = modes_of(self.config)
         if name not in modes:
             raise UserError(f'{self.config.name} has no mode {name}; valid: {", ".join(modes) or "none"}')
-        return modes[name].run(self._use, options)
+        mode = modes[name]
+        asked = mode.checked(name, options)
+        return mode.run(self._with_data if mode.needs_data else self._use, asked)
 
     def save_weights(self, path: str | Path) -> dict[str, tuple[int, ...]]:
         """All parameters and running statistics as a safetensors file; returns its table of names: name -> shape.
 
         Names are paths such as `model.params.Dense_0.kernel`.
         """
-        from safetensors.numpy import save_file
+        from safetensors.numpy import save
 
         from jaxlab.training.start import named
 
         arrays = named(self.state)
-        save_file(arrays, str(path))
+        write_file(path_of(path), save(arrays))
         return {name: array.shape for name, array in arrays.items()}
-
-
-def _tuples(value: Any) -> Any:
-    """JSON has lists only; configs hold tuples."""
-    if isinstance(value, list):
-        return tuple(map(_tuples, value))
-    return {name: _tuples(inner) for name, inner in value.items()} if isinstance(value, dict) else value

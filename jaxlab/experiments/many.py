@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from configs import common
 from jaxlab.experiments import several_splits, tuning
 from jaxlab.experiments.prepare import Prepared, variant
 from jaxlab.experiments.run import CURVES, open_workdir, train_once
@@ -20,11 +21,11 @@ def train(
 
     mode 'eval': evaluates the newest checkpoint of one run (see `reference`) instead.
     """
+    open_workdir(workdir)
     if mode != 'train':
         return train_once(prepared, workdir, watcher, mode, allow_change)
     if prepared.config.variants:
         return _variants(prepared, workdir, watcher, allow_change)
-    open_workdir(workdir)
     if prepared.config.split_seeds:
         return _splits(prepared, workdir, watcher, allow_change)
     prepared, choice = tuning.tuned(prepared, workdir, watcher)
@@ -65,6 +66,14 @@ def _splits(prepared: Prepared, workdir: Path, watcher: Watcher, allow_change: b
         runs.append(train(one, folder, watcher, allow_change=allow_change))
         histories.append(read_log(folder))
     return several_splits.written(workdir, runs, histories, prepared.config.split_seeds)
+
+
+def reference_folder(config: common.Config, workdir: Path) -> Path:
+    """Where the run lies that `reference` gives, as far as the config tells without any data."""
+    changes: dict[str, Any] = next(iter(config.variants.to_dict().values()), {})
+    folder = workdir / 'variants' / next(iter(config.variants)) if config.variants else workdir
+    seeds = changes.get('split_seeds', config.split_seeds)
+    return folder / several_splits.FOLDER / str(seeds[0]) if seeds else folder
 
 
 def reference(prepared: Prepared, workdir: Path) -> tuple[Prepared, Path]:

@@ -1,6 +1,7 @@
 """From a checked config to data, task and report, and to the same experiment with other values."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from jaxlab.data.dataset import Dataset
 from jaxlab.experiments import config as configs
 from jaxlab.protocol import Reporter, Task
 from jaxlab.tasks.build import build_report, build_task
-from jaxlab.training import runtime
+from jaxlab.training import phases, runtime
 from jaxlab.training.feeding import Feed
 from jaxlab.training.identity import flat
 from jaxlab.training.machine import check_sizes
@@ -21,18 +22,34 @@ from jaxlab.training.machine import check_sizes
 class Prepared:
     """A checked config with its data, its task and what shows it; `chosen`: who set a field, where it was not the experiment.
 
-    variant: its name, where it is one of `config.variants`.
+    variant: its name, where it is one of `config.variants`. described: whether the data are a run's own description,
+    without examples. The reporter is built, and its options checked, when it is first asked for.
     """
 
     config: common.Config
     data: Dataset
-    task: Task
-    reporter: Reporter
     chosen: Mapping[str, str]
     adapted: list[dict[str, Any]]
     data_dir: str | None
     command: str = ''
     variant: str = ''
+    described: bool = False
+
+    @functools.cached_property
+    def task(self) -> Task:
+        """What is learned."""
+        return build_task(self.config, self.data, *_steps(self.config, self.data))
+
+    @functools.cached_property
+    def reporter(self) -> Reporter:
+        """What shows a finished run."""
+        return build_report(self.config, self.task, self.data)
+
+    def labelled(self, **labels: Any) -> 'Prepared':
+        """The same under another `variant`, with other `adapted` fields; what was built stays."""
+        made = dataclasses.replace(self, **labels)
+        vars(made).update({name: built for name, built in vars(self).items() if name in ('task', 'reporter')})
+        return made
 
 
 def prepare(
@@ -41,24 +58,29 @@ def prepare(
     chosen: Mapping[str, str] | None = None,
     command: str = '',
     like: Prepared | None = None,
+    described: Dataset | None = None,
+    reported: bool = True,
 ) -> Prepared:
-    """Loads the data, adapts the config to stand-in data, builds the task.
+    """Loads the data, adapts the config to stand-in data.
 
     like: a sibling (the experiment of a variant, another trial); its data are taken where the config asks for the same.
+    described: a run's own description of its data, which takes their place. reported: whether a report will be asked for:
+    what is wrong with its options is then said here.
     """
     chosen = dict(chosen or {})
     shared = like is not None and like.config.data == config.data and like.data_dir == data_dir
-    data, adapted = like.data if like is not None and shared else _load(config, data_dir), []
+    data = described or (like.data if like is not None and shared else _load(config, data_dir))
+    adapted: list[dict[str, Any]] = []
     if data.stand_in and config.stand_in:
         changes = {path: value for path, value in config.stand_in.items() if path not in chosen}
         adapted = _adaptations(config, changes, data)
         config = configs.apply(config, changes, f'stand_in of configs/{config.name}.py')
         chosen |= dict.fromkeys(changes, 'stand-in data')
-        if any(path.startswith('data.') for path in changes):
+        if described is None and any(path.startswith('data.') for path in changes):
             data = _load(config, data_dir)
-    task = build_task(config, data, *_steps(config, data))
-    reporter = build_report(config, task, data)
-    return Prepared(config, data, task, reporter, chosen, adapted, data_dir, command)
+    made = Prepared(config, data, chosen, adapted, data_dir, command, described=described is not None)
+    _ = made.reporter if reported and described is None else made.task  # mistakes in their options show here
+    return made
 
 
 def _steps(config: common.Config, data: Dataset) -> tuple[int, int]:
@@ -67,7 +89,7 @@ def _steps(config: common.Config, data: Dataset) -> tuple[int, int]:
         return 0, 0
     check_sizes(config, data.draws)
     feed = Feed.of(config.data, data, (0,))
-    return feed.steps_per_epoch, config.training.steps or config.training.epochs * feed.steps_per_epoch
+    return feed.steps_per_epoch, config.training.steps or phases.epochs(config) * feed.steps_per_epoch
 
 
 def _load(config: common.Config, data_dir: str | None) -> Dataset:
@@ -96,7 +118,7 @@ def variant(prepared: Prepared, workdir: Path, name: str) -> tuple[Prepared, Pat
     inside = [path for path in chosen if any(path.startswith(f'{block}.') for block in own)]
     kept = {path: configs.current(prepared.config, path) for path in inside if chosen[path] == configs.COMMAND_LINE}
     one = changed(prepared, own, f'variant {name}', {'variants': {}, **kept})
-    return dataclasses.replace(one, variant=name), workdir / 'variants' / name
+    return one.labelled(variant=name), workdir / 'variants' / name
 
 
 def changed(prepared: Prepared, changes: Mapping[str, Any], who: str, reset: Mapping[str, Any]) -> Prepared:
@@ -106,5 +128,7 @@ def changed(prepared: Prepared, changes: Mapping[str, Any], who: str, reset: Map
     """
     config = configs.apply(prepared.config, {**changes, **reset, 'stand_in': {}}, who)
     own = {path: who for path in (*changes, *flat(changes)) if path not in reset}
-    made = prepare(config, prepared.data_dir, {**prepared.chosen, **own}, prepared.command, like=prepared)
-    return dataclasses.replace(made, adapted=prepared.adapted, variant=prepared.variant)
+    described = prepared.data if prepared.described else None
+    reported = 'reporter' in vars(prepared)  # as it was asked for before
+    arguments = (prepared.data_dir, {**prepared.chosen, **own}, prepared.command, prepared, described, reported)
+    return prepare(config, *arguments).labelled(adapted=prepared.adapted, variant=prepared.variant)

@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jaxlab.errors import UserError, closest
+from jaxlab.errors import UserError
 from jaxlab.experiments import config as configs
-from jaxlab.experiments import kept
+from jaxlab.experiments import run_data
 from jaxlab.experiments.facts import facts
 from jaxlab.experiments.prepare import Prepared, prepare
+from jaxlab.experiments.start import start_of
 from jaxlab.experiments.watching import Watcher
 from jaxlab.figures import Figure, Table, Worked
 from jaxlab.files import write_json
 from jaxlab.protocol import Needed, Report
 from jaxlab.training import run as engine
 from jaxlab.training import runtime, untrained
-from jaxlab.training.start import Start, named
 
 CURVES = 'curves.json'  # what a comparison of variants lays over one another
 
@@ -34,15 +34,17 @@ def train_once(
 
     choice: how a field was tuned before (`Tuning`). Returns what results.json holds.
     """
-    open_workdir(workdir)
-    prepared = kept.as_in_run(prepared, workdir)
+    prepared = run_data.as_in_run(prepared, workdir)
+    if mode == 'train':
+        run_data.keep(prepared, workdir, allow_change)
     for note in (*prepared.data.notes, *(_adapted_words(item) for item in prepared.adapted)):
         watcher.say(note)
     needs = _needs(prepared, workdir, watcher)
     trained = engine.train if mode == 'train' else engine.evaluate
     action = trained if prepared.data.splits else untrained.compute
-    arguments = (prepared.config, prepared.task, prepared.data, workdir, watcher, prepared.reporter)
-    start: dict[str, Any] = {'weights': _start(prepared, needs)} if action is engine.train else {}
+    task = prepared.task.judged_by(needs) if hasattr(prepared.task, 'judged_by') else prepared.task
+    arguments = (prepared.config, task, prepared.data, workdir, watcher, prepared.reporter)
+    start: dict[str, Any] = {'weights': start_of(prepared, needs, watcher)} if action is engine.train else {}
     outcome = action(*arguments, needs=needs, allow_change=allow_change, **start)
     watcher.close()
     watcher.pages += printed(outcome.report, prepared.config.worked.show)
@@ -77,24 +79,12 @@ def _needs(prepared: Prepared, workdir: Path, watcher: Watcher) -> dict[str, Nee
         folder = workdir / 'needs' / role
         folder.mkdir(parents=True, exist_ok=True)
         watcher.say(f'{role}: {config.name}, in {folder}')
+        start = start_of(needed, _needs(needed, folder, watcher), watcher)
         helper = watcher.helper(role)
-        outcome = engine.train(needed.config, needed.task, needed.data, folder, helper)
+        outcome = engine.train(needed.config, needed.task, needed.data, folder, helper, weights=start)
         helper.close()
         found[role] = Needed(needed.task, outcome.record.states[0], outcome.record.metrics)
     return found
-
-
-def _start(prepared: Prepared, needs: Mapping[str, Needed]) -> Start | None:
-    """The weights that `config.start` names."""
-    block = prepared.config.start
-    if not block:
-        return None
-    skip = tuple(block.get('skip', ()))
-    if 'weights' in block:
-        return Start.read(Path(block['weights']), skip)
-    if block['needs'] not in needs:
-        raise UserError(f'config.start.needs = {block["needs"]!r}; {closest(block["needs"], needs)} of config.needs')
-    return Start(named(needs[block['needs']].state), skip, f'config.start.needs = {block["needs"]!r}')
 
 
 def printed(report: Report, show: str) -> list[Figure]:

@@ -1,12 +1,12 @@
 """A trained network put to use: the modes of its task, and what an experiment would cost."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jaxlab.errors import UserError
-from jaxlab.experiments import kept
+from jaxlab.experiments import run_data
 from jaxlab.experiments.facts import facts
 from jaxlab.experiments.prepare import Prepared
 from jaxlab.experiments.watching import Watcher
@@ -60,13 +60,14 @@ class Run:
 def use(
     prepared: Prepared, workdir: Path, watcher: Watcher, mode: Mode, options: Mapping[str, Any], allow_change: bool
 ) -> dict[str, Any]:
-    """Runs a mode and writes what it gives; returns its facts, with `picture` and `arrays` naming the files."""
+    """Runs a mode and writes what it gives; returns its facts, with `picture`, `arrays` and `images` naming the files."""
     import numpy as np
 
+    from jaxlab.data.images import write_png
     from jaxlab.files import storable, write_atomically
     from jaxlab.report.draw import draw
 
-    prepared = kept.as_in_run(prepared, workdir)
+    prepared = run_data.as_in_run(prepared, workdir)
     done = mode.run(Run(prepared, workdir, watcher, allow_change), options)
     folder, result = workdir / done.folder, dict(done.facts)
     for figure in done.figures:
@@ -77,4 +78,15 @@ def use(
             arrays: Any = {name: storable(array) for name, array in done.arrays.items()}
             np.savez_compressed(stream, **arrays)
         result['arrays'] = str(file)
+    if done.images:
+        result['images'] = [str(write_png(folder / f'{name}.png', image)) for name, image in done.images.items()]
     return result
+
+
+def asked(
+    prepared: Prepared, workdir: Path, watcher: Watcher, mode: Mode, allow_change: bool
+) -> Callable[[str], Sequence[str]] | None:
+    """What answers line by line; None where a line is no example of this data set."""
+    if mode.ask is None or not prepared.data.input_feature.typed:
+        return None
+    return mode.ask(Run(run_data.as_in_run(prepared, workdir), workdir, watcher, allow_change))

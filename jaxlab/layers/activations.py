@@ -110,6 +110,10 @@ def _swish_slope(x: Array) -> Array:
     return y + x * y * (1 - y)
 
 
+def _hard_swish_slope(x: Array) -> Array:
+    return jnp.where(x > 3, 1.0, jnp.where(x > -3, (2 * x + 3) / 6, 0.0)).astype(x.dtype)
+
+
 def _where(x: Array, condition: Array, yes: float, no: float) -> Array:
     return jnp.where(condition, yes, no).astype(x.dtype)
 
@@ -244,6 +248,17 @@ _TABLE = (
         "f'(-3) = f'(3) = 0",
         0.0,
         1.0,
+        (-3.0, 3.0),
+    ),
+    Activation(
+        'hard_swish',
+        lambda x: x * hard_sigmoid(x),
+        _hard_swish_slope,
+        r'x\,\min(\max(0, \tfrac{x}{6} + \tfrac{1}{2}), 1)',
+        r'\tfrac{2x + 3}{6}\;(-3 < x \le 3),\;[x > 3]',
+        "MobileNetV3's (arXiv 1905.02244); least value -0.375 at x = -1.5; f'(-3) = 0, f'(3) = 1.5",
+        -0.375,
+        math.inf,
         (-3.0, 3.0),
     ),
     Activation(

@@ -23,6 +23,16 @@ def sum_over_batch_axis[T](tree: T) -> T:
     return jax.lax.psum(tree, BATCH_AXIS) if is_bound() else tree
 
 
+def whole_batch[T](tree: T) -> T:
+    """Every device's share of the batch, one after the other in each leaf; the identity where the batch is whole."""
+    return jax.lax.all_gather(tree, BATCH_AXIS, tiled=True) if is_bound() else tree
+
+
+def max_over_batch_axis[T](tree: T) -> T:
+    """The largest over devices of each leaf; the identity where the batch is whole."""
+    return jax.lax.pmax(tree, BATCH_AXIS) if is_bound() else tree
+
+
 def first_example(share: int) -> jax.Array:
     """Global index of this device's first example, for a share of `share` examples a device (int32 scalar)."""
     return jax.lax.axis_index(BATCH_AXIS) * share if is_bound() else jnp.int32(0)

@@ -63,3 +63,9 @@ def normal_per_example(
     indices = first_example(n) + jnp.arange(n)
     keys = jax.vmap(jax.random.fold_in, (None, 0))(key, indices)
     return jax.vmap(lambda k: jax.random.normal(k, shape, dtype))(keys)
+
+
+def uniform_per_example(key: jax.Array, n: int, shape: tuple[int, ...] = ()) -> Float[Array, 'n ...']:
+    """Uniform numbers in [0, 1) of 24 bits, [n, *shape]; example i has those of its global index."""
+    bits = bits_per_example(key, (n, *shape), first_example(n))
+    return (bits >> 8).astype(jnp.float32) * jnp.float32(2**-24)

@@ -57,11 +57,14 @@ def he_normal_fan_out() -> Initializer:
 
 
 def kernel_init(init: str, transposed: bool = False) -> Initializer:
-    """The kernel's initializer for the shorthand 'torch', 'keras' or 'lecun' (Flax's default)."""
+    """The kernel's initializer for a shorthand: 'torch', 'keras', 'lecun' (Flax's default), 'xavier' (Glorot uniform beside
+    PyTorch's biases: `torch.nn.Transformer`), 'bert' (N(0, 0.02), biases zero)."""
     table = {
         'torch': torch_transposed_kernel if transposed else torch_kernel,
         'keras': keras_kernel,
         'lecun': lecun_normal,
+        'xavier': glorot_uniform,
+        'bert': _bert,
     }
     if init not in table:
         raise ValueError(f'init: {init!r} is not one of {", ".join(table)}')
@@ -70,4 +73,26 @@ def kernel_init(init: str, transposed: bool = False) -> Initializer:
 
 def bias_init(init: str, fan_in: int) -> Initializer:
     """The bias' initializer for the same shorthand; only PyTorch's depends on `fan_in`."""
-    return torch_bias(fan_in) if init == 'torch' else zeros
+    return torch_bias(fan_in) if init in ('torch', 'xavier') else zeros
+
+
+def embedding_init(init: str) -> Initializer:
+    """A table of token vectors for the same shorthand: Keras U(-0.05, 0.05), PyTorch N(0, 1), Flax N(0, 1 / D)."""
+    table = {
+        'torch': stock.normal(1.0),
+        'keras': _keras_embedding,
+        'lecun': stock.variance_scaling(1.0, 'fan_in', 'normal', out_axis=0),
+        'xavier': stock.normal(1.0),
+        'bert': _bert(),
+    }
+    if init not in table:
+        raise ValueError(f'init: {init!r} is not one of {", ".join(table)}')
+    return table[init]
+
+
+def _bert() -> Initializer:
+    return stock.normal(0.02)
+
+
+def _keras_embedding(key: jax.Array, shape: tuple[int, ...], dtype: jax.typing.DTypeLike = jnp.float32) -> jax.Array:
+    return jax.random.uniform(key, shape, dtype, -0.05, 0.05)

@@ -1,4 +1,5 @@
-"""Batch normalisation over the true examples of a batch, on however many devices it lies."""
+"""Normalisation: of a batch, over its true examples on however many devices it lies; of an image, over its places; of a
+token, over its features."""
 
 import math
 from functools import partial
@@ -136,3 +137,69 @@ class BatchNorm(nn.Module):
             y = affine(self.epsilon, axis, x, *map(jnp.asarray, (mean.value, var.value, scale, bias)))
         y = y.astype(self.dtype or jnp.result_type(x.dtype, scale.dtype))
         return y if axis == 0 else jnp.moveaxis(y, -1, self.axis)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def instance_normalized(epsilon: float, x: Array) -> Array:
+    """(x - mean) / sqrt(variance + epsilon) of each example and channel over its places; x [N, *space, C].
+
+    With its own gradient it reads x and g twice: dx = (g - mean g - xhat mean(g xhat)) / sqrt(variance + epsilon).
+    """
+    return _instance(epsilon, x)[0]
+
+
+def _instance(epsilon: float, x: Array) -> tuple[Array, Array]:
+    """The normalised x, and 1 / sqrt(variance + epsilon) [N, 1, ..., C]."""
+    wide, space = x.astype(_wide(x)), tuple(range(1, x.ndim - 1))
+    centred = wide - wide.mean(space, keepdims=True)
+    factor = lax.rsqrt(jnp.square(centred).mean(space, keepdims=True) + epsilon)
+    return (centred * factor).astype(x.dtype), factor
+
+
+def _instance_forward(epsilon: float, x: Array) -> tuple[Array, tuple[Array, Array]]:
+    y, factor = _instance(epsilon, x)
+    return y, (y, factor)
+
+
+def _instance_backward(epsilon: float, kept: tuple[Array, Array], g: Array) -> tuple[Array]:
+    y, factor = kept
+    y, g, dtype, space = y.astype(factor.dtype), g.astype(factor.dtype), g.dtype, tuple(range(1, g.ndim - 1))
+    along = (g * y).mean(space, keepdims=True)
+    return (((g - g.mean(space, keepdims=True) - y * along) * factor).astype(dtype),)
+
+
+instance_normalized.defvjp(_instance_forward, _instance_backward)
+
+
+class InstanceNorm(nn.Module):
+    """Each channel of each example normalised over its places. Ulyanov et al. 2016, arXiv 1607.08022.
+
+    As PyTorch's `InstanceNorm2d` comes: no parameters, no running statistics, so training and evaluation are the same
+    and an example never sees the others of its batch.
+    """
+
+    epsilon: float = 1e-5
+
+    @nn.compact
+    def __call__(self, x: Float[Array, 'N *space C']) -> Float[Array, 'N *space C']:
+        return instance_normalized(self.epsilon, x)
+
+
+class LayerNorm(nn.Module):
+    """`(x - mean) / sqrt(variance + epsilon) * scale + bias` over the last axis. Ba et al., arXiv 1607.06450.
+
+    Parameters as in `flax.linen.LayerNorm`. In two passes and at least float32: small numbers (BERT's epsilon is 1e-12) and
+    large means keep their digits.
+    """
+
+    epsilon: float = 1e-5
+    dtype: jax.typing.DTypeLike | None = None
+
+    @nn.compact
+    def __call__(self, x: Float[Array, '... D']) -> Float[Array, '... D']:
+        scale = self.param('scale', initializers.ones, (x.shape[-1],))
+        bias = self.param('bias', initializers.zeros, (x.shape[-1],))
+        wide = x.astype(_wide(x))
+        centred = wide - wide.mean(-1, keepdims=True)
+        y = centred * lax.rsqrt(jnp.square(centred).mean(-1, keepdims=True) + self.epsilon) * scale + bias
+        return y.astype(self.dtype or jnp.result_type(x.dtype, scale.dtype))

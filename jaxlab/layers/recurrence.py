@@ -1,9 +1,9 @@
 """Recurrent cells run over a sequence: LSTM, GRU and the plain RNN as pure functions of time-major arrays.
 
 The input projections of all steps are one matrix product before the scan, so that a step only multiplies the state.
-LSTM and GRU bring their own backward pass: the forward scan keeps what the chain rule needs (the LSTM its ready local
-derivatives, the GRU its activated gates), the reverse scan carries the state's gradient only, and the gradient of the
-recurrent kernel is one product over all steps after it. Automatic differentiation of a scan adds to that gradient once
+Each brings its own backward pass: the forward scan keeps what the chain rule needs (the LSTM its ready local
+derivatives, the others what their gates gave), the reverse scan carries the state's gradient only, and the gradient of
+the recurrent kernel is one product over all steps after it. Automatic differentiation of a scan adds to that gradient once
 a step, which is slower by half on a CPU.
 
 Symbols: T steps, N examples, D inputs, H units. A mask is [T, N] in {0, 1}; where it is 0 the state is held, so padding
@@ -183,6 +183,7 @@ def _gru_backward(reverse, sequence, residuals, cotangents):
 gru.defvjp(_gru_forward, _gru_backward)
 
 
+@partial(jax.custom_vjp, nondiff_argnums=(4, 5))
 def gru_reset_before(
     projected: Float[Array, 'T N G'],
     recurrent: Float[Array, 'H G'],
@@ -192,23 +193,59 @@ def gru_reset_before(
     sequence: bool = True,
 ) -> tuple[Float[Array, 'T N H'] | None, State]:
     """The GRU as first published: the reset gate acts before the product, `n = tanh(x_n + (r h) U_n)`."""
+    return _gru_before_forward(projected, recurrent, hidden, mask, reverse, sequence)[0]
+
+
+def _gru_before_forward(projected, recurrent, hidden, mask, reverse, sequence):
     gate_kernel, candidate_kernel = jnp.split(recurrent, [2 * hidden.shape[-1]], axis=-1)
 
     def step(hidden, at):
         r, z, n = jnp.split(at[0], 3, axis=-1)
         inner_r, inner_z = jnp.split(hidden @ gate_kernel, 2, axis=-1)
-        z = sigmoid(z + inner_z)
-        n = jnp.tanh(n + (sigmoid(r + inner_r) * hidden) @ candidate_kernel)
+        r, z = sigmoid(r + inner_r), sigmoid(z + inner_z)
+        n = jnp.tanh(n + (r * hidden) @ candidate_kernel)
         new = hold(at[1], z * hidden + (1 - z) * n, hidden)
-        return new, new if sequence else None
+        return new, (jnp.concatenate([r, z, n], axis=-1), hidden, new if sequence else None)
 
-    last, outputs = lax.scan(step, hidden, (projected, mask), reverse=reverse)
-    return outputs, last
+    last, (gates, hiddens, outputs) = lax.scan(step, hidden, (projected, mask), reverse=reverse)
+    return (outputs, last), (gates, hiddens, recurrent, mask)
 
+
+def _gru_before_backward(reverse, sequence, residuals, cotangents):
+    gates, hiddens, recurrent, mask = residuals
+    d_outputs, d_hidden = cotangents
+    units = hiddens.shape[-1]
+    gates_back, candidate_back = recurrent[:, : 2 * units].T, recurrent[:, 2 * units :].T
+
+    def step(d_hidden, at):
+        gates, hidden, mask, d_output = at
+        d_hidden = d_hidden if d_output is None else d_hidden + d_output
+        d_hidden, kept = _route(mask, d_hidden)
+        r, z, n = jnp.split(gates, 3, axis=-1)
+        d_n = d_hidden * (1 - z) * (1 - n * n)
+        d_kept_part = d_n @ candidate_back  # of r h
+        d_r, d_z = d_kept_part * hidden * r * (1 - r), d_hidden * (hidden - n) * z * (1 - z)
+        d_gates = jnp.concatenate([d_r, d_z], axis=-1)
+        return d_gates @ gates_back + d_kept_part * r + d_hidden * z + kept, jnp.concatenate([d_gates, d_n], axis=-1)
+
+    d_hidden, d_projected = lax.scan(step, d_hidden, (gates, hiddens, mask, d_outputs), reverse=not reverse)
+    to_gates = _kernel_gradient(hiddens, d_projected[..., : 2 * units])
+    to_candidate = _kernel_gradient(gates[..., :units] * hiddens, d_projected[..., 2 * units :])
+    d_mask = None if mask is None else jnp.zeros_like(mask)
+    return d_projected, jnp.concatenate([to_gates, to_candidate], axis=-1), d_hidden, d_mask
+
+
+gru_reset_before.defvjp(_gru_before_forward, _gru_before_backward)
 
 # --- plain RNN ------------------------------------------------------------------------------------------------------
 
+RNN_ACTIVATIONS = {  # name -> (function, its derivative from what it gave)
+    'tanh': (jnp.tanh, lambda new: 1 - new * new),
+    'relu': (jax.nn.relu, lambda new: (new > 0).astype(new.dtype)),
+}
 
+
+@partial(jax.custom_vjp, nondiff_argnums=(4, 5, 6))
 def rnn(
     projected: Float[Array, 'T N H'],
     recurrent: Float[Array, 'H H'],
@@ -216,13 +253,39 @@ def rnn(
     mask: Mask = None,
     reverse: bool = False,
     sequence: bool = True,
-    activation=jnp.tanh,
+    activation: str = 'tanh',
 ) -> tuple[Float[Array, 'T N H'] | None, State]:
-    """The plain (Elman) network: `h_t = tanh(x_t W + h_(t-1) U + b)`."""
+    """The plain (Elman) network: `h_t = tanh(x_t W + h_(t-1) U + b)`, or ReLU in place of tanh."""
+    return _rnn_forward(projected, recurrent, hidden, mask, reverse, sequence, activation)[0]
+
+
+def _rnn_forward(projected, recurrent, hidden, mask, reverse, sequence, activation):
+    function, _ = RNN_ACTIVATIONS[activation]
 
     def step(hidden, at):
-        new = hold(at[1], activation(at[0] + hidden @ recurrent), hidden)
-        return new, new if sequence else None
+        active = function(at[0] + hidden @ recurrent)
+        new = hold(at[1], active, hidden)
+        return new, (active, hidden, new if sequence else None)
 
-    last, outputs = lax.scan(step, hidden, (projected, mask), reverse=reverse)
-    return outputs, last
+    last, (actives, hiddens, outputs) = lax.scan(step, hidden, (projected, mask), reverse=reverse)
+    return (outputs, last), (actives, hiddens, recurrent, mask)
+
+
+def _rnn_backward(reverse, sequence, activation, residuals, cotangents):
+    actives, hiddens, recurrent, mask = residuals
+    d_outputs, d_hidden = cotangents
+    transposed, slope = recurrent.T, RNN_ACTIVATIONS[activation][1]
+
+    def step(d_hidden, at):
+        active, mask, d_output = at
+        d_hidden = d_hidden if d_output is None else d_hidden + d_output
+        d_hidden, kept = _route(mask, d_hidden)
+        d_projected = d_hidden * slope(active)
+        return d_projected @ transposed + kept, d_projected
+
+    d_hidden, d_projected = lax.scan(step, d_hidden, (actives, mask, d_outputs), reverse=not reverse)
+    d_mask = None if mask is None else jnp.zeros_like(mask)
+    return d_projected, _kernel_gradient(hiddens, d_projected), d_hidden, d_mask
+
+
+rnn.defvjp(_rnn_forward, _rnn_backward)

@@ -1,4 +1,4 @@
-"""Recurrent layers over sequences [N, T, D]: LSTM, GRU, SimpleRNN and Bidirectional as linen modules.
+"""Recurrent layers over sequences [N, T, D]: LSTM, GRU, SimpleRNN, Bidirectional and Stacked as linen modules.
 
 The maths is in `recurrence.py`; here are the parameters, and how each framework starts them:
 
@@ -6,7 +6,7 @@ The maths is in `recurrence.py`; here are the parameters, and how each framework
 |---|---|---|---|
 | `'keras'` | Glorot uniform over the joined gates | orthogonal over the joined gates | 0, LSTM forget gate 1 |
 | `'torch'` | U(+-1/sqrt(H)) | same | same, and two vectors (input and recurrent) in every cell |
-| `'lecun'` (Flax) | LeCun normal | orthogonal, gate by gate | 0 |
+| `'lecun'` (Flax) | LeCun normal | orthogonal, gate by gate | 0; in a GRU the candidate alone has a second one |
 
 Gates are joined along the last axis: LSTM i, f, g, o; GRU r, z, n (PyTorch's order; Keras's GRU has z before r).
 """
@@ -19,7 +19,9 @@ import jax.numpy as jnp
 from flax.linen import initializers
 from jaxtyping import Array, Float, Int
 
+from jaxlab.errors import lookup
 from jaxlab.layers import recurrence
+from jaxlab.layers.dropout import Dropout
 
 INITS = ('keras', 'torch', 'lecun')
 
@@ -63,9 +65,9 @@ class _Recurrent(nn.Module):
     sequence: bool = True
     dtype: jax.typing.DTypeLike | None = None
 
-    def _parameters(self, x: Array, gates: int, two_biases: bool, forget_bias: float | None = None):
+    def _parameters(self, x: Array, gates: int, second: int, forget_bias: float | None = None):
         """x, input kernel [D, gates H], recurrent kernel [H, gates H] and two biases [gates H] (the second may be None), all
-        in the precision of the computation."""
+        in the precision of the computation. second: how many gates, the last ones, have a second bias."""
         if self.init_scheme not in INITS:
             raise ValueError(f'init_scheme: {self.init_scheme!r} is none of {", ".join(INITS)}')
         units, width = self.features, gates * self.features
@@ -82,7 +84,9 @@ class _Recurrent(nn.Module):
         kernel = self.param('kernel', kernel_init, (x.shape[-1], width))
         recurrent = self.param('recurrent_kernel', recurrent_init, (units, width))
         bias = self.param('bias', first_bias, (width,))
-        recurrent_bias = self.param('recurrent_bias', bias_init, (width,)) if two_biases else None
+        recurrent_bias = self.param('recurrent_bias', bias_init, (second * units,)) if second else None
+        if recurrent_bias is not None and second < gates:
+            recurrent_bias = jnp.pad(recurrent_bias, (width - second * units, 0))
         return nn.dtypes.promote_dtype(x, kernel, recurrent, bias, recurrent_bias, dtype=self.dtype)
 
     def _start(self, state: Array | None, projected: Float[Array, 'T N G']) -> Float[Array, 'N H']:
@@ -112,7 +116,7 @@ class LSTM(_Recurrent):
     ) -> Any:
         """All hidden states or the last; with `return_state` also the last (h, c). The state is held where mask is 0."""
         forget_bias = 1.0 if self.init_scheme == 'keras' and self.forget_bias is None else self.forget_bias
-        x, kernel, recurrent, bias, second = self._parameters(x, 4, self.init_scheme == 'torch', forget_bias)
+        x, kernel, recurrent, bias, second = self._parameters(x, 4, 4 * (self.init_scheme == 'torch'), forget_bias)
         projected = recurrence.project(x, kernel, bias if second is None else bias + second)
         hidden, cell = (None, None) if state is None else state
         outputs, hidden, cell = recurrence.lstm(
@@ -129,7 +133,7 @@ class LSTM(_Recurrent):
 
 
 class GRU(_Recurrent):
-    """Gated recurrent unit; parameters 3 H (D + H + 2), or 3 H (D + H + 1) with `reset_after=False`.
+    """Gated recurrent unit; parameters 3 H (D + H + 2), Flax 3 H (D + H + 1) + H, 3 H (D + H + 1) with `reset_after=False`.
 
     `reset_after` (the default of Keras and the only form of PyTorch) applies the reset gate to the product `h U_n + b`,
     which needs a second bias vector; without it the gate is applied to h before the product (Cho et al. 2014).
@@ -146,7 +150,8 @@ class GRU(_Recurrent):
         return_state: bool = False,
     ) -> Any:
         """All hidden states or the last one; with `return_state` also the last. The state is held where mask is 0."""
-        x, kernel, recurrent, bias, second = self._parameters(x, 3, self.reset_after)
+        doubled = (1 if self.init_scheme == 'lecun' else 3) if self.reset_after else 0
+        x, kernel, recurrent, bias, second = self._parameters(x, 3, doubled)
         projected = recurrence.project(x, kernel, bias)
         rest = (self._start(state, projected), _time_first(mask, projected.dtype), self.reverse, self.sequence)
         if second is None:
@@ -158,9 +163,12 @@ class GRU(_Recurrent):
 
 
 class SimpleRNN(_Recurrent):
-    """The plain recurrent network; parameters H (D + H + 1), or H (D + H + 2) with PyTorch's two bias vectors."""
+    """The plain recurrent network; parameters H (D + H + 1), or H (D + H + 2) with PyTorch's two bias vectors.
 
-    activation: Any = jnp.tanh
+    activation: `'tanh'` or `'relu'`.
+    """
+
+    activation: str = 'tanh'
 
     @nn.compact
     def __call__(
@@ -171,7 +179,7 @@ class SimpleRNN(_Recurrent):
         return_state: bool = False,
     ) -> Any:
         """All hidden states or the last one; with `return_state` also the last. The state is held where mask is 0."""
-        x, kernel, recurrent, bias, second = self._parameters(x, 1, self.init_scheme == 'torch')
+        x, kernel, recurrent, bias, second = self._parameters(x, 1, int(self.init_scheme == 'torch'))
         projected = recurrence.project(x, kernel, bias if second is None else bias + second)
         start = self._start(state, projected)
         outputs, hidden = recurrence.rnn(
@@ -190,6 +198,8 @@ class SimpleRNN(_Recurrent):
 class Bidirectional(nn.Module):
     """Reads a sequence in both directions and joins the results: [N, T, 2 H], or [N, 2 H] of the two last states.
 
+    Where a mask says what is padding, the backward reading begins at the last true step: padding holds the zero state.
+
     Args:
       cell: `LSTM`, `GRU` or `SimpleRNN`.
       arguments: the cell's own arguments, such as `{'features': 64, 'sequence': False}`.
@@ -199,7 +209,63 @@ class Bidirectional(nn.Module):
     arguments: Any
 
     @nn.compact
-    def __call__(self, x: Float[Array, 'N T D'], mask: Float[Array, 'N T'] | None = None) -> Array:
-        forward = self.cell(**self.arguments, name='forward')(x, mask)
-        backward = self.cell(**self.arguments, reverse=True, name='backward')(x, mask)
-        return jnp.concatenate([forward, backward], axis=-1)
+    def __call__(
+        self,
+        x: Float[Array, 'N T D'],
+        mask: Float[Array, 'N T'] | None = None,
+        state: Any = None,
+        return_state: bool = False,
+    ) -> Any:
+        """The joined states. state, and what `return_state` adds: a pair, that of the forward reading first."""
+        forward, backward = (None, None) if state is None else state
+        there = self.cell(**self.arguments, name='forward')(x, mask, forward, return_state)
+        back = self.cell(**self.arguments, reverse=True, name='backward')(x, mask, backward, return_state)
+        if not return_state:
+            return jnp.concatenate([there, back], axis=-1)
+        return jnp.concatenate([there[0], back[0]], axis=-1), (there[1], back[1])
+
+
+CELLS = {'lstm': LSTM, 'gru': GRU, 'rnn': SimpleRNN}
+
+
+class Stacked(nn.Module):
+    """Recurrent layers upon one another: each reads all states of the one below; with dropout between them, as PyTorch.
+
+    Args:
+      features: units H of each layer.
+      cell: `'lstm'`, `'gru'` or `'rnn'`.
+      arguments: further arguments of every cell.
+      bidirectional: each layer reads both ways and hands on the joined states.
+      dropout: share of a layer's outputs that the next one does not see in training (none after the last layer).
+      sequence: give all states [N, T, H] of the last layer, or only its last [N, H].
+    """
+
+    features: tuple[int, ...]
+    cell: str = 'lstm'
+    arguments: Any = None
+    bidirectional: bool = False
+    dropout: float = 0.0
+    sequence: bool = True
+
+    @nn.compact
+    def __call__(
+        self,
+        x: Float[Array, 'N T D'],
+        mask: Float[Array, 'N T'] | None = None,
+        state: Any = None,
+        return_state: bool = False,
+        train: bool = False,
+    ) -> Any:
+        """The last layer's states. state, and what `return_state` adds: a tuple, one a layer, as the cells have it."""
+        cell, found = lookup(CELLS, self.cell, 'model.cell'), []
+        for at, width in enumerate(self.features):
+            last = at + 1 == len(self.features)
+            arguments = {**(self.arguments or {}), 'features': width, 'sequence': self.sequence or not last}
+            name = f'{self.cell}_{at}'
+            layer = Bidirectional(cell, arguments, name=name) if self.bidirectional else cell(**arguments, name=name)
+            x = layer(x, mask, None if state is None else state[at], return_state)
+            if return_state:
+                x, reached = x
+                found.append(reached)
+            x = x if last else Dropout(self.dropout)(x, train)
+        return (x, tuple(found)) if return_state else x

@@ -16,6 +16,7 @@ from jaxlab.figures import Figure
 from jaxlab.looks import layers as of
 from jaxlab.looks.network import descent, forms, gradients, procedure, units, weights
 from jaxlab.looks.subject import Subject
+from jaxlab.looks.text import words
 from jaxlab.looks.vision import examples, maps, receptive_fields, styles
 from jaxlab.protocol import Record
 
@@ -55,6 +56,11 @@ LOOKS: dict[str, Look] = {
     'batch_statistics': Look(forms.batch_statistics),
     'two_class_heads': Look(forms.two_class_heads),
     'patience': Look(procedure.patience),
+    'word_importance': Look(words.word_importance),
+    'answers': Look(words.answers),
+    'gradient_by_step': Look(words.gradient_by_step),
+    'text_lengths': Look(words.text_lengths),
+    'accuracy_by_length': Look(words.accuracy_by_length),
     'repeated_split': Look(procedure.repeated_split),
 }
 

@@ -29,6 +29,7 @@ class Counts(NamedTuple):
         return {
             'precision': _share(tp, tp + fp, 0.0),
             'recall': _share(tp, tp + fn),
+            'specificity': _share(tn, fp + tn),
             'f1': _share(2 * tp, 2 * tp + fp + fn),
             'false_positive_rate': _share(fp, fp + tn),
             'balanced_accuracy': (_share(tp, tp + fn) + _share(tn, fp + tn)) / 2,

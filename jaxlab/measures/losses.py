@@ -68,8 +68,13 @@ def huber(predictions: Float[Array, '...'], targets: Float[Array, '...'], delta:
 
 def gaussian_kl(mean: Float[Array, 'N D'], log_variance: Float[Array, 'N D']) -> Float[Array, 'N']:
     """KL(N(mean, diag exp(log_variance)) || N(0, I)) = `sum_d (mean^2 + var - 1 - log var) / 2`. arXiv 1312.6114."""
+    return gaussian_kl_by_dimension(mean, log_variance).sum(-1)
+
+
+def gaussian_kl_by_dimension(mean: Float[Array, 'N D'], log_variance: Float[Array, 'N D']) -> Float[Array, 'N D']:
+    """The terms of that sum, each the divergence of one latent number; in float32 at least, finite at log-variances of +-30."""
     mean, log_variance = _wide(mean), _wide(log_variance)
-    return 0.5 * jnp.sum(jnp.square(mean) + jnp.expm1(log_variance) - log_variance, axis=-1)
+    return 0.5 * (jnp.square(mean) + jnp.expm1(log_variance) - log_variance)
 
 
 # form -> (D on real, D on fake, G on fake), functions of D's logit
@@ -81,6 +86,17 @@ _GAN: dict[str, tuple[Callable, Callable, Callable]] = {
     'hinge': (lambda z: jax.nn.relu(1 - z), lambda z: jax.nn.relu(1 + z), lambda z: -z),
 }
 GAN_FORMS = tuple(_GAN)
+LOGISTIC = ('non_saturating', 'saturating')  # forms in which D's output is the logit of a probability
+_BOUNDARY = {'least_squares': 0.5, 'wasserstein': None}
+
+
+def real_above(form: str) -> float | None:
+    """The output of D above which an example counts as called real; None where only differences of outputs mean anything.
+
+    Halfway between the targets 0 and 1 of least squares; 0 for logits and for the margins of hinge.
+    """
+    lookup(_GAN, form, 'form of the GAN loss')
+    return _BOUNDARY.get(form, 0.0)
 
 
 def discriminator_loss(

@@ -15,9 +15,25 @@ MODELS = {  # name -> module:class; imported when asked for
     'convnet': 'jaxlab.models.convnet:ConvNet',
     'vgg': 'jaxlab.models.convnet:VGG',
     'resnet': 'jaxlab.models.resnet:ResNet',
+    'mobilenet': 'jaxlab.models.mobile:MobileNet',
+    'ssdlite': 'jaxlab.models.ssdlite:SSDLite',
+    'unet': 'jaxlab.models.unet:UNet',
+    'original_unet': 'jaxlab.models.unet:OriginalUNet',
+    'sequence': 'jaxlab.models.recurrent:SequenceModel',
+    'text_classifier': 'jaxlab.models.text_encoder:TextClassifier',
+    'bag': 'jaxlab.models.bag:Bag',
     'two_layer': 'jaxlab.models.two_layer:TwoLayer',
     'dcgan_generator': 'jaxlab.models.gan:Generator',
     'dcgan_discriminator': 'jaxlab.models.gan:Discriminator',
+    'mlp_generator': 'jaxlab.models.mlp_gan:Generator',
+    'mlp_discriminator': 'jaxlab.models.mlp_gan:Discriminator',
+    'resnet_generator': 'jaxlab.models.cyclegan:ResNetGenerator',
+    'patch_discriminator': 'jaxlab.models.cyclegan:PatchDiscriminator',
+    'mlp_vae': 'jaxlab.models.vae:MLPVAE',
+    'conv_vae': 'jaxlab.models.vae:ConvVAE',
+    'seq2seq': 'jaxlab.models.seq2seq:Seq2Seq',
+    'encoder_decoder': 'jaxlab.models.encoder_decoder:EncoderDecoder',
+    'denoising_autoencoder': 'jaxlab.models.denoiser:DenoisingAutoencoder',
 }
 _DTYPES = {'float32': None, 'bfloat16': jnp.bfloat16}
 
@@ -26,6 +42,15 @@ def arguments(kind: type) -> list[str]:
     """What a module can be told in a config."""
     return [
         field.name for field in dataclasses.fields(kind) if field.init and field.name not in ('parent', 'name', 'dtype')
+    ]
+
+
+def required(kind: type) -> list[str]:
+    """What a module must be told."""
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    nothing = dataclasses.MISSING
+    return [
+        name for name in arguments(kind) if fields[name].default is nothing and fields[name].default_factory is nothing
     ]
 
 
@@ -42,7 +67,10 @@ def build_model(block: Mapping[str, Any], precision: str = 'float32', where: str
             raise UserError(f'unknown field config.{where}.{name} of {block["name"]}; {closest(name, valid)}')
     options = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
     inferred = {name: value for name, value in known.items() if name in valid and name not in options}
-    module = kind(**inferred, **options, dtype=_DTYPES[precision])
+    given = inferred | options
+    if missing := [name for name in required(kind) if name not in given]:
+        raise UserError(f'config.{where}: {block["name"]} needs {", ".join(missing)}, which this task does not tell it')
+    module = kind(**given, dtype=_DTYPES[precision])
     for field in dataclasses.fields(kind):
         _check_type(field, getattr(module, field.name, None), where, block['name'])
     return module

@@ -1,7 +1,11 @@
-"""The DCGAN of A08: a generator of 28x28 images from noise, a discriminator that returns a logit.
+"""The DCGANs of A08 and D2.2: a generator of images from noise, a discriminator that returns a logit.
 
-Keras defaults, which are part of the published result: Glorot uniform kernels, zero biases, LeakyReLU slope 0.3,
+Keras defaults, which are part of the published results: Glorot uniform kernels, zero biases, LeakyReLU slope 0.3 (A08),
 BatchNorm that keeps 0.99 of its running statistics and adds 1e-3 to the variance.
+
+A08, 28x28x1: the defaults; generator 2,330,944 parameters, 25,472 of them running statistics, discriminator 212,865.
+D2.2, 64x64x3: a generator of size 8, 3 channels, kernel 4, strides (2, 2, 2), slope 0 (ReLU): 2,363,136 parameters, 33,152
+of them statistics; a discriminator of depth 3, kernel 4, slope 0.2: 675,265.
 """
 
 from typing import Any
@@ -12,18 +16,20 @@ from jaxtyping import Array, Float
 
 from jaxlab.layers import BatchNorm, Conv, ConvTranspose, Dense, Dropout
 
-SLOPE = 0.3
-
 
 class Generator(nn.Module):
-    """Noise [N, latent] -> images [N, 4s, 4s, channels] in [-1, 1]; 2,330,944 parameters at A08's size.
+    """Noise [N, latent] -> images [N, size * s, size * s, channels] in [-1, 1], s the product of the three strides.
 
-    The dense output is normalised feature by feature (12,544 of them) before it becomes a 7x7x256 image.
+    The dense output is normalised feature by feature (12,544 of them in A08) before it becomes an image of 4 * width
+    channels; three transposed convolutions give 2 * width, width, and the image. slope: of LeakyReLU below 0; 0 is ReLU.
     """
 
     width: int = 64
     size: int = 7
     channels: int = 1
+    kernel_size: int = 5
+    strides: tuple[int, ...] = (1, 2, 2)
+    slope: float = 0.3
     dtype: Any = None
 
     @nn.compact
@@ -32,13 +38,13 @@ class Generator(nn.Module):
     ) -> Float[Array, 'n height width channels']:
         def normal(x: Array) -> Array:
             x = BatchNorm(momentum=0.99, epsilon=1e-3, dtype=self.dtype)(x, train, weight)
-            return nn.leaky_relu(x, SLOPE)
+            return nn.leaky_relu(x, self.slope)
 
-        def up(features: int, strides: int) -> ConvTranspose:
+        def up(features: int, stride: int) -> ConvTranspose:
             return ConvTranspose(
                 features,
-                (5, 5),
-                (strides, strides),
+                self.kernel_size,
+                stride,
                 'SAME',
                 use_bias=False,
                 transpose_kernel=True,
@@ -49,15 +55,22 @@ class Generator(nn.Module):
         first = 4 * self.width
         x = Dense(self.size * self.size * first, use_bias=False, init_scheme='keras', dtype=self.dtype)(noise)
         x = normal(x).reshape(-1, self.size, self.size, first)
-        x = normal(up(2 * self.width, 1)(x))
-        x = normal(up(self.width, 2)(x))
-        return jnp.tanh(up(self.channels, 2)(x))
+        first_stride, second_stride, last_stride = self.strides
+        x = normal(up(2 * self.width, first_stride)(x))
+        x = normal(up(self.width, second_stride)(x))
+        return jnp.tanh(up(self.channels, last_stride)(x))
 
 
 class Discriminator(nn.Module):
-    """Images [N, H, W, C] in [-1, 1] -> logits [N] (above 0: called real); 212,865 parameters at A08's size."""
+    """Images [N, H, W, C] in [-1, 1] -> logits [N] (above 0: called real).
+
+    `depth` convolutions of stride 2, the first with `width` channels, each of the others with twice as many as before.
+    """
 
     width: int = 64
+    depth: int = 2
+    kernel_size: int = 5
+    slope: float = 0.3
     dropout: float = 0.3
     dtype: Any = None
 
@@ -66,8 +79,8 @@ class Discriminator(nn.Module):
         self, images: Float[Array, 'n height width channels'], train: bool = False, weight: Array | None = None
     ) -> Float[Array, 'n']:
         x = images
-        for features in (self.width, 2 * self.width):
-            x = Conv(features, (5, 5), (2, 2), 'SAME', init_scheme='keras', dtype=self.dtype)(x)
-            x = Dropout(self.dropout)(nn.leaky_relu(x, SLOPE), train)
+        for layer in range(self.depth):
+            x = Conv(2**layer * self.width, self.kernel_size, 2, init_scheme='keras', dtype=self.dtype)(x)
+            x = Dropout(self.dropout)(nn.leaky_relu(x, self.slope), train)
         logits = Dense(1, init_scheme='keras', dtype=self.dtype)(x.reshape(x.shape[0], -1))
         return logits[:, 0].astype(jnp.float32)

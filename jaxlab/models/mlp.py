@@ -16,8 +16,8 @@ class MLP(nn.Module):
     """Flatten, then per hidden layer Dense, BatchNorm (if asked), activation, Dropout; last a Dense to the logits.
 
     BatchNorm keeps its statistics as PyTorch does (0.9 of the old value, unbiased variance).
-    init_scheme: 'torch', 'keras' or 'lecun' as in `jaxlab.layers.initializers`; 'xavier' (B01: Glorot-uniform kernels,
-    biases as in PyTorch); 'sklearn' (A04: kernels AND biases Glorot-uniform, U(+-sqrt(6 / (fan_in + fan_out)))).
+    init_scheme: as in `jaxlab.layers.initializers` ('xavier' is B01's), or 'sklearn' (A04: kernels AND biases
+    Glorot-uniform, U(+-sqrt(6 / (fan_in + fan_out)))).
     """
 
     features: tuple[int, ...]
@@ -47,11 +47,9 @@ class MLP(nn.Module):
     def _dense(self, features: int, inputs: int, name: str) -> Dense:
         if self.init_scheme not in STARTS:
             raise UserError(f'unknown model.init_scheme {self.init_scheme!r}; {closest(self.init_scheme, STARTS)}')
-        if self.init_scheme in ('torch', 'keras', 'lecun'):
+        if self.init_scheme != 'sklearn':
             return Dense(features, dtype=self.dtype, init_scheme=self.init_scheme, name=name)
-        kernel, bias = initializers.glorot_uniform(), initializers.torch_bias(inputs)
-        if self.init_scheme == 'sklearn':
-            bias = uniform(glorot_bound(inputs, features))
+        kernel, bias = initializers.glorot_uniform(), uniform(glorot_bound(inputs, features))
         return Dense(features, dtype=self.dtype, kernel_init=kernel, bias_init=bias, name=name)
 
 

@@ -75,7 +75,7 @@ class Block(_Residual):
 
 
 class Stem(_Residual):
-    """The entry: 7x7 stride 2 and 3x3 max pooling stride 2 (`imagenet`), or one 3x3 convolution (`cifar`)."""
+    """The entry: a 7x7 convolution at stride 2 (`imagenet`), or a 3x3 one (`cifar`)."""
 
     kind: str
     features: int
@@ -84,12 +84,39 @@ class Stem(_Residual):
     def __call__(self, x: Float[Array, 'N H W C']) -> Float[Array, 'N P Q D']:
         if self.kind == 'cifar':
             return nn.relu(self.conv(x, self.features, 3, 1, 'conv'))
-        x = nn.relu(self.conv(x, self.features, 7, 2, 'conv'))
-        return max_pool(x, (3, 3), (2, 2), [(1, 1), (1, 1)])
+        return nn.relu(self.conv(x, self.features, 7, 2, 'conv'))
+
+
+def maps(
+    x: Float[Array, 'N H W C'],
+    shared: tuple[bool, Array | None, Any],
+    depth: int = 18,
+    stem: str = 'imagenet',
+    width: int = 64,
+    skip: bool = True,
+) -> list[Array]:
+    """Within a module: what the stem gives, and each of the four stages. shared: (train, weight, dtype).
+
+    Between stem and first stage of 'imagenet' stands a 3x3 maximum at stride 2.
+    """
+    if depth not in DEPTHS:
+        raise UserError(f'model.depth: {depth} is not one of {", ".join(map(str, DEPTHS))}')
+    if stem not in STEMS:
+        raise UserError(f'unknown model.stem {stem!r}; {closest(stem, STEMS)}')
+    found = [Stem(*shared, kind=stem, features=width, name='stem')(x)]
+    x = found[0] if stem == 'cifar' else max_pool(found[0], (3, 3), (2, 2), [(1, 1), (1, 1)])
+    kind, blocks = DEPTHS[depth]
+    for stage, count in enumerate(blocks):
+        for k in range(count):
+            stride = 2 if stage and not k else 1
+            name = f'stage_{stage + 1}_block_{k + 1}'
+            x = Block(*shared, kind=kind, features=width * 2**stage, stride=stride, skip=skip, name=name)(x)
+        found.append(x)
+    return found
 
 
 class ResNet(nn.Module):
-    """Images [N, H, W, C] -> logits [N, classes].
+    """Images [N, H, W, C] -> logits [N, classes], or with `classes=0` features [N, D], the mean of the last map.
 
     Args:
       depth: 18, 34 or 50.
@@ -109,20 +136,9 @@ class ResNet(nn.Module):
     def __call__(
         self, x: Float[Array, 'N H W C'], train: bool = False, weight: Float[Array, 'N'] | None = None
     ) -> Float[Array, 'N classes']:
-        if self.depth not in DEPTHS:
-            raise UserError(f'model.depth: {self.depth} is not one of {", ".join(map(str, DEPTHS))}')
-        if self.stem not in STEMS:
-            raise UserError(f'unknown model.stem {self.stem!r}; {closest(self.stem, STEMS)}')
         shared = (train, weight, self.dtype)
-        x = Stem(*shared, kind=self.stem, features=self.width, name='stem')(x)
-        kind, blocks = DEPTHS[self.depth]
-        for stage, count in enumerate(blocks):
-            for k in range(count):
-                stride = 2 if stage and not k else 1
-                name = f'stage_{stage + 1}_block_{k + 1}'
-                x = Block(*shared, kind=kind, features=self.width * 2**stage, stride=stride, skip=self.skip, name=name)(
-                    x
-                )
-        x = x.mean((1, 2))
+        x = maps(x, shared, self.depth, self.stem, self.width, self.skip)[-1].mean((1, 2))
+        if not self.classes:
+            return x.astype(jnp.float32)
         logits = Dense(self.classes, dtype=self.dtype, init_scheme='torch', name='head')(x)
         return logits.astype(jnp.float32)

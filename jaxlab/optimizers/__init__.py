@@ -8,3 +8,4 @@ from jaxlab.optimizers.plateau import reduce_on_plateau as reduce_on_plateau
 from jaxlab.optimizers.schedules import SCHEDULES as SCHEDULES
 from jaxlab.optimizers.state import TrainState as TrainState
 from jaxlab.optimizers.state import start_left as start_left
+from jaxlab.optimizers.state import without_optimizer as without_optimizer

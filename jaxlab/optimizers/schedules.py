@@ -36,9 +36,12 @@ def cosine(floor: float, start: int, end: int) -> Schedule:
     return lambda step: floor + (1 - floor) * 0.5 * (1 + jnp.cos(jnp.pi * _share(step, start, end)))
 
 
-def linear(floor: float, start: int, end: int) -> Schedule:
-    """1 until `start`, then a straight line down to `floor` at `end`."""
-    return lambda step: 1 - (1 - floor) * _share(step, start, end)
+def linear(floor: float, start: int, end: int, held: int = 0) -> Schedule:
+    """1 until `start`, then a straight line down to `floor` at `end`; `held`: a stair, each value stays for so long.
+
+    CycleGAN's factor in epoch e from 0 on, 1 - max(0, e - 100) / 101, is start 100, end 201, held 1 epoch.
+    """
+    return lambda step: 1 - (1 - floor) * _share(step // held * held if held else step, start, end)
 
 
 def rsqrt(timescale: int) -> Schedule:
@@ -83,7 +86,7 @@ OPTIONS: dict[str, dict[str, tuple[Any, bool]]] = {
     'exponential': {'decay_rate': (0.1, False), 'every': (1, True)},
     'cosine': {'floor': (0.0, False), 'start': (None, True), 'end': (None, True)},
     'rsqrt': {'timescale': (None, True)},
-    'linear': {'floor': (0.0, False), 'start': (None, True), 'end': (None, True)},
+    'linear': {'floor': (0.0, False), 'start': (None, True), 'end': (None, True), 'held': (0, True)},
     'piecewise': {'boundaries': (None, True), 'decay_rate': (None, False), 'factors': (None, False)},
 }
 UNITS = ('epochs', 'steps')
@@ -138,6 +141,8 @@ def _checked(name: str, found: dict[str, Any]) -> dict[str, Any]:
     for option in ('every', 'timescale'):
         if option in found and found[option] < 1:
             raise UserError(f'{where}: {option!r} must be at least one step, got {found[option]}')
+    if found.get('held', 0) < 0:
+        raise UserError(f"{where}: 'held' must be a time from 0, got {found['held']}")
     if name == 'piecewise':
         if (found['decay_rate'] is None) == (found['factors'] is None):
             raise UserError(f"{where}: give one of 'decay_rate' and 'factors'")

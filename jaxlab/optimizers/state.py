@@ -12,6 +12,8 @@ from flax.training import train_state
 
 from jaxlab.layers.batch_axis import sum_over_batch_axis
 
+UNTRAINED = optax.identity()
+
 
 class TrainState(train_state.TrainState):
     """Flax's `TrainState` (step, params, opt_state; apply_fn and tx are static) and three more fields.
@@ -71,6 +73,15 @@ class TrainState(train_state.TrainState):
             now = {'params': params, 'batch_stats': batch_stats}
             ema = moved_average(ema, now, ramped(self.ema_decay, self.step))
         return self.replace(step=self.step + 1, params=params, opt_state=opt_state, batch_stats=batch_stats, ema=ema)
+
+
+def without_optimizer(state: Any) -> Any:
+    """A state whose networks are only used: one program then serves it whatever rule trains them."""
+
+    def one(leaf: Any) -> Any:
+        return leaf.replace(tx=UNTRAINED, opt_state=()) if isinstance(leaf, TrainState) else leaf
+
+    return jax.tree.map(one, state, is_leaf=lambda leaf: isinstance(leaf, TrainState))
 
 
 def ramped(decay: float, updates: jax.Array | int) -> jax.Array:

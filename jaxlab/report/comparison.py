@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from jaxlab.figures import Figure, Lines, Table
-from jaxlab.files import write_file
+from jaxlab.files import path_of, write_file
 from jaxlab.measures.metrics import split_of
 from jaxlab.report import statistics, summary, wording
 from jaxlab.report.filling import fill
@@ -51,7 +51,7 @@ def write_comparison(
     figures: list[Figure] = [*(points(runs, name) for name in shown), *overlaid(kept or {})]
     figures += variant_curves(histories or {}, runs, moved)
     made = Comparison(
-        Path(workdir) / 'comparison.html', answers(runs, reference, names), statements(runs), tables, figures
+        path_of(workdir) / 'comparison.html', answers(runs, reference, names), statements(runs), tables, figures
     )
     first = runs[reference]
     page = fill(
@@ -61,8 +61,8 @@ def write_comparison(
         answers=made.answers,
         statements=made.statements,
         badges=list(dict.fromkeys(badge for run in runs.values() for badge in summary.badges(run))),
-        tables=[item(table, Path(workdir)) for table in tables],
-        figures=[item(figure, Path(workdir) / 'figures') for figure in figures],
+        tables=[item(table, path_of(workdir)) for table in tables],
+        figures=[item(figure, path_of(workdir) / 'figures') for figure in figures],
         commands=list(dict.fromkeys(str(run['command']) for run in runs.values() if run.get('command'))),
     )
     write_file(made.path, page)

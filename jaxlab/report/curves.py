@@ -52,7 +52,7 @@ def step_figures(step_logs: Sequence[tuple[int, Mapping[str, np.ndarray]]]) -> l
         values = np.concatenate([arrays[metric] for _, arrays in step_logs], axis=1)
         steps = np.arange(1, values.shape[1] + 1)
         note = f'{values.shape[1]:,} updates, n = {len(values)} replicas; each value is the mean of one batch before its update.'
-        title = f'{wording.words(metric).capitalize()} of every update'
+        title = f'{wording.capital(wording.words(metric))} of every update'
         series = {'batch': (steps, values)}
         figures.append(Lines(f'steps_{metric}', title, note, series, x_label='update', y_label=wording.words(metric)))
     return figures
@@ -95,7 +95,7 @@ def _figure(
     label = wording.words(family)
     return Lines(
         name=f'curve_{family}',
-        title=f'{label[:1].upper()}{label[1:]} while training',
+        title=f'{wording.capital(label)} while training',
         note=note,
         series=series,
         x_label='epoch' if 'epoch' in history[0] else 'step',

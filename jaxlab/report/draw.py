@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxlab import figures
-from jaxlab.files import write_file
+from jaxlab.files import path_of, write_file
 from jaxlab.report import charts, grids, style
 
 PAINTERS: dict[
@@ -35,7 +35,7 @@ def draw(figure: figures.Figure, folder: Path) -> Path:
     """Writes `<name>.png` (`.gif` for an animation) into the folder and returns the file's path."""
     if not is_drawn(figure):
         raise TypeError(f'{type(figure).__name__} {figure.name!r} is typeset, not drawn')
-    folder = Path(folder)
+    folder = path_of(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with style.settings():
         if isinstance(figure, figures.Animation):

@@ -18,7 +18,7 @@ def draw_images(data: figures.Images) -> Any:
     rows = -(-count // columns) or 1
     aspect = images.shape[1] / images.shape[2] if count else 1.0
     margin = 0.11 * max((len(name) for name in data.row_labels), default=0)
-    cell = min(1.9, (style.WIDTH - 0.3 - min(margin, 1.6)) / columns)
+    cell = min(data.widest, (style.WIDTH - 0.3 - min(margin, 1.6)) / columns)
     lines = [_wrapped(str(caption), max(6, int(cell * 12.5))) for caption in data.captions]
     tops = _tops(lines, rows, columns, cell, aspect)
     bar = BAR_HEIGHT if data.value_label else 0.0

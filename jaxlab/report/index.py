@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from jaxlab.files import write_file
+from jaxlab.files import path_of, write_file
 from jaxlab.report import statistics, summary, wording
 from jaxlab.report.curves import published_value
 from jaxlab.report.filling import fill
@@ -16,7 +16,7 @@ DEEPEST = 3  # a run is at most this many folders below the index (experiment / 
 
 def write_index(runs_dir: Path) -> Path:
     """Reads every `results.json` below the folder and writes `index.html` into it; names the damaged ones."""
-    runs_dir = Path(runs_dir)
+    runs_dir = path_of(runs_dir)
     rows, damaged = [], []
     for path in find_results(runs_dir):
         name = path.parent.relative_to(runs_dir).as_posix()
@@ -35,7 +35,7 @@ def write_index(runs_dir: Path) -> Path:
 
 def find_results(runs_dir: Path) -> list[Path]:
     """The `results.json` files below the folder, in order of their names; hidden folders are left out."""
-    found = [path for depth in range(1, DEEPEST + 1) for path in Path(runs_dir).glob('*/' * depth + 'results.json')]
+    found = [path for depth in range(1, DEEPEST + 1) for path in path_of(runs_dir).glob('*/' * depth + 'results.json')]
     visible = [path for path in found if not any(part.startswith('.') for part in path.relative_to(runs_dir).parts)]
     return sorted(visible, key=lambda path: path.parent.relative_to(runs_dir).parts)
 

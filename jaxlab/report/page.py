@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from jaxlab import figures
-from jaxlab.files import write_file
-from jaxlab.report import seeds, summary, wording
+from jaxlab.files import path_of, write_file
+from jaxlab.report import seeds, summary, training_phases, wording
 from jaxlab.report.curves import history_figures
 from jaxlab.report.draw import draw, is_drawn
 from jaxlab.report.filling import fill
@@ -27,11 +27,12 @@ def write_report(
     The order of the page is that of a reader's interest: question, answer, the first figure (of a worked computation all of
     them), curves, numbers, further figures, then theory, model, data, settings, limits.
     """
-    folder = Path(workdir) / 'figures'
+    folder = path_of(workdir) / 'figures'
     lines = (results.get('curves') or {}).get('lines')
     restored = (results.get('restored') or {}).get('epoch')
     curves = history_figures(history, results.get('published'), lines, restored) if history else []
-    items = [item(figure, folder) for figure in (*figures, *seeds.figures(results))]
+    phases = training_phases.table(results)
+    items = [item(figure, folder) for figure in (*figures, *((phases,) if phases else ()), *seeds.figures(results))]
     single = summary.single_values(results)
     first = len(items) if single else 1
     page = fill(
@@ -53,7 +54,7 @@ def write_report(
         lead=items[:first],
         items=items[first:],
     )
-    return write_file(Path(workdir) / 'report.html', page)
+    return write_file(path_of(workdir) / 'report.html', page)
 
 
 def item(figure: figures.Figure, folder: Path) -> Item:

@@ -62,13 +62,21 @@ class Difference:
 
 
 def mean(values: Values) -> float:
-    """The mean, NaN without values."""
+    """The mean, NaN without values; of equal values these, without the rounding of a sum."""
+    if len(values) and _equal(values):
+        return float(values[0])
     return float(np.mean(values)) if len(values) else math.nan
 
 
 def std(values: Values) -> float:
-    """The sample standard deviation (n - 1), NaN below two values."""
+    """The sample standard deviation (n - 1), NaN below two values; 0 of equal ones, without the rounding of their mean."""
+    if len(values) > 1 and _equal(values):
+        return 0.0
     return float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
+
+
+def _equal(values: Values) -> bool:
+    return all(value == values[0] for value in values)
 
 
 def t_interval(values: Values, level: float = 0.95, shared: float = 0.0) -> Interval | None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from jaxlab.figures import Table, Worked
-from jaxlab.report import formula, summary, wording
+from jaxlab.report import formula, summary, training_phases, wording
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,6 +22,7 @@ def print_results(results: Mapping[str, Any], console: 'Console') -> None:
     if answer:
         console.print(_text(answer, 'bold'))
     _metrics(results, console)
+    _phases(results, console)
     _published(results, console)
     for line in results.get('remarks') or []:
         console.print(_text(f'- {formula.plain(str(line))}'))
@@ -48,6 +49,12 @@ def _metrics(results: Mapping[str, Any], console: 'Console') -> None:
     methods = list(dict.fromkeys(row.method for row in rows if row.interval))
     if methods:
         console.print(_text(f'intervals: {"; ".join(methods)}; n: replicas', 'dim'))
+
+
+def _phases(results: Mapping[str, Any], console: 'Console') -> None:
+    table = training_phases.table(results)
+    if table is not None:
+        print_table(table, console)
 
 
 def _published(results: Mapping[str, Any], console: 'Console') -> None:
@@ -149,6 +156,7 @@ def print_describe(results: Mapping[str, Any], console: 'Console') -> None:
             console.print(_text(f'- {formula.plain(str(line))}'))
     if results.get('networks'):
         print_model_table(results['networks'], console)
+    _phases(results, console)
     chosen, default = summary.config_rows(results)
     if chosen:
         table = _table((('setting', '<'), ('value', '<'), ('chosen by', '<')))

@@ -113,7 +113,7 @@ def _figure(
     at = np.concatenate([x for x, _ in series.values()])
     return Lines(
         f'variants_curve_{name}' + ('' if axis == 'epoch' else f'_by_{axis}'),
-        f'{label[:1].upper()}{label[1:]} while training{words}',
+        f'{wording.capital(label)} while training{words}',
         note,
         series,
         x_label,

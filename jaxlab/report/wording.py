@@ -10,9 +10,21 @@ from jaxlab.measures.metrics import meaning, split_of
 SPLIT_WORDS = {'train': 'training', 'validation': 'validation', 'test': 'test', '': 'other'}
 
 
+ABBREVIATIONS = {
+    each.lower(): each
+    for each in ('AUC', 'BLEU', 'ECE', 'ELBO', 'F1', 'IoU', 'KL', 'MAE', 'mAP', 'MAPE', 'MCC', 'MSE', 'NLL', 'PSNR')
+    + ('RMSE', 'ROC', 'SSIM')
+}
+
+
 def words(name: str) -> str:
-    """`learning_rate` -> 'learning rate'."""
-    return name.replace('_', ' ').strip()
+    """`learning_rate` -> 'learning rate', `test_mse` -> 'test MSE'."""
+    return ' '.join(ABBREVIATIONS.get(word, word) for word in name.replace('_', ' ').split())
+
+
+def capital(text: str) -> str:
+    """With a capital letter in front, the rest as it is."""
+    return text[:1].upper() + text[1:]
 
 
 def label(name: str) -> str:

@@ -69,6 +69,33 @@ def logistic(features: np.ndarray, labels: np.ndarray) -> Fitted:
     return LogisticRegression(C=np.inf, max_iter=2000, tol=1e-8).fit(features, labels).predict_proba
 
 
+def naive_bayes(features: np.ndarray, labels: np.ndarray) -> Fitted:
+    """Multinomial naive Bayes of counts (of words), each smoothed by one."""
+    from sklearn.naive_bayes import MultinomialNB
+
+    _are_counts(features, 'naive_bayes')
+    return MultinomialNB().fit(features, labels).predict_proba
+
+
+def _are_counts(features: np.ndarray, name: str) -> None:
+    """Refuses what no counting gives."""
+    if features.min() < 0:
+        raise UserError(
+            f'report.options.baselines: {name} is a rule of counts of words; these inputs have negative numbers'
+        )
+
+
+def tfidf_logistic(features: np.ndarray, labels: np.ndarray) -> Fitted:
+    """Logistic regression of counts (of words) as (1 + log tf) idf of length 1, with a light penalty (C = 10)."""
+    from sklearn.feature_extraction.text import TfidfTransformer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    _are_counts(features, 'tfidf_logistic')
+    rule = make_pipeline(TfidfTransformer(sublinear_tf=True), LogisticRegression(C=10, max_iter=1000))
+    return rule.fit(features, labels).predict_proba
+
+
 REGRESSION: Mapping[str, Callable[[np.ndarray, np.ndarray], Fitted]] = {
     'mean': mean,
     'median': median,
@@ -79,6 +106,8 @@ CLASSIFICATION: Mapping[str, Callable[[np.ndarray, np.ndarray], Fitted]] = {
     'majority': majority,
     'one_question': one_question,
     'logistic': logistic,
+    'naive_bayes': naive_bayes,
+    'tfidf_logistic': tfidf_logistic,
 }
 
 

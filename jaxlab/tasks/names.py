@@ -27,6 +27,26 @@ TASKS = {
         'jaxlab.tasks.classification.report:ClassificationReport',
         'jaxlab.tasks.predicting:MODES',
     ),
+    'cyclegan': Kind(
+        'jaxlab.tasks.cyclegan.step:CycleGan',
+        'jaxlab.tasks.cyclegan.report:CycleGanReport',
+        'jaxlab.tasks.cyclegan.modes:MODES',
+    ),
+    'denoising': Kind(
+        'jaxlab.tasks.denoising.step:Denoising',
+        'jaxlab.tasks.denoising.report:DenoisingReport',
+        'jaxlab.tasks.denoising.modes:MODES',
+    ),
+    'detection': Kind(
+        'jaxlab.tasks.detection.step:Detection',
+        'jaxlab.tasks.detection.report:DetectionReport',
+        'jaxlab.tasks.detection.modes:MODES',
+    ),
+    'forecasting': Kind(
+        'jaxlab.tasks.forecasting.step:Forecasting',
+        'jaxlab.tasks.forecasting.report:ForecastingReport',
+        'jaxlab.tasks.forecasting.modes:MODES',
+    ),
     'gan': Kind('jaxlab.tasks.gan.step:Gan', 'jaxlab.tasks.gan.report:GanReport', 'jaxlab.tasks.sampling:MODES'),
     'manual_backprop': Kind(
         'jaxlab.tasks.manual_backprop.step:ManualBackprop',
@@ -39,7 +59,18 @@ TASKS = {
         'jaxlab.tasks.regression.report:RegressionReport',
         'jaxlab.tasks.predicting:MODES',
     ),
+    'segmentation': Kind(
+        'jaxlab.tasks.segmentation.step:Segmentation',
+        'jaxlab.tasks.segmentation.report:SegmentationReport',
+        'jaxlab.tasks.segmentation.modes:MODES',
+    ),
     'trace': Kind('jaxlab.tasks.trace.step:Trace', 'jaxlab.tasks.trace.report:TraceReport'),
+    'translation': Kind(
+        'jaxlab.tasks.translation.step:Translation',
+        'jaxlab.tasks.translation.report:TranslationReport',
+        'jaxlab.tasks.translation.modes:MODES',
+    ),
+    'vae': Kind('jaxlab.tasks.vae.step:Vae', 'jaxlab.tasks.vae.report:VaeReport', 'jaxlab.tasks.sampling:MODES'),
 }
 
 

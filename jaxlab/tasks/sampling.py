@@ -10,7 +10,7 @@ SHOWN = 400  # in the picture; all of them are in the file of arrays
 
 
 def sample(trained: Trained, options: Mapping[str, Any]) -> Done:
-    """`samples/seed_S.png` and `.npz`. The task has `sample(state, key, count)`."""
+    """`samples/seed_S.png` and `.npz`, and `samples/seed_S/0001.png` ... The task has `sample(state, key, count)`."""
     import jax
     import numpy as np
 
@@ -25,7 +25,8 @@ def sample(trained: Trained, options: Mapping[str, Any]) -> Done:
     note = f'{some}{count} samples after step {step}, seed {seed}'
     figure = Images(f'seed_{seed}', f'New samples: {trained.config.name}', note, shown, columns=columns)
     facts = {'name': trained.config.name, 'step': step, 'count': count, 'seed': seed}
-    return Done(facts, 'samples', (figure,), {'image': images})
+    files = {f'seed_{seed}/{number:04d}': image for number, image in enumerate(images[: options['files']], 1)}
+    return Done(facts, 'samples', (figure,), {'image': images}, files)
 
 
 def sampled(task: Any, state: Any, key: Any, count: int) -> Any:
@@ -47,7 +48,11 @@ def lines(facts: Mapping[str, Any]) -> Sequence[str]:
 
 SAMPLE = Mode(
     'new examples, as a picture and as arrays',
-    {'count': Option(64, 'how many', least=1), 'seed': Option(0, 'which ones')},
+    {
+        'count': Option(64, 'how many', least=1),
+        'seed': Option(0, 'which ones'),
+        'files': Option(0, 'how many of them as files of their own, too'),
+    },
     sample,
     lines,
 )

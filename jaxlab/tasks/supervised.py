@@ -55,5 +55,5 @@ class Supervised:
 
 def prepared(data: Dataset) -> dict[str, jax.ShapeDtypeStruct]:
     """Shapes and dtypes of one prepared training example, as a batch of one."""
-    batch = {**data.splits['train'].read([0]), 'weight': np.ones(1, np.float32)}
+    batch = {**data.splits['train'].blank(1), 'weight': np.ones(1, np.float32)}
     return dict(jax.eval_shape(data.prepare, {name: jnp.asarray(value) for name, value in batch.items()}))

@@ -10,9 +10,8 @@ import dataclasses
 import hashlib
 import json
 import logging
-import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,10 @@ import numpy as np
 from flax import serialization
 from jax.experimental import multihost_utils
 
+from jaxlab import files
 from jaxlab.errors import UserError
+
+Template = Callable[[int], Any]  # step -> a state of the form that a checkpoint of this step has
 
 SYSTEM_ERROR = 'os_error_code'  # in the words of an error that Orbax passes on from the system
 
@@ -55,7 +57,7 @@ class Checkpoints:
 
         _quieten()
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder = folder.resolve()
+        self.folder = files.absolute(folder)
         self._args = ocp.args
         self._scores: dict[int, float | None] = {}
         policies: list[Any] = [managers.LatestN(n=keep)]
@@ -155,7 +157,7 @@ class Checkpoints:
         tree = jax.tree.unflatten(jax.tree.structure(expected), jax.tree.leaves(tree))
         return Saved(step, serialization.from_state_dict(template, tree), meta)
 
-    def latest(self, template: Any, say: Any = print) -> Saved | None:
+    def latest(self, template: Template, say: Any = print) -> Saved | None:
         """The newest sound checkpoint; damaged ones are set aside (kept in `damaged/`) and named. None if there is none.
 
         Raises UserError if there are checkpoints and none is sound.
@@ -163,7 +165,7 @@ class Checkpoints:
         damaged = []
         for step in reversed(self.steps):
             try:
-                return self.read(step, template)
+                return self.read(step, template(step))
             except ValueError as error:
                 damaged.append(step)
                 say(f'checkpoint of step {step} in {self.folder} is damaged ({error}); falling back to the one before')
@@ -178,20 +180,16 @@ class Checkpoints:
     def set_aside(self, step: int) -> None:
         """Moves a damaged checkpoint out of the way; saving its step again would otherwise silently do nothing."""
         if jax.process_index() == 0:
-            target = self.folder.parent / 'damaged' / str(step)
-            target.parent.mkdir(exist_ok=True)
-            if target.exists():
-                shutil.rmtree(target)
-            shutil.move(str(self.folder / str(step)), str(target))
+            files.move(self.folder / str(step), self.folder.parent / 'damaged' / str(step))
         if jax.process_count() > 1:  # nobody lists the folder before the checkpoint is out of it
             multihost_utils.sync_global_devices(f'set aside {step}')
         self._manager.reload()
 
-    def best(self, mode: str, template: Any, say: Any = print) -> Saved | None:
+    def best(self, mode: str, template: Template, say: Any = print) -> Saved | None:
         """The sound checkpoint with the best score, or None if none has one; damaged ones are named."""
         for step in _best_first({step: self._scores.get(step) for step in self.steps}, mode):
             try:
-                return self.read(step, template)
+                return self.read(step, template(step))
             except ValueError as error:
                 say(f'the best checkpoint (step {step}) in {self.folder} is damaged ({error}); taking the next best')
         return None

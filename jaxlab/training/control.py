@@ -61,9 +61,11 @@ def not_finite(tree: Any) -> str:
 
 
 def padded_steps(chunk: np.ndarray, size: int) -> np.ndarray:
-    """A short last block of steps [replicas, steps, batch] brought to `size` steps, so that one program serves all."""
+    """A short last block of steps [replicas, steps, ...] brought to `size` steps, so that one program serves all."""
     missing = size - chunk.shape[1]
-    return np.pad(chunk, ((0, 0), (0, missing), (0, 0)), constant_values=-1) if missing else chunk
+    if not missing:
+        return chunk
+    return np.pad(chunk, ((0, 0), (0, missing), *((0, 0),) * (chunk.ndim - 2)), constant_values=-1)
 
 
 def watched(config: Any, splits: Container[str]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxlab.data.dataset import Dataset
 from jaxlab.protocol import Task
-from jaxlab.training import model_table
+from jaxlab.training import model_table, phases
 from jaxlab.training.machine import Machine
 
 
@@ -24,22 +24,33 @@ def describe(config: Any, task: Task, data: Dataset) -> dict[str, Any]:
         'replicas': config.replicas,
         'epochs': -(-machine.total_steps // machine.feed.steps_per_epoch),
     }
-    return {**table, **_cost(machine)}
+    state = _state(machine)
+    return {**table, **_phases(machine, state), **_cost(machine, state)}
 
 
-def _cost(machine: Machine) -> dict[str, Any]:
+def _phases(machine: Machine, state: Any) -> dict[str, Any]:
+    """What each phase trains, where there are several."""
+    found = phases.table(machine.phases, state, machine.feed.steps_per_epoch)
+    return {'training_phases': found} if found else {}
+
+
+def _state(machine: Machine) -> Any:
+    """Shapes of one replica's state."""
+    example = {name: jax.ShapeDtypeStruct(value.shape, value.dtype) for name, value in machine.example.items()}
+    seeds = jax.ShapeDtypeStruct((len(machine.seeds),), np.uint32)
+    states = jax.eval_shape(machine.programs.init, seeds, example)
+    if machine.forms.replicas == 'vmap':
+        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), states)
+    return states[0]
+
+
+def _cost(machine: Machine, state: Any) -> dict[str, Any]:
     """Of one update of one replica: the compiler's own count (a loop's body would be counted once, so: no loop)."""
 
     def update(state: Any, batch: Any, seed: Any) -> Any:
         return machine.programs._update(state, batch, seed, jnp.int32(0))
 
     example = {name: jax.ShapeDtypeStruct(value.shape, value.dtype) for name, value in machine.example.items()}
-    seeds = jax.ShapeDtypeStruct((len(machine.seeds),), np.uint32)
-    states = jax.eval_shape(machine.programs.init, seeds, example)
-    if machine.forms.replicas == 'vmap':
-        state = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), states)
-    else:
-        state = states[0]
     compiled = jax.jit(update).lower(state, example, jax.ShapeDtypeStruct((), np.uint32)).compile()
     cost, memory = compiled.cost_analysis() or {}, compiled.memory_analysis()
     size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))

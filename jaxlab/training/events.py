@@ -1,12 +1,14 @@
 """metrics.jsonl (one line an epoch) and TensorBoard events, written by one process."""
 
 import json
+import shutil
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxlab.files import write_atomically
+from jaxlab.files import append, is_remote, write_atomically, write_file
 
 LOG = 'metrics.jsonl'
 
@@ -28,6 +30,7 @@ class Events:
     def __init__(self, workdir: Path, writer: bool):
         self.path, self.folder, self.writer = workdir / LOG, workdir / 'events', writer
         self._board: Any = None
+        self._local = self.folder  # where the board writes; its files are copied into a bucket
 
     def start(self, history: Sequence[Mapping[str, Any]]) -> None:
         """Begins a log that holds exactly this history."""
@@ -35,24 +38,37 @@ class Events:
             return
         write_log(self.path.parent, history)
         purge = history[-1]['step'] + 1 if history else 0
-        self._board = _board_writer()(str(self.folder), purge_step=purge)
+        if is_remote(self.folder):
+            self._local = Path(tempfile.mkdtemp(prefix='jaxlab-events-'))
+        self._board = _board_writer()(str(self._local), purge_step=purge)
 
     def write(self, row: Mapping[str, Any]) -> None:
         """Adds the row of one epoch to metrics.jsonl and to TensorBoard's events."""
         if not self.writer:
             return
-        with open(self.path, 'a', encoding='utf-8') as file:
-            file.write(json.dumps(row) + '\n')
+        append(self.path, json.dumps(row))
         for name, values in row.items():
             if isinstance(values, list):
                 for replica, value in enumerate(values):
                     tag = name if len(values) == 1 else f'{name}/replica_{replica}'
                     self._board.add_scalar(tag, value, row['step'])
+        self._copy()
+
+    def _copy(self) -> None:
+        """Into the bucket, where the run lies in one."""
+        if self._local != self.folder:
+            self._board.flush()
+            for file in self._local.iterdir():
+                write_file(self.folder / file.name, file.read_bytes())
 
     def close(self) -> None:
         """Writes what is still in memory and closes the files."""
-        if self._board is not None:
-            self._board.close()
+        if self._board is None:
+            return
+        self._board.close()
+        if self._local != self.folder:
+            self._copy()
+            shutil.rmtree(self._local)
 
 
 def _board_writer() -> Any:

@@ -35,7 +35,12 @@ FREE = (
 
 
 # Fields that came later: at these values they say what runs of before did, so that those can be gone on with.
-NEUTRAL: Mapping[str, Any] = {'training.matmul_precision': 'default', 'start': {}}
+NEUTRAL: Mapping[str, Any] = {
+    'training.matmul_precision': 'default',
+    'training.phases': [],
+    'start': {},
+    'data.buckets': 0,
+}
 
 
 def flat(config: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:

@@ -13,7 +13,6 @@ from jaxlab.optimizers import Plateau, TrainState, reduce_on_plateau
 from jaxlab.training import control
 from jaxlab.training.checkpoints import Checkpoints
 from jaxlab.training.events import Events
-from jaxlab.training.feeding import prefetched
 from jaxlab.training.machine import Machine
 from jaxlab.training.snapshots import Kept
 
@@ -50,6 +49,9 @@ class Progress:
     plateau: Plateau | None = None
     stopped: dict[str, Any] | None = None
     seconds: float = 0.0
+    phases: list[dict[str, Any]] = dataclasses.field(
+        default_factory=list
+    )  # metrics at the end of each, if there are any
     restored: int | None = None  # the step of the best checkpoint, once it took the last one's place
 
     def meta(self) -> dict[str, Any]:
@@ -61,6 +63,7 @@ class Progress:
             'plateau': self.plateau.as_json() if self.plateau else None,
             'stopped': self.stopped,
             'seconds': self.seconds,
+            'phases': self.phases,
         }
 
     @classmethod
@@ -73,6 +76,7 @@ class Progress:
             plateau=Plateau.from_block(meta['plateau']) if meta['plateau'] else None,
             stopped=meta['stopped'],
             seconds=meta['seconds'],
+            phases=[dict(metrics) for metrics in meta.get('phases', ())],
         )
 
 
@@ -100,6 +104,7 @@ class Loop:
         # An epoch whose updates are made and whose evaluation was interrupted still has its log: that comes first.
         while (progress.step < total or progress.partial) and not progress.stopped:
             epoch = (progress.step - bool(progress.partial)) // per_epoch + 1
+            state = self._entered(state, progress)
             state = self._epoch(state, progress, epoch, min(total, epoch * per_epoch))
             row = self._row(state, progress, epoch)
             progress.history.append(row)
@@ -118,6 +123,31 @@ class Loop:
             if signal:
                 self._interrupt(signal, progress)
         return state, progress
+
+    def _entered(self, state: Any, progress: Progress) -> Any:
+        """The state, changed where a later phase begins here: its optimizer is fresh, and so is what waits for a plateau."""
+        phases = self.machine.phases
+        begun = next((phase for phase in phases[1:] if phase.first == progress.step and not progress.partial), None)
+        if begun is None:
+            return state
+        number = phases.index(begun) + 1
+        self.listener.say(f'phase {number} of {len(phases)}: trains {", ".join(begun.train) or "everything"}')
+        if progress.plateau is not None:
+            progress.plateau = Plateau.from_block(self.machine.config.optimizer.plateau)
+        return self.machine.placement.state(self.machine.entered(self.machine.host_state(state), begun))
+
+    def _end_of_phase(self, state: Any, progress: Progress) -> None:
+        """Scores after each phase, of every split but the training one; nothing is chosen by them."""
+        machine = self.machine
+        ended = sum(phase.last <= progress.step for phase in machine.phases)
+        if machine.phases[0].rule is None or ended == len(progress.phases):
+            return
+        found: dict[str, list[float]] = {}
+        for split in machine.data.splits:
+            if split != 'train':
+                metrics = machine.evaluate(state, split, heard=lambda: self._heard(state, progress)).metrics
+                found |= {f'{split}_{name}': values for name, values in metrics.items()}
+        progress.phases.append(found)
 
     def _heard(self, state: Any, progress: Progress) -> None:
         """Between the calls of an evaluation: a signal ends it; the epoch's updates and their log are kept."""
@@ -182,10 +212,9 @@ class Loop:
         size = machine.stream_block
         chunks = [indices[:, at : at + size] for at in range(start, end, size)]
         chunks = [control.padded_steps(chunk, size) for chunk in chunks]
-        for chunk, examples in zip(chunks, prefetched(machine.data.splits['train'], chunks), strict=True):
+        for chunk, examples in zip(chunks, machine.read_ahead('train', chunks), strict=True):
             stop = min(end, start + size)
-            rows = machine.placement.split(chunk, axis=2)
-            yield start, stop, machine.placement.split(dict(examples), axis=2), rows, start
+            yield start, stop, examples, machine.placement.split(chunk, axis=2), start
             start = stop
 
     @staticmethod
@@ -220,6 +249,7 @@ class Loop:
             for split in machine.watched:
                 found = machine.evaluate(state, split, heard=lambda: self._heard(state, progress)).metrics
                 row |= {f'{split}_{name}': values for name, values in found.items()}
+        self._end_of_phase(state, progress)
         control.check_measured(machine.config, row, evaluated)
         broken = control.not_finite(row)
         if broken:

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -14,8 +14,10 @@ from jax.experimental import multihost_utils
 from jaxlab.data.dataset import Dataset
 from jaxlab.errors import UserError
 from jaxlab.layers.conv_geometry import images_a_block
+from jaxlab.optimizers import without_optimizer
 from jaxlab.protocol import Task
-from jaxlab.training import control, forms
+from jaxlab.training import control, forms, phases
+from jaxlab.training.batches import Layout
 from jaxlab.training.feeding import Feed, blocks, gather, prefetched
 from jaxlab.training.placement import Placement, placement
 from jaxlab.training.programs import SNAPSHOT, Programs, key_for
@@ -57,7 +59,7 @@ class Machine:
         train = data.splits['train']
         self.seeds = tuple(config.training.seed + replica for replica in range(config.replicas))
         check_sizes(config, data.draws)
-        examples = config.training.steps * (config.data.batch_size or data.draws) or config.training.epochs * data.draws
+        examples = config.training.steps * (config.data.batch_size or data.draws) or phases.epochs(config) * data.draws
         self.forms = forms.choose(config, task, examples, begun or {})
         self.placement: Placement = placement(config, self.forms.convolutions == 'onednn')
         self.feed = Feed.of(config.data, data, self.seeds, self.placement.devices)
@@ -68,19 +70,25 @@ class Machine:
             )
         self.streamed = train.arrays is None
         replicas = self.forms.replicas
-        self.programs = Programs(task, data.prepare, data.augment, config.replicas, replicas, self.streamed)
+        self.layout = Layout.of(data, config.data.buckets)
+        self.programs = Programs(
+            task, data.prepare, data.augment, config.replicas, replicas, self.streamed, self.layout
+        )
         self.watched = control.watched(config, data.splits)
         control.check_metrics(config, self.watched)
         self.compile_seconds = 0.0
         self.steps_per_call = config.training.steps_per_call or 1
-        self._train: Any = None
+        if config.training.phases and len(task.networks()) != 1:
+            raise UserError('config.training.phases: this task has several networks; valid: () for them')
+        self.phases = phases.of(config, self.feed.steps_per_epoch, self.total_steps)
+        self._train: dict[int, Any] = {}  # by the number of the phase
         self._evaluate: dict[Any, Any] = {}
         self._residents: dict[str, Any] = {}
 
     @property
     def total_steps(self) -> int:
         """Updates of the whole run."""
-        return self.config.training.steps or self.config.training.epochs * self.feed.steps_per_epoch
+        return self.config.training.steps or phases.epochs(self.config) * self.feed.steps_per_epoch
 
     @property
     def resident(self) -> Any:
@@ -96,15 +104,29 @@ class Machine:
     @functools.cached_property
     def stream_block(self) -> int:
         """Updates whose examples are read at a time (streamed data)."""
-        example = gather(self.data.splits['train'], np.zeros((1, 1, 1), np.int32))
+        train = self.data.splits['train']
+        example = gather(train, train.rows[:1])
         size = sum(array.nbytes for array in example.values()) * self.feed.batch_size * len(self.seeds)
         return int(np.clip(STREAM_BYTES // max(size, 1), 1, self.feed.steps_per_epoch))
 
+    def read_ahead(self, split: str, chunks: Sequence[np.ndarray]) -> Iterator[Any]:
+        """Streamed examples of blocks of indices [replicas, steps, batch], one after the other, on the devices.
+
+        Each process reads the rows of its own devices; blocks are read and handed over while the one before is computed.
+        """
+
+        def read(chunk: np.ndarray) -> Any:
+            size = chunk.shape[2]
+            examples = gather(self.data.splits[split], chunk[:, :, self.placement.mine(size)])
+            return self.placement.split_mine(examples, 2, size)
+
+        return prefetched(read, chunks)
+
     @functools.cached_property
     def example(self) -> dict[str, np.ndarray]:
-        """One batch of the training split with its weight, not prepared: shapes and dtypes for `init`."""
-        rows = np.arange(self.feed.batch_size, dtype=np.int32) % self.feed.size
-        return {**gather(self.data.splits['train'], rows), 'weight': np.ones(self.feed.batch_size, np.float32)}
+        """A batch in the form of the training split's with its weight, not prepared: shapes and dtypes for `init`."""
+        train, size = self.data.splits['train'], self.feed.batch_size
+        return {**train.blank(size), **self.layout.weights(np.zeros((size, *train.rows.shape[1:]), np.int32))}
 
     @functools.cached_property
     def _seeds(self) -> Any:
@@ -116,7 +138,19 @@ class Machine:
         state = self._init(np.asarray(self.seeds, np.uint32), self.example)
         state = jax.tree.map(np.asarray, state)
         self.compile_seconds += time.perf_counter() - begun
-        return state if self.weights is None else self.programs.each_replica(self.weights.apply, state)
+        if self.weights is not None:
+            state = self.programs.each_replica(self.weights.apply, state)
+        for phase in reversed(self.phases):  # all are tried before the first update; the first is entered
+            entered = self.entered(state, phase)
+        return entered
+
+    def entered(self, state: Any, phase: phases.Phase) -> Any:
+        """A host state as a phase begins with it."""
+        return state if phase.rule is None else self.programs.each_replica(phase.entered, state)
+
+    def template(self, start: Any) -> Callable[[int], Any]:
+        """Step of a checkpoint -> a host state of its form: a phase has an optimizer of its own. start: what `init` gave."""
+        return lambda step: self.entered(start, self.phases[phases.at(self.phases, step)])
 
     @functools.cached_property
     def _init(self) -> Any:
@@ -129,12 +163,14 @@ class Machine:
     ) -> tuple[Any, Any, float]:
         """One call; the state given is consumed. (state, logs as numpy arrays [replicas, steps, 2], seconds)."""
         arguments = (state, examples, rows, self._seeds, *(np.int32(number) for number in (start, stop, first_step)))
-        if self._train is None:
+        phase = phases.at(self.phases, first_step + start + 1)
+        if phase not in self._train:
             begun = time.perf_counter()
-            self._train = self._compiled(self.programs.train, arguments, donate=True)
+            with self.phases[phase].trace():
+                self._train[phase] = self._compiled(self.programs.train, arguments, donate=True)
             self.compile_seconds += time.perf_counter() - begun
         begun = time.perf_counter()
-        state, logs = self._train(*arguments)
+        state, logs = self._train[phase](*arguments)
         logs = self.placement.host(logs)
         return state, logs, time.perf_counter() - begun
 
@@ -164,25 +200,30 @@ class Machine:
         keep: of how many examples the outputs are given back. heard: called before each of the calls that it takes; what
         it raises (a signal came) ends the evaluation.
         """
+        state = without_optimizer(state)
         source, scored = self.data.splits[split], tuple(getattr(self.task, 'scored', ()))
         devices = self.placement.devices
         size = min(self.config.data.eval_batch_size, source.size)
         size = -(-size // devices) * devices
-        order = blocks(np.arange(source.size, dtype=np.int32), size)
+        visited = self.layout.visited(source)
+        order = blocks(source.rows[visited], size)
         step = batches_a_call(len(order), size)
         parts = [order[at : at + step] for at in range(0, len(order), step)]
-        read = prefetched(source, parts) if self.streamed else [None] * len(parts)
+        read = self.read_ahead(split, [part[None] for part in parts]) if self.streamed else [None] * len(parts)
         logs, outputs = [], []
         for number, (part, examples) in enumerate(zip(parts, read, strict=True)):
             heard()
-            names = None if number * step * size < keep else scored
+            first = (
+                0 if self.layout.lengths else number * step * size
+            )  # with lengths, the first rows may be in any block
+            names = None if first < keep else scored
             log, output = self._evaluate_blocks(state, split, part, examples, number * step, names)
             logs.append(log)
             outputs.append(output)
         joined = {name: np.concatenate([log[name] for log in logs], axis=1) for name in logs[0]}
         means = {name: log for name, log in joined.items() if log.ndim == 3}
         counts = {name: float(log[0, :, 1].sum(dtype=np.float64)) for name, log in means.items()}
-        metrics, kept = control.epoch_means(means), _unpadded(outputs, source.size, len(self.seeds))
+        metrics, kept = control.epoch_means(means), _unpadded(outputs, visited, len(self.seeds))
         if hasattr(self.task, 'score'):
             totals = {
                 name: log[:, :, 0].sum(axis=1, dtype=np.float64) for name, log in joined.items() if name not in means
@@ -199,7 +240,7 @@ class Machine:
         state: Any,
         split: str,
         part: np.ndarray,
-        read: Mapping[str, np.ndarray] | None,
+        read: Mapping[str, Any] | None,
         first: int,
         keep: tuple[str, ...] | None,
     ) -> tuple[Any, Any]:
@@ -208,7 +249,7 @@ class Machine:
         keep: names of the outputs that come back (None: all).
         """
         place = self.placement
-        examples = self._resident(split) if read is None else place.split({n: a[None] for n, a in read.items()}, axis=2)
+        examples = self._resident(split) if read is None else read
         arguments = (state, examples, place.split(part, axis=1), self._seeds, np.int32(first))
         shapes = tuple((name, array.shape, str(array.dtype)) for name, array in sorted(examples.items()))
         program = (part.shape, shapes, keep)  # one for all splits of these shapes
@@ -238,17 +279,21 @@ class Machine:
         return jax.jit(lambda state, seed: self.task.snapshot(state, key_for(seed, SNAPSHOT)))
 
 
-def _unpadded(outputs: list[Mapping[str, np.ndarray]], size: int, replicas: int) -> list[dict[str, np.ndarray]]:
+def _unpadded(
+    outputs: list[Mapping[str, np.ndarray]], visited: np.ndarray, replicas: int
+) -> list[dict[str, np.ndarray]]:
     """Outputs [replicas, steps, batch, ...] of consecutive blocks as one dict a replica, name -> [size, ...].
 
-    What only the first blocks kept ends with them.
+    visited: position [size] of each output in its split; they come back in the split's order. What only the first blocks
+    kept ends with them.
     """
     result: list[dict[str, np.ndarray]] = []
     for replica in range(replicas):
         flat = {}
         for name in outputs[0]:
             parts = [part[name][replica] for part in outputs if name in part]
-            flat[name] = np.concatenate([part.reshape(-1, *part.shape[2:]) for part in parts])[:size]
+            found = np.concatenate([part.reshape(-1, *part.shape[2:]) for part in parts])[: len(visited)]
+            flat[name] = found[np.argsort(visited[: len(found)])]
         result.append(flat)
     return result
 

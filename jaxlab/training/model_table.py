@@ -21,7 +21,7 @@ def networks(task: Task) -> dict[str, list[dict[str, Any]]]:
     return {name: rows(module, example) for name, (module, example) in task.networks().items()}
 
 
-def rows(module: nn.Module, example: jax.ShapeDtypeStruct) -> list[dict[str, Any]]:
+def rows(module: nn.Module, example: Any) -> list[dict[str, Any]]:
     """One row a layer, in the order in which they are called; parameters include running statistics, as in Keras.
 
     multiply_adds: of one example through convolutions, dense layers, recurrent cells and attention's products; everything
@@ -61,18 +61,20 @@ def rows(module: nn.Module, example: jax.ShapeDtypeStruct) -> list[dict[str, Any
     if missing or not table:  # parameters of the top module itself
         whole = list(outputs[()][1]) if () in outputs else []
         row = {'path': type(module).__name__, 'type': type(module).__name__, 'output_shape': whole}
-        table.append({**row, 'parameters': missing, 'statistics': 0, 'multiply_adds': 0})
+        statistics = total({name: tree for name, tree in variables.items() if name != 'params'})
+        statistics -= sum(row['statistics'] for row in table)
+        table.append({**row, 'parameters': missing, 'statistics': statistics, 'multiply_adds': 0})
     return table
 
 
-def _shapes(module: nn.Module, example: jax.ShapeDtypeStruct) -> Any:
-    """Shapes of a module's variables, found without computing anything."""
+def _shapes(module: nn.Module, example: Any) -> Any:
+    """Shapes of a module's variables, found without computing anything. example: one input, or a tuple of several."""
 
-    def initialise(batch: Any) -> Any:
+    def initialise(*inputs: Any) -> Any:
         keys = {'params': jax.random.key(0), 'dropout': jax.random.key(1)}
-        return module.init(keys, batch, train=False)
+        return module.init(keys, *inputs, train=False)
 
-    return jax.eval_shape(initialise, example)
+    return jax.eval_shape(initialise, *(example if isinstance(example, tuple) else (example,)))
 
 
 def convolution_work(networks: Mapping[str, Any]) -> int:
@@ -112,7 +114,7 @@ def _between(module: Any, args: tuple, kwargs: Mapping[str, Any]) -> int:
     queries = args[0].shape
     memory = args[1] if len(args) > 1 else kwargs.get('memory')
     keys = queries[1] if memory is None else memory.shape[1]
-    return 2 * queries[1] * keys * (module.features or queries[-1])
+    return 2 * queries[1] * keys * module.features
 
 
 def _kernel_size(params: Any, path: tuple[str, ...]) -> int:

@@ -37,6 +37,12 @@ class Placement(Protocol):
     def split(self, tree: Any, axis: int) -> Any:
         """Arrays whose batch axis is shared out over the devices."""
 
+    def mine(self, size: int) -> np.ndarray:
+        """Which positions [n] of a batch axis of that size the devices of this process hold."""
+
+    def split_mine(self, tree: Any, axis: int, size: int) -> Any:
+        """The same as `split` from arrays that hold the positions of `mine(size)` only."""
+
     def compile(self, function: Callable, arguments: Sequence[Any], donate: bool) -> Callable:
         """The compiled program for these arguments; `donate` gives the first one's memory away."""
 
@@ -80,6 +86,23 @@ class MeshPlacement:
     def split(self, tree: Any, axis: int) -> Any:
         return self._put(tree, PartitionSpec(*([None] * axis), BATCH_AXIS))
 
+    def mine(self, size: int) -> np.ndarray:
+        sharding = NamedSharding(self.mesh, PartitionSpec(BATCH_AXIS))
+        spans = sharding.addressable_devices_indices_map((size,)).values()
+        return np.unique([position for span in spans if span for position in range(*span[0].indices(size))])
+
+    def split_mine(self, tree: Any, axis: int, size: int) -> Any:
+        mine, sharding = self.mine(size), NamedSharding(self.mesh, PartitionSpec(*([None] * axis), BATCH_AXIS))
+
+        def put(leaf: np.ndarray) -> jax.Array:
+            def part(index: Any) -> np.ndarray:
+                here = np.isin(mine, np.arange(size)[index[axis]])
+                return np.compress(here, leaf, axis)
+
+            return jax.make_array_from_callback((*leaf.shape[:axis], size, *leaf.shape[axis + 1 :]), sharding, part)
+
+        return jax.tree.map(put, tree)
+
     def compile(self, function: Callable, arguments: Sequence[Any], donate: bool) -> Callable:
         out = None
         if donate:  # the state keeps its place; the compiler may choose for everything else
@@ -106,24 +129,26 @@ class PmapPlacement:
     def devices(self) -> int:
         return len(self.local)
 
-    def whole(self, tree: Any) -> Any:
+    def _stacked(self, parts: Sequence[np.ndarray]) -> jax.Array:
+        """One part of equal shape on each device, as an array [devices, ...]."""
         sharding = NamedSharding(Mesh(np.array(self.local), (BATCH_AXIS,)), PartitionSpec(BATCH_AXIS))
+        # Each a copy of its own: it is donated later.
+        placed = [jax.device_put(part[None].copy(), device) for part, device in zip(parts, self.local, strict=True)]
+        return jax.make_array_from_single_device_arrays((self.devices, *parts[0].shape), sharding, placed)
 
-        def copied(leaf: Any) -> jax.Array:
-            one = np.asarray(leaf)[None]
-            copies = [jax.device_put(one.copy(), device) for device in self.local]  # of its own: it is donated later
-            return jax.make_array_from_single_device_arrays((self.devices, *one.shape[1:]), sharding, copies)
-
-        return jax.tree.map(copied, tree)
+    def whole(self, tree: Any) -> Any:
+        return jax.tree.map(lambda leaf: self._stacked([np.asarray(leaf)] * self.devices), tree)
 
     state = whole
 
     def split(self, tree: Any, axis: int) -> Any:
-        def shared(leaf: Any) -> Any:
-            parts = np.split(np.asarray(leaf), self.devices, axis)
-            return np.stack(parts)
+        return jax.tree.map(lambda leaf: self._stacked(np.split(np.asarray(leaf), self.devices, axis)), tree)
 
-        return jax.tree.map(shared, tree)
+    def mine(self, size: int) -> np.ndarray:
+        return np.arange(size)
+
+    def split_mine(self, tree: Any, axis: int, size: int) -> Any:
+        return self.split(tree, axis)
 
     def compile(self, function: Callable, arguments: Sequence[Any], donate: bool) -> Callable:
         axes = tuple(

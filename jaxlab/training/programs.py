@@ -15,6 +15,7 @@ import numpy as np
 
 from jaxlab.layers.batch_axis import sum_over_batch_axis
 from jaxlab.protocol import Batch, State, Sums, Task
+from jaxlab.training.batches import Layout
 
 Augment = Callable[[Batch, jax.Array], Batch]
 Logs = dict[str, jax.Array]  # name -> [replicas, steps, 2, ...]: (total, weight); of a metric two scalars
@@ -24,11 +25,6 @@ AUGMENT, TASK, EVALUATE, INIT, SNAPSHOT = range(5)  # what a key is for
 def key_for(seed: jax.Array, purpose: int, step: jax.Array | int = 0) -> jax.Array:
     """The key of one purpose at one step: a pure function, so nothing random has to be stored."""
     return jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), purpose), step)
-
-
-def weigh(examples: Batch, rows: jax.Array) -> Batch:
-    """A batch with its weight: 1 for an example, 0 for a row of padding (index -1)."""
-    return {**examples, 'weight': (rows >= 0).astype(jnp.float32)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +37,7 @@ class Programs:
     replicas: int
     form: str  # 'unrolled' or 'vmap'
     streamed: bool = False  # whether `data` holds the examples of the index block itself, or the whole split
+    layout: Layout = Layout()
 
     def _over_replicas(self, function: Callable, *per_replica: Any) -> list:
         """Applies `function` to each replica's arguments; results as lists over replicas."""
@@ -56,8 +53,15 @@ class Programs:
 
     def _fetch(self, data: Batch, rows: jax.Array, replica: jax.Array | int, step: jax.Array) -> Batch:
         if self.streamed:
-            return weigh({name: array[replica, step] for name, array in data.items()}, rows)
-        return weigh({name: jnp.take(array, jnp.maximum(rows, 0), axis=0) for name, array in data.items()}, rows)
+            examples = {name: array[replica, step] for name, array in data.items()}
+        else:
+            examples = self.layout.taken(data, rows)
+        return {**examples, **self.layout.weights(rows)}
+
+    def _lengths(self, data: Batch, rows: jax.Array, step: jax.Array) -> Batch:
+        """What an update of all replicas is cut by: true lengths and weights [replicas, batch]."""
+        held = {field: data[field] for field in self.layout.lengths.values()}
+        return jax.vmap(self._fetch, (None, 0, 0, None))(held, rows, jnp.arange(self.replicas), step)
 
     def _update(self, state: State, batch: Batch, seed: jax.Array, step: jax.Array) -> tuple[State, Logs]:
         batch = self.augment(self.prepare(batch), key_for(seed, AUGMENT, step))
@@ -78,16 +82,18 @@ class Programs:
         of its first update in the whole run. Logs are full length, zero outside the range."""
 
         def one_step(state: State, step: jax.Array) -> tuple[State, Logs]:
-            number = first_step + step
+            number, rows = first_step + step, indices[:, step]
 
-            def one(replica_state: State, replica: jax.Array | int, rows: jax.Array, seed: jax.Array):
-                return self._update(replica_state, self._fetch(data, rows, replica, step), seed, number)
+            def updated(cut: Callable[[Batch], Batch]) -> tuple[State, Logs]:
+                def one(replica_state: State, replica: jax.Array | int, rows: jax.Array, seed: jax.Array):
+                    return self._update(replica_state, cut(self._fetch(data, rows, replica, step)), seed, number)
 
-            rows = indices[:, step]
-            if self.form == 'vmap':
-                return jax.vmap(one)(state, jnp.arange(self.replicas), rows, seeds)
-            states, logs = zip(*self._over_replicas(one, state, range(self.replicas), rows, seeds), strict=True)
-            return tuple(states), jax.tree.map(lambda *leaves: jnp.stack(leaves), *logs)
+                if self.form == 'vmap':
+                    return jax.vmap(one)(state, jnp.arange(self.replicas), rows, seeds)
+                states, logs = zip(*self._over_replicas(one, state, range(self.replicas), rows, seeds), strict=True)
+                return tuple(states), jax.tree.map(lambda *leaves: jnp.stack(leaves), *logs)
+
+            return self.layout.fitted(self._lengths(data, rows, step), updated)
 
         def body(step: jax.Array, carry: tuple[State, Logs]) -> tuple[State, Logs]:
             state, logs = carry
@@ -113,15 +119,20 @@ class Programs:
 
         def one_step(_: None, step_and_rows: tuple[jax.Array, jax.Array]) -> tuple[None, Any]:
             step, rows = step_and_rows
-            batch = self.prepare(self._fetch(data, rows, 0, step))
+            fetched = self._fetch(data, rows, 0, step)
 
-            def one(replica_state: State, seed: jax.Array):
-                sums, outputs = self.task.eval_step(replica_state, batch, key_for(seed, EVALUATE, first + step))
-                return _packed(sums), {name: each for name, each in outputs.items() if keep is None or name in keep}
+            def measured(cut: Callable[[Batch], Batch]) -> tuple[Logs, Any]:
+                batch = self.prepare(cut(fetched))
 
-            if self.form == 'vmap':
-                return None, jax.vmap(one)(state, seeds)
-            return None, jax.tree.map(lambda *leaves: jnp.stack(leaves), *self._over_replicas(one, state, seeds))
+                def one(replica_state: State, seed: jax.Array):
+                    sums, outputs = self.task.eval_step(replica_state, batch, key_for(seed, EVALUATE, first + step))
+                    return _packed(sums), {name: each for name, each in outputs.items() if keep is None or name in keep}
+
+                if self.form == 'vmap':
+                    return jax.vmap(one)(state, seeds)
+                return jax.tree.map(lambda *leaves: jnp.stack(leaves), *self._over_replicas(one, state, seeds))
+
+            return None, self.layout.fitted(fetched, measured)
 
         _, results = jax.lax.scan(one_step, None, (jnp.arange(indices.shape[0]), indices))
         return jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, 1), results)

@@ -13,7 +13,7 @@ from jaxlab.data.dataset import Dataset
 from jaxlab.errors import UserError
 from jaxlab.optimizers import Plateau
 from jaxlab.protocol import Needed, Record, Report, Reporter, Task
-from jaxlab.training import control, model_table
+from jaxlab.training import control, model_table, phases
 from jaxlab.training.checkpoints import Checkpoints, Saved, digest
 from jaxlab.training.events import Events
 from jaxlab.training.identity import check_same, config_id, identity
@@ -53,12 +53,12 @@ def train(
     begun = time.perf_counter()
     writer = jax.process_index() == 0
     events, kept = Events(workdir, writer), Kept.of(workdir, writer)
-    phases: dict[str, float] = {}
+    times: dict[str, float] = {}
     try:
         with _checkpoints(config, workdir) as checkpoints:
             machine = _machine(config, task, data, checkpoints, weights)
             start = machine.init()
-            phases['init'] = time.perf_counter() - begun
+            times['init'] = time.perf_counter() - begun
             state, progress = _resume(machine, checkpoints, start, listener, allow_change)
             if progress.step:
                 kept.resume(progress.history)
@@ -69,14 +69,14 @@ def train(
                 kept.snapshots.take(0, machine.snapshot(machine.placement.state(state)))
             device_state, progress = loop.run(machine.placement.state(state), progress)
             final = machine.host_state(device_state)
-            best = _best(config, checkpoints, start, listener)
+            best = _best(machine, checkpoints, start, listener)
             if best is not None:
                 final, device_state = best.state, machine.placement.state(best.state)
                 progress.restored = best.step
     finally:
         events.close()
-    phases['train'] = progress.seconds
-    return _finish(machine, progress, device_state, final, kept, needs or {}, phases, mine, listener, reporter, trial)
+    times['train'] = progress.seconds
+    return _finish(machine, progress, device_state, final, kept, needs or {}, times, mine, listener, reporter, trial)
 
 
 def evaluate(
@@ -94,8 +94,8 @@ def evaluate(
     kept = Kept.of(workdir, writer=False)
     kept.resume(progress.history)
     state = machine.placement.state(final)
-    phases = {'train': progress.seconds}
-    return _finish(machine, progress, state, final, kept, needs or {}, phases, mine, listener, reporter)
+    times = {'train': progress.seconds}
+    return _finish(machine, progress, state, final, kept, needs or {}, times, mine, listener, reporter)
 
 
 def restore(
@@ -107,7 +107,7 @@ def restore(
         machine = _machine(config, task, data, checkpoints)
         start = machine.init()
         state, progress = _resume(machine, checkpoints, start, listener, allow_change)
-        best = _best(config, checkpoints, start, listener)
+        best = _best(machine, checkpoints, start, listener)
     if not progress.step and machine.total_steps:
         raise UserError(f'no checkpoint in {workdir}; train first: --mode=train with the same --workdir')
     progress.restored = None if best is None else best.step
@@ -128,11 +128,12 @@ def _facts(machine: Machine) -> dict[str, Any]:
     return {'identity': mine, 'config_id': config_id(config), **machine.forms.as_json()}
 
 
-def _best(config: Any, checkpoints: Checkpoints, template: Any, listener: Listener) -> Saved | None:
+def _best(machine: Machine, checkpoints: Checkpoints, start: Any, listener: Listener) -> Saved | None:
     """The best checkpoint where the config asks for it."""
-    if not (config.training.restore_best and config.training.best_metric):
+    training = machine.config.training
+    if not (training.restore_best and training.best_metric):
         return None
-    return checkpoints.best(config.training.best_mode, template, listener.say)
+    return checkpoints.best(training.best_mode, machine.template(start), listener.say)
 
 
 def _checkpoints(config: Any, workdir: Path) -> Checkpoints:
@@ -150,7 +151,7 @@ def _resume(
         if machine.weights is None:  # what is only evaluated or used needs no weights to begin with
             theirs.pop('weights found', None)
         check_same(_facts(machine)['identity'], theirs, checkpoints.folder.parent)
-    saved = checkpoints.latest(start, listener.say)
+    saved = checkpoints.latest(machine.template(start), listener.say)
     if saved is None:
         plateau = dict(machine.config.optimizer).get('plateau')
         return start, Progress(plateau=Plateau.from_block(plateau) if plateau else None)
@@ -165,7 +166,7 @@ def _finish(
     final: Any,
     kept: Kept,
     needs: Mapping[str, Needed],
-    phases: dict[str, float],
+    times: dict[str, float],
     mine: Mapping[str, Any],
     listener: Listener,
     reporter: Reporter | None = None,
@@ -202,7 +203,7 @@ def _finish(
             raise control.Diverged(f'{broken} is not finite after step {progress.step}; {control.HINT}')
         if keep:
             outputs[split] = evaluation.outputs
-    phases['evaluate'] = time.perf_counter() - begun
+    times['evaluate'] = time.perf_counter() - begun
     begun = time.perf_counter()
     states = [machine.replica(final, replica) for replica in replicas]
     key = jax.random.key(machine.seeds[0])
@@ -213,8 +214,8 @@ def _finish(
     report = reporter.report(record) if reporter is not None else Report()
     metrics |= {name: list(values) for name, values in report.metrics.items()}
     remarks = [*report.remarks, *not_finite_remarks(metrics, machine.seeds), *one_decision(config)]
-    phases['report'] = time.perf_counter() - begun
-    phases['compile'] = machine.compile_seconds
+    times['report'] = time.perf_counter() - begun
+    times['compile'] = machine.compile_seconds
     networks = model_table.networks(task)
     facts = {
         'name': config.name,
@@ -232,15 +233,28 @@ def _finish(
         'epochs': len(progress.history),
         'steps': progress.step,
         'steps_per_epoch': machine.feed.steps_per_epoch,
-        'seconds': round(sum(value for name, value in phases.items() if name != 'compile'), 3),
+        'seconds': round(sum(value for name, value in times.items() if name != 'compile'), 3),
         'compile_seconds': round(machine.compile_seconds, 3),
         'steps_per_second': round(progress.step / progress.seconds, 3) if progress.seconds else None,
-        'phases': {name: round(value, 3) for name, value in phases.items()},
+        'phases': {name: round(value, 3) for name, value in times.items()},
         'stopped': progress.stopped,
+        **_training_phases(machine, states[0], progress),
         'restored': None if progress.restored is None else {'epoch': kept_row['epoch'], 'step': progress.restored},
         'remarks': remarks,
     }
     return Outcome(record, report, facts)
+
+
+def _training_phases(machine: Machine, state: Any, progress: Progress) -> dict[str, Any]:
+    """What each phase trained and reached, where there are several."""
+    if not progress.phases:
+        return {}
+    rows = phases.table(machine.phases, state, machine.feed.steps_per_epoch)
+    found = [
+        {**row, 'metrics': {name: summary(values) for name, values in metrics.items()}}
+        for row, metrics in zip(rows, progress.phases, strict=False)
+    ]
+    return {'training_phases': found}
 
 
 def reported_row(progress: Progress) -> Mapping[str, Any]:
@@ -254,9 +268,11 @@ def summary(values: Sequence[float | None]) -> dict[str, Any]:
     """mean, sample standard deviation (None for one value) and the values themselves; None for what is no finite number."""
     array = np.asarray(values, np.float64)
     finite = bool(np.isfinite(array).all())
+    equal = bool((array == array[:1]).all())  # then no rounding of a sum gives them a deviation
+    deviation = 0.0 if equal else array.std(ddof=1) if finite else None
     return {
-        'mean': float(array.mean()) if finite else None,
-        'std': float(array.std(ddof=1)) if finite and len(array) > 1 else None,
+        'mean': float(array[0] if equal and len(array) else array.mean()) if finite else None,
+        'std': float(deviation) if deviation is not None and finite and len(array) > 1 else None,
         'values': [float(value) if np.isfinite(value) else None for value in array],
     }
 

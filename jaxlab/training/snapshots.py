@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxlab.files import storable, write_atomically
+from jaxlab.files import load_arrays, storable, write_atomically
 
 
 class Snapshots:
@@ -22,8 +22,7 @@ class Snapshots:
         for file in sorted(self.folder.glob('epoch_*.npz')):
             epoch = int(file.stem.removeprefix('epoch_'))
             if epoch <= last_epoch:
-                with np.load(file, allow_pickle=False) as arrays:
-                    self._kept[epoch] = dict(arrays)
+                self._kept[epoch] = load_arrays(file)
 
     def take(self, epoch: int, arrays: Any) -> None:
         """Stores one snapshot (a dict of arrays; None is left out)."""

@@ -6,7 +6,6 @@ named in `skip`. Names are paths such as `model.params.Dense_0.kernel`, as `jaxl
 
 import dataclasses
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,10 @@ import jax
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from jaxlab.errors import UserError, closest
+from jaxlab.errors import UserError
+from jaxlab.models.pretrained import folder
+from jaxlab.models.pretrained.account import accounted
+from jaxlab.models.text_encoder import TextClassifier
 from jaxlab.optimizers import TrainState
 
 
@@ -40,16 +42,19 @@ class Start:
 
     @classmethod
     def read(cls, path: Path, skip: Sequence[str] = ()) -> 'Start':
-        """A safetensors file."""
+        """A safetensors file; or a folder in Hugging Face's layout, whose encoder becomes that of the network."""
+        if path.is_dir():
+            found = folder.read(path, skip)
+            beneath = 'model.params.' if isinstance(found.module, TextClassifier) else 'model.params.encoder.'
+            return cls(found.weights(beneath), tuple(skip), f'config.start.weights={str(path)!r}')
         from safetensors import SafetensorError
-        from safetensors.numpy import load_file
+        from safetensors.numpy import load
 
         try:
-            return cls(load_file(str(path)), tuple(skip), f'config.start.weights={str(path)!r}')
+            return cls(load(path.read_bytes()), tuple(skip), f'config.start.weights={str(path)!r}')
         except (OSError, SafetensorError) as error:
-            raise UserError(
-                f'config.start.weights={str(path)!r} cannot be read ({error}); valid: a .safetensors file'
-            ) from error
+            valid = "a .safetensors file, or a folder in Hugging Face's layout"
+            raise UserError(f'config.start.weights={str(path)!r} cannot be read ({error}); valid: {valid}') from error
 
     @property
     def digest(self) -> str:
@@ -59,27 +64,9 @@ class Start:
             found.update(name.encode() + np.ascontiguousarray(self.weights[name]).tobytes())
         return found.hexdigest()[:16]
 
-    def skips(self, name: str) -> bool:
-        """Whether a tensor is left out."""
-        return any(re.search(pattern, name) for pattern in self.skip)
-
     def apply(self, state: Any) -> Any:
         """The state of one replica, on the host, with these weights; its optimizers have seen nothing but them."""
-        mine = named(state)
-        for name in self.weights:
-            if name not in mine and not self.skips(name):
-                raise UserError(
-                    f'{self.where}: the networks have no {name!r}; {closest(name, mine)}; or name it in skip'
-                )
-        for name, array in mine.items():
-            if self.skips(name):
-                continue
-            if name not in self.weights:
-                raise UserError(f'{self.where} lacks {name!r}; valid: weights that have it, or its name in skip')
-            if self.weights[name].shape != array.shape:
-                shapes = f'{self.weights[name].shape} there, {array.shape} here'
-                raise UserError(f'{self.where}: {name!r} has another shape ({shapes}); name it in skip')
-            mine[name] = self.weights[name].astype(array.dtype)
+        mine = accounted(named(state), self.weights, self.skip, self.where)
         trees = unflatten_dict({tuple(name.split('.')): array for name, array in mine.items()})
         return {name: _begun(one, trees[name]) if name in trees else one for name, one in state.items()}
 

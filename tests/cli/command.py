@@ -21,7 +21,7 @@ def get_config(profile: str = 'full') -> common.Config:
     config.data.update({'source': 'embedded', 'limit': 510, 'eval_limit': 100, 'batch_size': 8, 'validation_fraction': 0.1})
     config.model.update({'features': (64,), 'batch_norm': True, 'dropout': 0.2})
     config.optimizer = common.sgd(0.02, 0.9)
-    config.training.epochs = 30
+    config.training.epochs = 12
     config.report.examples = 4
     return common.with_profile(config, profile, smoke={'training.epochs': 1, 'data.limit': 64})
 '''
@@ -38,6 +38,12 @@ def start(*words: str, env: Mapping[str, str] | None = None, under: tuple[str, .
     pipes = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE, 'text': True}
     command = [*under, sys.executable, '-m', 'launch', *words]
     return subprocess.Popen(command, cwd=ROOT, env=dict(env or environment()), **pipes)
+
+
+def program(module: str, *words: str, env: Mapping[str, str] | None = None) -> subprocess.Popen:
+    """A running `python -m MODULE ...` of the tests' own."""
+    pipes = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE, 'text': True}
+    return subprocess.Popen([sys.executable, '-m', module, *words], cwd=ROOT, env=dict(env or environment()), **pipes)
 
 
 def start_in(folder: Path, *words: str) -> subprocess.Popen:

@@ -117,7 +117,7 @@ def test_the_modes_of_an_experiment_and_their_options(launch):
     said = launch('--config=configs/gan_mnist.py', '--mode=help').out
     assert 'modes of gan_mnist' in said and '--count=... how many (default 64)' in said and 'predict' not in said
     said = launch('--config=configs/lenet_mnist.py', '--mode=help').out
-    assert '--input=... IMAGE, FOLDER of images, or ROWS.csv (needed)' in said and 'sample' not in said
+    assert '--input=... IMAGE, FOLDER of images, ROWS.csv, or TEXTS.txt' in said and 'sample' not in said
 
 
 FILES = [  # (argument, what the line says)
@@ -199,11 +199,11 @@ def test_data_that_must_come_from_files_and_does_not(launch, lenet, tmp_path):
     assert 'mnist is not there as files' in said and 'idx files' in said
 
 
-def test_a_corrupted_checkpoint_without_another(launch, lenet, tmp_path):
+def test_a_corrupted_checkpoint_without_another(launch, tmp_path):
     """The only one: nothing to fall back to."""
-    words = (lenet, f'--workdir={tmp_path}', '--config.training.epochs=1')
+    words = (f'{command.tiny_config(tmp_path)}:smoke', f'--workdir={tmp_path / "run"}')
     assert launch(*words).code == 0
-    for path in (tmp_path / 'checkpoints' / '8' / 'state').rglob('*'):
+    for path in (tmp_path / 'run' / 'checkpoints' / '8' / 'state').rglob('*'):
         if path.is_file():
             path.write_bytes(b'')
     said = launch(*words)
@@ -227,8 +227,8 @@ def test_the_program_itself(words):
     assert code == 2 and out == '' and err.startswith('error: ') and err.count('\n') == 1
 
 
-def test_a_bug_keeps_its_traceback(launch, lenet, tmp_path, monkeypatch):
+def test_a_bug_keeps_its_traceback(launch, tmp_path, monkeypatch):
     """Not everything is the user's fault."""
     monkeypatch.setattr(ClassificationReport, 'report', lambda *_: {}['a bug'])
     with pytest.raises(KeyError, match='a bug'):
-        launch(lenet, f'--workdir={tmp_path}', '--config.training.epochs=1', '--config.data.limit=64')
+        launch(f'{command.tiny_config(tmp_path)}:smoke', f'--workdir={tmp_path / "run"}')

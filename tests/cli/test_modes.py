@@ -140,7 +140,7 @@ def test_a_workdir_that_is_a_file_gets_a_sibling(launch, lenet, tmp_path):
     assert said.code == 0 and (tmp_path / 'run-2' / 'results.json').is_file()
 
 
-def test_describing_trains_nothing(launch, tmp_path):
+def test_describing_trains_nothing(launch, tmp_path, monkeypatch):
     said = launch('--config=configs/lenet_mnist.py', f'--workdir={tmp_path / "run"}', '--mode=describe', '--json')
     found = said.json()
     assert found['parameters'] == 61_706 and found['data']['source'] == 'embedded'
@@ -150,6 +150,7 @@ def test_describing_trains_nothing(launch, tmp_path):
     assert layers['dense1']['parameters'] == 48_120
     assert found['flops_per_step'] > 64 * 2 * 400_000 and found['memory']['state_bytes'] > 2 * 4 * 61_706
     assert not (tmp_path / 'run').exists()
+    monkeypatch.setattr('jaxlab.experiments.prepare.build_report', None)  # nothing is reported
     said = launch('--config=configs/lenet_mnist.py', '--mode=describe')
     assert said.code == 0 and '61,706' in said.out
 
@@ -217,7 +218,7 @@ def test_another_experiment_is_trained_where_one_is_needed(gan_run):
     """The GAN is judged in the features of a LeNet, trained in the run's own folder on the same source of data."""
     workdir = gan_run[0]
     found = command.results(workdir)
-    for metric in ('frechet_distance', 'frechet_floor', 'train_generator_loss', 'train_discriminator_loss'):
+    for metric in ('test_frechet_distance', 'frechet_floor', 'train_generator_loss', 'train_discriminator_loss'):
         assert np.isfinite(found['metrics'][metric]['mean'])
     assert (workdir / 'needs' / 'scorer' / 'checkpoints').is_dir()
     assert any('moving average of the generator (decay 0.998' in remark for remark in found['remarks'])
@@ -225,8 +226,10 @@ def test_another_experiment_is_trained_where_one_is_needed(gan_run):
     assert list((workdir / 'figures').glob('*.gif'))
 
 
-def test_sampling_draws_new_images(gan_run, launch):
+def test_sampling_draws_new_images(gan_run, launch, monkeypatch):
+    """From what the run keeps: no data set is loaded."""
     workdir, sizes = gan_run
+    monkeypatch.setattr('jaxlab.data.load', None)
     words = ('--config=configs/gan_mnist.py:smoke', f'--workdir={workdir}', *sizes, '--mode=sample', '--json')
     found = [launch(*words, '--count=5', f'--seed={seed}').json() for seed in (0, 1)]
     images = [np.load(item['arrays'])['image'] for item in found]

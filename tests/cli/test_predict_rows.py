@@ -1,10 +1,13 @@
 """--mode=predict with the rows of a CSV file: classes, values with their unit, the run's own preprocessing, mistakes."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
 
 import pytest
+
+from jaxlab.data import plain
 
 HEADER = 'age,sex,bmi,bp,s1,s2,s3,s4,s5,s6'  # of the diabetes data, which stand in for California housing
 ROWS = ('59,2,32.1,101,157,93.2,38,4,4.8598,87', '48,1,21.6,87,,103.2,70,3,3.8918,69')
@@ -56,7 +59,7 @@ def test_values_in_their_unit(run, tmp_path):
     assert 'row 1: progression ' in run('--mode=predict', written(tmp_path, *ROWS)).out
 
 
-@pytest.mark.parametrize('earlier', [False, True])
+@pytest.mark.parametrize('earlier', ['', 'fitted.json', 'preprocessing.json'])
 def test_the_run_s_own_preprocessing_is_used(run, values, tmp_path, earlier):
     """Predictions and evaluations follow the file in the run's folder, not what would be fitted now."""
     folder = tmp_path / 'copy'
@@ -64,14 +67,16 @@ def test_the_run_s_own_preprocessing_is_used(run, values, tmp_path, earlier):
     words = [values[0], f'--workdir={folder}']
     first = run('--mode=predict', written(tmp_path, *ROWS), '--json').json()['predictions']
     before = run('--mode=eval', '--json').json()['metrics']['test_mse']['mean']
-    kept = json.loads((folder / 'fitted.json').read_text())
-    bmi = kept['features']['columns'][2]
+    kept = json.loads((folder / 'data.json').read_text())
+    fitted = kept['features']['features']['fitted']
+    bmi = fitted['columns'][2]
     bmi['mean'][0] += 10 * bmi['scale'][0]  # ten deviations higher
-    if earlier:  # the file as runs of earlier versions have it
-        (folder / 'fitted.json').unlink()
-        (folder / 'preprocessing.json').write_text(json.dumps(kept['features']))
+    if earlier:  # the files that runs of earlier versions have
+        (folder / 'data.json').unlink()
+        content = dataclasses.asdict(plain.from_json(fitted))
+        (folder / earlier).write_text(json.dumps({'features': content} if earlier == 'fitted.json' else content))
     else:
-        (folder / 'fitted.json').write_text(json.dumps(kept))
+        (folder / 'data.json').write_text(json.dumps(kept))
     second = run(*words, '--mode=predict', written(tmp_path, *ROWS), '--json').json()['predictions']
     shifts = [two['value'] - one['value'] for one, two in zip(first, second, strict=True)]
     assert shifts[0] == pytest.approx(shifts[1], rel=1e-3) and abs(shifts[0]) > 1
@@ -111,6 +116,11 @@ def test_classes_of_an_own_table(launch, write_config, tmp_path):
     assert [row['class'] for row in found] == ['bad', 'good']
     assert all(sum(row['probabilities'].values()) == pytest.approx(1, abs=1e-5) for row in found)
     assert 'row 1: bad (' in launch(*words, '--mode=predict', mine).out
+    own.unlink()  # the network needs nothing of it
+    assert launch(*words, '--mode=predict', mine, '--json').json()['predictions'] == found
+    own.write_text('size,colour,kind\n' + '1,red,good\n2,blue,bad\n' * 50)
+    assert launch(*words, '--mode=predict', mine, '--json').json()['predictions'] == found
+    assert 'data found' in launch(*words, '--mode=eval').error and 'data found' in launch(*words).error
     strange = written(tmp_path, '3,mauve', header='size,colour')
     assert "unknown category 'mauve'; valid: blue, red" in launch(*words, '--mode=predict', strange).error
     assert 'needs --input' in launch(*words, '--mode=predict').error

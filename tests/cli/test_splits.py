@@ -7,7 +7,7 @@ import numpy as np
 from tests.cli import command
 
 SPLIT = command.TINY.replace(
-    '    config.training.epochs = 30\n',
+    '    config.training.epochs = 12\n',
     """    config.training.epochs = 2
     config.replicas = 2
     config.split_seeds = (3, 4, 5)

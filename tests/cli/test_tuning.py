@@ -12,7 +12,7 @@ from tests.training import lab
 
 SETTINGS = "'overrides': {'training.epochs': 2, 'data.validation_fraction': 0.2}"
 TUNED = command.TINY.replace(
-    '    config.training.epochs = 30\n',
+    '    config.training.epochs = 12\n',
     f"""    config.training.epochs = 2
     config.data.validation_fraction = 0.0
     config.tuning = {{

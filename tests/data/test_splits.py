@@ -1,5 +1,7 @@
 """Split rules and orders: published index sequences, scikit-learn's splitter, and invariants."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings, strategies
@@ -150,3 +152,27 @@ def test_impossible_splits_are_refused(changes):
     raw = raw_of(train=1, test=1) if 'validation_fraction' in changes else raw_of(train=9, test=3)
     with pytest.raises(UserError, match='valid'):
         pipeline.make_splits(raw, settings_of(**changes))
+
+
+GROUPS = np.array([7, 3, 7, 7, 1, 3, 9, 9, 2, 7])  # five groups of 4, 2, 1, 2 and 1
+
+
+@given(strategies.integers(0, 1000), strategies.sampled_from([0.2, 0.4, 0.6]))
+def test_groups_are_never_divided(seed, fraction):
+    """Each group that is held out is there once, with its first example; the rest keeps its order."""
+    rest, out = splits.grouped(GROUPS, fraction, seed)
+    assert len(out) == round(5 * fraction) and not set(GROUPS[rest]) & set(GROUPS[out])
+    assert set(GROUPS[rest]) | set(GROUPS[out]) == set(GROUPS) and (np.diff(rest) > 0).all()
+    assert all(row == np.flatnonzero(GROUPS[row] == GROUPS)[0] for row in out)
+    assert all((GROUPS[rest] == one).sum() == (one == GROUPS).sum() for one in set(GROUPS[rest]))
+
+
+def test_groups_go_through_every_rule():
+    whole = dataclasses.replace(raw_of(all=10).parts['all'], groups=GROUPS, labels=None)
+    raw = dataclasses.replace(raw_of(all=10), parts={'all': whole}, by_class=False)
+    for changes in ({}, {'split': 'pooled'}):
+        made = pipeline.make_splits(raw, settings_of(test_fraction=0.2, validation_fraction=0.25, **changes))
+        kinds = [set(split.groups.tolist()) for split in made.values()]
+        assert [len(one) for one in kinds] == [3, 1, 1] and len(set.union(*kinds)) == 5
+    with pytest.raises(UserError, match='of 5 examples'):
+        pipeline.make_splits(raw, settings_of(test_fraction=0.0))

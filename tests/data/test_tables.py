@@ -1,5 +1,6 @@
 """Tables: what is read, what is fitted on the training rows alone, what is refused."""
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -14,6 +15,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from jaxlab import data
+from jaxlab.data import plain
 from jaxlab.data.csv_rows import read_csv, table
 from jaxlab.data.fitted.columns import Preprocessing
 from jaxlab.data.labels import names_of
@@ -87,10 +89,11 @@ def test_a_constant_column_is_left_at_zero():
 
 
 def test_json_brings_the_same_back():
-    """Through JSON every float is the same."""
+    """Through JSON every float is the same, in the form of today and of earlier versions."""
     rows = table(('a', 'b'), (np.array([0.1, np.nan, 1 / 3]), np.array(['x', 'y', 'z'])))
     fitted = Preprocessing.fit(rows, Target('t', 'USD', 1e5))
-    assert Preprocessing.from_json(json.loads(json.dumps(fitted.as_json()))) == fitted
+    assert plain.from_json(json.loads(json.dumps(plain.as_json(fitted)))) == fitted
+    assert Preprocessing.from_json(json.loads(json.dumps(dataclasses.asdict(fitted)))) == fitted
     with pytest.raises(UserError, match='cannot be read'):
         Preprocessing.from_json({'columns': []})
 

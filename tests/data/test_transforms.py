@@ -1,5 +1,7 @@
 """Transforms: published values, invariants, one geometry for image, mask and boxes, keys an example."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +15,7 @@ BLACK = jnp.float32(0)
 CONTEXT = Context(0.0, 1.0, 4)
 
 
+@functools.partial(jax.jit, static_argnames='size')
 def matrix_of(theta=0.0, shift=(0.0, 0.0), zoom=(1.0, 1.0), size=(5, 5)):
     angle = jnp.deg2rad(jnp.array([theta]))
     return geometry.affine_matrix(size, angle, jnp.array([shift]), jnp.zeros(1), jnp.array([zoom]))
@@ -25,8 +28,17 @@ def batch_of(count=6, size=12, channels=3, seed=0, dtype=np.float32):
     return {'image': jnp.asarray(image), 'label': jnp.arange(count, dtype=jnp.int32) % 4}
 
 
+PROGRAMS = {}  # one for the same transforms of the same fields: traced once a file, compiled once a shape
+
+
 def augment(batch, *transforms, key=0, context=CONTEXT):
-    return jax.jit(compose(transforms, context, batch))(batch, jax.random.key(key))
+    what = repr((transforms, context, sorted(batch)))
+    if what not in PROGRAMS:
+        PROGRAMS[what] = jax.jit(compose(transforms, context, batch))
+    return PROGRAMS[what](batch, jax.random.key(key))
+
+
+warp = jax.jit(geometry.warp, static_argnums=2)
 
 
 def test_published_rotation():
@@ -35,7 +47,7 @@ def test_published_rotation():
     np.testing.assert_allclose(
         matrix[0], [[0.93969262, -0.34202014, 0.80465505], [0.34202014, 0.93969262, -0.56342553]], atol=1e-6
     )
-    turned = geometry.warp(RAMP, matrix, 'nearest', BLACK)[0, :, :, 0]
+    turned = warp(RAMP, matrix, 'nearest', BLACK)[0, :, :, 0]
     np.testing.assert_allclose(turned[0], [4.023275, 2.689442, 1.919034, 2.255652, 3.195345], atol=1e-5)
     assert turned[2, 2] == pytest.approx(12, abs=1e-5)
 
@@ -43,7 +55,7 @@ def test_published_rotation():
 @pytest.mark.parametrize(
     'move',
     [
-        lambda offset: geometry.warp(RAMP, matrix_of(shift=offset), 'nearest', BLACK),
+        lambda offset: warp(RAMP, matrix_of(shift=offset), 'nearest', BLACK),
         lambda offset: geometry.translated({'image': RAMP}, jnp.array([offset]), 'nearest', CONTEXT)['image'],
     ],
 )
@@ -59,7 +71,7 @@ def test_equal_to_scipy(fill, mode):
     matrix = np.asarray(matrix_of(33.0, (1.3, -2.1), (1.4, 0.7), (9, 7))[0], np.float64)
     image = np.random.default_rng(1).uniform(size=(9, 7)).astype(np.float32)
     expected = affine_transform(image.astype(np.float64), matrix[:, :2], matrix[:, 2], order=1, mode=mode, cval=0.25)
-    got = geometry.warp(jnp.asarray(image)[None, :, :, None], jnp.asarray(matrix)[None], fill, jnp.float32(0.25))
+    got = warp(jnp.asarray(image)[None, :, :, None], jnp.asarray(matrix)[None], fill, jnp.float32(0.25))
     np.testing.assert_allclose(got[0, :, :, 0], expected, atol=2e-5)
 
 
@@ -266,7 +278,7 @@ def marked_boxes(size=24):
     for row in range(8):
         top, left, high, wide = 6 + row % 3, 8 - row % 4, 7, 5 + row % 3
         image[row, top : top + high, left : left + wide] = 1
-        boxes[row, 0] = np.array([top, left, top + high, left + wide]) / size
+        boxes[row, 0] = np.array([left, top, left + wide, top + high]) / size
     return {
         'image': jnp.asarray(image),
         'mask': jnp.asarray(image[..., 0].astype(np.int32)),
@@ -293,7 +305,7 @@ def test_mask_and_boxes_move_with_the_image(transform, slack, key):
     assert (white != np.asarray(out['mask'])).sum() <= (0.1 * white.sum() if slack > 1 else 0)
     for mask, boxes in zip(np.asarray(out['mask']), np.asarray(out['boxes']), strict=True):
         rows, columns = np.nonzero(mask)
-        seen = np.array([rows.min(), columns.min(), rows.max() + 1, columns.max() + 1])
+        seen = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
         np.testing.assert_allclose(boxes[0] * 24, seen, atol=slack)
         assert not boxes[1].any()
 
@@ -303,8 +315,8 @@ def test_a_turned_box_contains_the_turned_object_and_a_lost_one_vanishes():
     out = augment(batch, ('rotation', {'degrees': 45, 'fill': 'constant'}))
     for mask, box in zip(np.asarray(out['mask']), np.asarray(out['boxes'][:, 0]) * 24, strict=True):
         rows, columns = np.nonzero(mask)
-        assert box[0] - 1 <= rows.min() and box[1] - 1 <= columns.min()
-        assert rows.max() + 1 <= box[2] + 1 and columns.max() + 1 <= box[3] + 1
+        assert box[0] - 1 <= columns.min() and box[1] - 1 <= rows.min()
+        assert columns.max() + 1 <= box[2] + 1 and rows.max() + 1 <= box[3] + 1
     far = geometry.translated(batch, jnp.full((8, 2), 23.0), 'constant', CONTEXT)
     assert not far['boxes'].any() and not far['mask'].any()
 

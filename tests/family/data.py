@@ -1,7 +1,6 @@
 """Words of different length as data: a feature with a vocabulary that is fitted on the training rows."""
 
 import dataclasses
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +29,6 @@ class Vocabulary:
         rows = [[numbers.get(letter, UNKNOWN) for letter in word[: self.longest]] for word in words]
         return np.array([row + [PAD] * (self.longest - len(row)) for row in rows], np.int32)
 
-    def as_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
-
 
 @dataclasses.dataclass(frozen=True)
 class Text(Tensor):
@@ -40,10 +36,9 @@ class Text(Tensor):
 
     fitted: Vocabulary | None = None
 
-    def made(self, field: str, splits: dict[str, Split], fitted: Mapping[str, Any] | None):
+    def made(self, field: str, splits: dict[str, Split], fitted: Vocabulary | None):
         train = splits['train'].arrays[field]
-        kept = Vocabulary(''.join(sorted(set(''.join(train)))), max(map(len, train)))
-        kept = Vocabulary(**fitted) if fitted else kept
+        kept = fitted or Vocabulary(''.join(sorted(set(''.join(train)))), max(map(len, train)))
         made = {
             name: dataclasses.replace(split, arrays={**split.arrays, field: kept.apply(split.arrays[field])})
             for name, split in splits.items()

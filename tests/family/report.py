@@ -36,15 +36,12 @@ def count(trained, options):
     who, blocks = trained.data.input_feature.read(Path(options['input']))
     state, step = trained.restore()
     found = np.concatenate([np.asarray(trained.task.predict(state, block)) for block in blocks])
-    return Done(
-        {'step': step, 'words': [{**one, 'vowels': round(float(n))} for one, n in zip(who, found, strict=True)]}
-    )
+    words = [{**one, 'vowels': round(float(n))} for one, n in zip(who, found, strict=True)]
+    return Done({'step': step, 'words': words})
 
 
 def lines(facts):
     return [f'{row["word"]}: {row["vowels"]}' for row in facts['words']]
 
 
-MODES = {
-    'count': Mode('counts the vowels of your words', {'input': Option(None, 'FILE with one word a line')}, count, lines)
-}
+MODES = {'count': Mode('counts the vowels', {'input': Option(None, 'FILE with one word a line')}, count, lines)}

@@ -7,7 +7,7 @@ import pytest
 from configs import common
 from jaxlab import data
 from jaxlab.errors import UserError
-from jaxlab.experiments import many
+from jaxlab.experiments import many, run_data
 from jaxlab.experiments.prepare import prepare
 from jaxlab.experiments.use import use
 from jaxlab.experiments.watching import Printing
@@ -51,14 +51,15 @@ def test_it_learns_and_a_host_metric_chooses(trained):
 
 def test_the_vocabulary_is_fitted_on_training_rows_and_kept(trained):
     prepared, folder, _ = trained
-    kept = json.loads((folder / 'fitted.json').read_text())
-    assert kept == {'text': {'letters': 'abcdeiou', 'longest': 9}} == prepared.data.fitted
+    assert prepared.data.fitted == {'text': words.Vocabulary('abcdeiou', 9)} == run_data.described(folder).fitted
     tokens = prepared.data.input_feature.fitted.apply(['abz'])  # z is unknown, the rest padding
     assert tokens.tolist() == [[2, 3, 1, 0, 0, 0, 0, 0, 0]]
 
 
 def test_its_mode_reads_what_training_read(trained, tmp_path):
+    """It needs nothing but what the run keeps."""
     prepared, folder, _ = trained
+    prepared = prepare(prepared.config, described=run_data.described(folder))
     (tmp_path / 'mine.txt').write_text('aeiou\nbcd\nadieu')
     mode = names.modes_of(prepared.config)['count']
     found = use(prepared, folder, Printing(quiet=True), mode, {'input': str(tmp_path / 'mine.txt')}, False)

@@ -12,7 +12,6 @@ from jaxlab.models.gan import Discriminator, Generator
 from jaxlab.models.lenet import SEQUENTIAL_NAMES, CompactLeNet, LeNet, lenet_function, sequential_lenet
 from jaxlab.models.mlp import MLP
 from jaxlab.training.feeding import Feed
-from tests.cli.conftest import launch  # noqa: F401  (a fixture)
 
 IMAGES = jax.random.normal(jax.random.key(7), (3, 28, 28, 1))
 
@@ -30,7 +29,7 @@ def uniform_within(leaf, limit: float) -> None:
 # ---- A01: the perceptron learns AND ----------------------------------------------------------------------------------
 
 
-def test_the_perceptron_learns_and(launch, tmp_path):  # noqa: F811
+def test_the_perceptron_learns_and(launch, tmp_path):
     """w = [-0.2, 0.2, 0.2], errors [2, 0], in two epochs of four samples."""
     found = launch('--config=configs/perceptron_and.py', f'--workdir={tmp_path}', '--json').json()
     values = [found['metrics'][name]['mean'] for name in ('bias', 'weight_1', 'weight_2')]
@@ -41,7 +40,7 @@ def test_the_perceptron_learns_and(launch, tmp_path):  # noqa: F811
     assert found['data']['examples'] == {'train': 4}
 
 
-def test_the_perceptron_does_not_learn_xor(launch, tmp_path):  # noqa: F811
+def test_the_perceptron_does_not_learn_xor(launch, tmp_path):
     """Eight errors in each of twenty epochs, back at zero in the end."""
     xor = "--config.data.options={'gate':'xor','coding':'bipolar'}"
     found = launch('--config=configs/perceptron_and.py', f'--workdir={tmp_path}', xor, '--json').json()
@@ -207,6 +206,6 @@ def test_updates_of_a08():
 @pytest.mark.parametrize(
     'name, parameters', [('lenet_mnist', 61_706), ('mlp_mnist', 101_770), ('gan_mnist', 2_330_944 + 212_865)]
 )
-def test_describe_knows_these_sizes(name, parameters, launch):  # noqa: F811
+def test_describe_knows_these_sizes(name, parameters, launch):
     """At full size, without training."""
     assert launch(f'--config=configs/{name}.py', '--mode=describe', '--json').json()['parameters'] == parameters

@@ -7,11 +7,15 @@ import numpy as np
 import pytest
 
 from jaxlab.layers.attention import (
+    AdditiveAttention,
+    DotAttention,
     MultiHeadAttention,
     attention_weights,
     causal_mask,
     dot_product_attention,
+    masked_softmax,
     padding_mask,
+    segment_mask,
 )
 
 
@@ -29,12 +33,142 @@ def test_worked_example_of_a07():
     np.testing.assert_allclose(out, [[3, 4], [3.40667256, 4.40667256]], atol=1e-6)
 
 
+def one_head(*matrices):
+    """[T, K] matrices as [1, T, 1, K]."""
+    return [jnp.asarray(matrix)[None, :, None] for matrix in matrices]
+
+
+def test_golden_values_of_d31(float64):
+    query, key = jnp.sin(jnp.arange(12.0)).reshape(3, 4), jnp.cos(jnp.arange(20.0)).reshape(5, 4)
+    value = jnp.arange(30.0).reshape(5, 6) / 10 - 1.5
+    q, k, v = one_head(query, key, value)
+    expected = [
+        [0.1603916071, 0.3044268388, 0.0770791763, 0.2446203453, 0.2134820325],
+        [0.0682934950, 0.2112791244, 0.3107304121, 0.0606597165, 0.3490372520],
+        [0.4420684605, 0.0532100395, 0.1269209514, 0.3384358700, 0.0393646787],
+    ]
+    np.testing.assert_allclose(attention_weights(q, k)[0, 0], expected, atol=1e-10)
+    first = np.array([-0.2721753857, -0.0534791363, -0.6121090398])[:, None]
+    np.testing.assert_allclose(dot_product_attention(q, k, v)[0, :, 0], first + np.arange(6) / 10, atol=1e-10)
+    unscaled = masked_softmax(query[:1] @ key.T)
+    np.testing.assert_allclose(
+        unscaled[0], [0.1119686147, 0.4033656423, 0.0258587280, 0.2604462909, 0.1983607241], atol=1e-10
+    )
+
+
+def test_golden_trace_of_b24(float64):
+    """Embeddings sin(0.1 (v+1) (j+1)) of "ml is amazing" at "i love machine learning", padded to 5; projections I."""
+    vectors = jnp.sin(0.1 * jnp.arange(1, 23)[:, None] * jnp.arange(1, 9))
+    source, target = jnp.array([5, 8, 9, 7, 0]), jnp.array([10, 6, 2, 0, 0])
+    eye = {'kernel': jnp.eye(8), 'bias': jnp.zeros(8)}
+    params = dict.fromkeys(('query', 'key', 'value', 'out'), eye)
+    module, expected = MultiHeadAttention(1, 8), {}
+    expected[False] = [0.06382650, 0.26160077, 0.40432420, 0.14319300, 0.12705554], [0.69658991, 0.85027301]
+    expected[True] = [0.07311633, 0.29967631, 0.46317288, 0.16403449, 0], [0.78344678, 0.94511279]
+    for masked, (weights, outputs) in expected.items():
+        mask = padding_mask((source > 0)[None]) if masked else None
+        out, kept = module.apply(
+            {'params': params}, vectors[target][None], vectors[source][None], mask, mutable=['intermediates']
+        )
+        found = kept['intermediates']['weights'][0][0, 0]
+        np.testing.assert_allclose(found[0], weights, atol=1e-8)
+        np.testing.assert_allclose(found.sum(-1), 1, atol=1e-12)
+        np.testing.assert_allclose(out[0, 0, :2], outputs, atol=1e-8)
+        assert not masked or (found[:, 4] == 0).all()
+
+
+B16 = jnp.array([[1.0, 0.0]]), jnp.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])  # a decoder's state, three keys
+
+
+def test_golden_values_of_b16():
+    state, keys = B16
+    padded = jnp.pad(keys, ((0, 2), (0, 0)))
+    for memory, mask, weights, context in (
+        (keys, None, [0.401112, 0.197776, 0.401112], [0.802224, 0.598888]),
+        (padded, None, [0.287422, 0.141719, 0.287422, 0.141719, 0.141719], [0.574844, 0.429141]),
+    ):
+        out, kept = DotAttention().apply({}, state[None], memory[None], mask, mutable=['intermediates'])
+        np.testing.assert_allclose(kept['intermediates']['weights'][0][0, 0, 0], weights, atol=1e-6)
+        np.testing.assert_allclose(out[0, 0], context, atol=1e-6)
+    seen = padding_mask(jnp.array([[True, True, True, False, False]]))
+    masked = DotAttention().apply({}, state[None], padded[None], seen)
+    np.testing.assert_allclose(masked, DotAttention().apply({}, state[None], keys[None]), rtol=1e-7)
+    eye = {'kernel': jnp.eye(2)}
+    params = {'query': eye, 'key': eye, 'score': {'kernel': jnp.ones((2, 1))}}
+    out, kept = AdditiveAttention(2).apply({'params': params}, state[None], keys[None], mutable=['intermediates'])
+    np.testing.assert_allclose(kept['intermediates']['weights'][0][0, 0, 0], [0.204462, 0.357645, 0.437893], atol=1e-6)
+    np.testing.assert_allclose(out[0, 0], [0.642355, 0.795538], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    'module', [MultiHeadAttention(2, 8), AdditiveAttention(5), DotAttention()], ids=['heads', 'additive', 'dot']
+)
+def test_rows_without_keys_are_zero_and_finite(module):
+    """The second example is nothing but padding: no weight, no NaN, no gradient to its memory; the first is untouched."""
+    x, memory = normal(0, 2, 3, 8), normal(1, 2, 4, 8)
+    variables = module.init(jax.random.key(2), x, memory)
+    mask = padding_mask(jnp.array([[True, True, False, True], [False] * 4]))
+
+    @jax.jit
+    def run(variables, x, memory):
+        out, kept = module.apply(variables, x, memory, mask, mutable=['intermediates'])
+        return (out**2).sum(), (out, kept['intermediates']['weights'][0])
+
+    slopes, (out, weights) = jax.grad(run, (0, 1, 2), has_aux=True)(variables, x, memory)
+    assert not np.asarray(weights)[1].any() and all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(slopes))
+    assert not np.asarray(slopes[2])[1].any() and not np.asarray(slopes[2])[0, 2].any()
+    kept = jnp.array([0, 1, 3])
+    np.testing.assert_allclose(out[0], module.apply(variables, x[:1], memory[:1, kept])[0], atol=1e-6)
+
+
+def test_equal_to_the_librarys_attention():
+    """`jax.nn.dot_product_attention`, masked, outputs and gradients."""
+    q, k, v = normal(0, 3, 5, 2, 4), normal(1, 3, 6, 2, 4), normal(2, 3, 6, 2, 4)
+    mask = padding_mask(jnp.arange(6) < jnp.array([6, 3, 1])[:, None])
+    theirs = lambda *given: jax.nn.dot_product_attention(*given, mask=mask)
+    ours = lambda *given: dot_product_attention(*given, mask)
+    np.testing.assert_allclose(ours(q, k, v), theirs(q, k, v), atol=1e-6)
+    slopes = [jax.grad(lambda *given, f=f: (f(*given) ** 2).sum(), (0, 1, 2))(q, k, v) for f in (ours, theirs)]
+    for one, other in zip(*slopes, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_packed_texts_do_not_see_each_other():
+    x = normal(0, 1, 6, 8)
+    module = MultiHeadAttention(2, 8)
+    variables = module.init(jax.random.key(1), x)
+    mask = segment_mask(jnp.array([[1, 1, 1, 2, 2, 0]]))
+    packed = module.apply(variables, x, mask=mask)
+    for part in (slice(0, 3), slice(3, 5)):
+        np.testing.assert_allclose(packed[:, part], module.apply(variables, x[:, part]), atol=1e-6)
+
+
+def test_keys_that_are_kept_are_looked_at_again():
+    x, memory = normal(0, 2, 3, 8), normal(1, 2, 4, 8)
+    for module in (MultiHeadAttention(2, 8), AdditiveAttention(5)):
+        variables = module.init(jax.random.key(2), x, memory)
+        kept = module.apply(variables, memory, method='keys_values')
+        steps = [module.apply(variables, x[:, t : t + 1], *kept, method='look') for t in range(3)]
+        np.testing.assert_allclose(jnp.concatenate(steps, 1), module.apply(variables, x, memory), atol=1e-6)
+
+
+def test_parameter_counts():
+    count = lambda module, width: sum(
+        leaf.size
+        for leaf in jax.tree.leaves(jax.eval_shape(module.init, jax.random.key(0), *[jnp.zeros((1, 2, width))] * 2))
+    )
+    assert count(MultiHeadAttention(1, 512), 512) == 1_050_624  # B16
+    assert count(MultiHeadAttention(4, 256), 256) == 263_168  # B25
+    assert count(MultiHeadAttention(2, 64), 64) == 16_640  # D3.4
+    assert count(AdditiveAttention(10), 8) == 170
+
+
 @pytest.mark.parametrize('masked', [False, True])
 def test_equal_to_flax(masked):
     x, memory = normal(0, 3, 5, 8), normal(1, 3, 6, 8)
     mask = padding_mask(jnp.arange(6) < jnp.array([6, 3, 1])[:, None]) if masked else None
-    ours = MultiHeadAttention(2)
-    variables = ours.init(jax.random.key(2), x, memory)
+    ours = MultiHeadAttention(2, 8)
+    variables = jax.jit(ours.init)(jax.random.key(2), x, memory)
     params = variables['params']
     stock = {
         name: {
@@ -46,7 +180,7 @@ def test_equal_to_flax(masked):
     theirs = nn.MultiHeadDotProductAttention(2, qkv_features=8)
 
     def loss(apply):
-        return jax.value_and_grad(lambda x, m: (apply(x, m) ** 2).sum(), (0, 1))(x, memory)
+        return jax.jit(jax.value_and_grad(lambda x, m: (apply(x, m) ** 2).sum(), (0, 1)))(x, memory)
 
     (a, da), (b, db) = (
         loss(lambda x, m: ours.apply(variables, x, m, mask)),
@@ -59,16 +193,16 @@ def test_equal_to_flax(masked):
 
 def test_causal_mask_hides_the_future():
     x = normal(0, 2, 5, 8)
-    module = MultiHeadAttention(4)
-    variables = module.init(jax.random.key(1), x)
+    module = MultiHeadAttention(4, 8)
+    variables = jax.jit(module.init)(jax.random.key(1), x)
     whole = module.apply(variables, x, mask=causal_mask(5))
     np.testing.assert_allclose(whole[:, :3], module.apply(variables, x[:, :3], mask=causal_mask(3)), atol=1e-6)
 
 
 def test_dropout_only_in_training():
     x = normal(0, 2, 5, 8)
-    module = MultiHeadAttention(4, dropout=0.5)
-    variables = module.init(jax.random.key(1), x)
+    module = MultiHeadAttention(4, 8, dropout=0.5)
+    variables = jax.jit(module.init)(jax.random.key(1), x)
     still = module.apply(variables, x)
     np.testing.assert_array_equal(still, module.clone(dropout=0.0).apply(variables, x, train=True))
     assert not np.allclose(still, module.apply(variables, x, train=True, rngs={'dropout': jax.random.key(0)}))
@@ -76,7 +210,7 @@ def test_dropout_only_in_training():
 
 def test_heads_must_divide_the_width():
     with pytest.raises(ValueError, match='heads: 3'):
-        MultiHeadAttention(3).init(jax.random.key(0), normal(0, 1, 2, 8))
+        MultiHeadAttention(3, 8).init(jax.random.key(0), normal(0, 1, 2, 8))
 
 
 @pytest.mark.parity
@@ -99,12 +233,18 @@ def test_equal_to_torch():
     inputs = torch.tensor(np.asarray(x), requires_grad=True)
     out = theirs(inputs, inputs, inputs, key_padding_mask=torch.tensor(~visible))[0]
     (out**2).sum().backward()
-    apply = lambda x: MultiHeadAttention(2).apply({'params': params}, x, mask=padding_mask(jnp.asarray(visible)))
+    apply = lambda x: MultiHeadAttention(2, 8).apply({'params': params}, x, mask=padding_mask(jnp.asarray(visible)))
     np.testing.assert_allclose(apply(x), out.detach().numpy(), atol=1e-6)
     np.testing.assert_allclose(jax.grad(lambda x: (apply(x) ** 2).sum())(x), inputs.grad.numpy(), atol=1e-5)
 
 
 def test_torch_start():
-    kernel = MultiHeadAttention(4).init(jax.random.key(0), normal(0, 1, 2, 64))['params']['query']['kernel']
+    kernel = jax.jit(MultiHeadAttention(4, 64).init)(jax.random.key(0), normal(0, 1, 2, 64))['params']['query'][
+        'kernel'
+    ]
     limit = (6 / (64 + 192)) ** 0.5
     assert 0.95 * limit < np.abs(kernel).max() <= limit
+    module = MultiHeadAttention(1, 512)  # B16
+    params = jax.jit(module.init)(jax.random.key(0), normal(0, 1, 2, 512))['params']
+    assert 0.0541 < np.abs(params['value']['kernel']).max() <= 0.0541266 and not params['out']['bias'].any()
+    assert 0.0441 < np.abs(params['out']['kernel']).max() <= 0.0441942

@@ -1,23 +1,26 @@
 """Dropout's random numbers: uniform, independent, and the same on any number of devices."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxlab.layers import Dropout, normal_per_example
+from jaxlab.layers import Dropout, normal_per_example, uniform_per_example
 from jaxlab.layers.batch_axis import BATCH_AXIS
 from jaxlab.layers.dropout import bits_per_example
 
 KEY = jax.random.key(0)
 
 
+@partial(jax.jit, static_argnames='rate')
 def drop(x, key=KEY, rate=0.3):
     return Dropout(rate).apply({}, x, True, rngs={'dropout': key})
 
 
 def unit(key=KEY, shape=(64, 4096)) -> np.ndarray:
-    return np.asarray(bits_per_example(key, shape), np.float64) / 2**32
+    return np.asarray(jax.jit(bits_per_example, static_argnums=1)(key, shape), np.float64) / 2**32
 
 
 def test_uniform_in_every_bit() -> None:
@@ -73,10 +76,21 @@ def test_gradient_goes_through_what_was_kept() -> None:
 def test_shares_draw_what_the_whole_draws() -> None:
     """Examples have their own numbers, wherever they are: a share, a longer batch, a mesh or one device."""
     x = jnp.ones((8, 3, 50))
-    shares = jax.vmap(drop, axis_name=BATCH_AXIS)(x.reshape(4, 2, 3, 50))
+    shares = jax.jit(jax.vmap(drop, axis_name=BATCH_AXIS))(x.reshape(4, 2, 3, 50))
     np.testing.assert_array_equal(shares.reshape(x.shape), drop(x))
     np.testing.assert_array_equal(drop(x[:5]), drop(x)[:5])
-    whole = normal_per_example(KEY, 8, (7,))
-    shares = jax.vmap(lambda _: normal_per_example(KEY, 2, (7,)), axis_name=BATCH_AXIS)(jnp.arange(4))
-    np.testing.assert_array_equal(shares.reshape(8, 7), whole)
-    assert abs(float(normal_per_example(KEY, 500, (100,)).std()) - 1) < 0.02
+    normal = jax.jit(normal_per_example, static_argnums=(1, 2))
+    shares = jax.jit(jax.vmap(lambda _: normal(KEY, 2, (7,)), axis_name=BATCH_AXIS))(jnp.arange(4))
+    np.testing.assert_array_equal(shares.reshape(8, 7), normal(KEY, 8, (7,)))
+    assert abs(float(normal(KEY, 500, (100,)).std()) - 1) < 0.02
+    uniform = jax.jit(uniform_per_example, static_argnums=(1, 2))
+    shares = jax.jit(jax.vmap(lambda _: uniform(KEY, 2, (7,)), axis_name=BATCH_AXIS))(jnp.arange(4))
+    np.testing.assert_array_equal(shares.reshape(8, 7), uniform(KEY, 8, (7,)))
+
+
+def test_uniform_numbers_are_uniform():
+    """Moments and bounds of 100,000; one an example where no shape is given."""
+    found = np.asarray(uniform_per_example(KEY, 1000, (100,)), np.float64)
+    assert found.min() >= 0 and found.max() < 1
+    assert found.mean() == pytest.approx(0.5, abs=0.004) and found.var() == pytest.approx(1 / 12, rel=0.02)
+    assert uniform_per_example(KEY, 5).shape == (5,)

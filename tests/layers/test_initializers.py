@@ -11,7 +11,7 @@ KEY = jax.random.key(0)
 
 
 def params(module, shape):
-    return module.init(KEY, jnp.ones(shape))['params']
+    return jax.jit(module.init)(KEY, jnp.ones(shape))['params']
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxlab.layers import BatchNorm
+from jaxlab.layers import BatchNorm, LayerNorm
 from jaxlab.layers.batch_axis import BATCH_AXIS
 
 X = jax.random.normal(jax.random.key(0), (8, 5, 4, 3)) * 3 + 2
@@ -20,8 +20,12 @@ def step(module, variables, x, g, *rest):
         y, new = module.apply({**variables, 'params': params}, x, *rest, mutable=['batch_stats'])
         return y, new
 
-    y, pull, new = jax.vjp(run, variables['params'], x, has_aux=True)
-    return y, new, pull(g)
+    @jax.jit
+    def both_ways(params, x, g):
+        y, pull, new = jax.vjp(run, params, x, has_aux=True)
+        return y, new, pull(g)
+
+    return both_ways(variables['params'], x, g)
 
 
 def close(a, b, tolerance=2e-5) -> None:
@@ -73,7 +77,7 @@ def test_shares_of_a_batch_equal_the_whole() -> None:
         y, new, (params, dx) = step(ours, variables, x, g, True, weight)
         return y, new, jax.tree.map(lambda p: jax.lax.psum(p, BATCH_AXIS), params), dx
 
-    y, new, params, dx = jax.vmap(share, axis_name=BATCH_AXIS)(split(X), split(g), split(weight))
+    y, new, params, dx = jax.jit(jax.vmap(share, axis_name=BATCH_AXIS))(split(X), split(g), split(weight))
     first = lambda tree: jax.tree.map(lambda leaf: leaf[0], tree)
     close((y.reshape(X.shape), first(new), (first(params), dx.reshape(X.shape))), whole)
 
@@ -111,3 +115,26 @@ def test_equals_torch() -> None:
             t.detach().numpy() for t in (theirs.running_mean, theirs.running_var, theirs.weight.grad, theirs.bias.grad)
         ),
     )
+
+
+@pytest.mark.parametrize('epsilon, first', [(1e-12, -1.341640), (1e-6, -1.0), (1e-5, -0.447214)])
+def test_layer_norm_of_small_numbers(epsilon, first):
+    """The epsilons of BERT, Flax and PyTorch."""
+    x = jnp.array([[0.001, 0.002, 0.003, 0.004]])
+    y = LayerNorm(epsilon).apply({'params': {'scale': jnp.ones(4), 'bias': jnp.zeros(4)}}, x)
+    np.testing.assert_allclose(y[0, 0], first, atol=2e-6)
+
+
+def test_layer_norm_equals_flax_and_keeps_digits_of_large_means():
+    x = jax.random.normal(jax.random.key(0), (3, 4, 8))
+    params = {'scale': 1 + 0.1 * x[0, 0], 'bias': x[0, 1]}
+    ours, theirs = (
+        lambda p, x, module=module: module.apply({'params': p}, x) for module in (LayerNorm(1e-5), nn.LayerNorm(1e-5))
+    )
+    np.testing.assert_allclose(ours(params, x), theirs(params, x), atol=1e-5)
+    slopes = [jax.grad(lambda p, x, f=f: (f(p, x) ** 2).sum(), (0, 1))(params, x) for f in (ours, theirs)]
+    for one, other in zip(*map(jax.tree.leaves, slopes), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+    shifted = jnp.array([[1e4, 1e4 + 1, 1e4 + 2, 1e4 + 3]])
+    params = {'scale': jnp.ones(4), 'bias': jnp.zeros(4)}
+    np.testing.assert_allclose(ours(params, shifted)[0], [-1.341641, -0.447214, 0.447214, 1.341641], atol=1e-3)

@@ -10,7 +10,14 @@ from jax.test_util import check_grads
 from jaxlab.layers import recurrence
 from jaxlab.layers.recurrent import GRU, LSTM, Bidirectional, SimpleRNN, mask_from_lengths
 
-CELLS = {'lstm': LSTM(5), 'gru': GRU(5), 'gru_before': GRU(5, reset_after=False), 'rnn': SimpleRNN(5)}
+CELLS = {
+    'lstm': LSTM(5),
+    'gru': GRU(5),
+    'gru_flax': GRU(5, init_scheme='lecun'),
+    'gru_before': GRU(5, reset_after=False),
+    'rnn': SimpleRNN(5),
+    'rnn_relu': SimpleRNN(5, activation='relu', init_scheme='torch'),
+}
 
 
 @pytest.fixture(params=CELLS)
@@ -24,7 +31,7 @@ def sequence(seed=0, shape=(3, 6, 4)):
 
 def shaken(cell, x, seed=1):
     """Parameters with every bias away from 0."""
-    variables = cell.init(jax.random.key(seed), x)
+    variables = jax.jit(cell.init)(jax.random.key(seed), x)
     leaves, tree = jax.tree.flatten(variables)
     keys = jax.random.split(jax.random.key(seed), len(leaves))
     return tree.unflatten(
@@ -112,26 +119,28 @@ def test_parameter_counts_of_a06():
     assert count(LSTM(64), 32) == 24832 and count(LSTM(32), 64) == 12416
     assert count(GRU(64), 64) == 24960 and count(GRU(32), 64) == 9408
     assert count(GRU(64, reset_after=False), 64) == 24768
+    assert count(GRU(64, init_scheme='lecun'), 64) == 24832 and count(GRU(32, init_scheme='lecun'), 64) == 9344  # Flax
     assert count(Bidirectional(LSTM, {'features': 64}), 64) == 66048
 
 
 def test_starting_values():
     x = sequence(shape=(2, 3, 16))
-    keras = LSTM(32).init(jax.random.key(0), x)['params']
+    start = lambda **options: jax.jit(LSTM(32, **options).init)(jax.random.key(0), x)['params']
+    keras = start()
     np.testing.assert_allclose(keras['recurrent_kernel'] @ keras['recurrent_kernel'].T, np.eye(32), atol=1e-5)
     np.testing.assert_array_equal(keras['bias'], np.repeat([0, 1, 0, 0], 32))
     limit = (6 / (16 + 128)) ** 0.5
     assert 0.9 * limit < np.abs(keras['kernel']).max() <= limit
-    torch = LSTM(32, init_scheme='torch').init(jax.random.key(0), x)['params']
+    torch = start(init_scheme='torch')
     assert set(torch) == {'kernel', 'recurrent_kernel', 'bias', 'recurrent_bias'}
     assert all(0.8 * 32**-0.5 < np.abs(leaf).max() <= 32**-0.5 for leaf in torch.values())
-    lecun = LSTM(32, init_scheme='lecun').init(jax.random.key(0), x)['params']
+    lecun = start(init_scheme='lecun')
     block = lecun['recurrent_kernel'][:, 32:64]
     np.testing.assert_allclose(block @ block.T, np.eye(32), atol=1e-5)
     assert not lecun['bias'].any()
-    assert LSTM(32, forget_bias=2.0).init(jax.random.key(0), x)['params']['bias'][40] == 2
+    assert start(forget_bias=2.0)['bias'][40] == 2
     with pytest.raises(ValueError, match='keras, torch, lecun'):
-        LSTM(32, init_scheme='kears').init(jax.random.key(0), x)
+        start(init_scheme='kears')
 
 
 def test_gradients_against_finite_differences(cell):
@@ -230,13 +239,52 @@ def test_equal_to_flax():
     out = nn.RNN(nn.OptimizedLSTMCell(5)).apply({'params': {'cell': stock}}, x)
     np.testing.assert_allclose(LSTM(5).apply({'params': ours}, x), out, atol=1e-5)
 
-    ours = shaken(GRU(5), x)['params']
-    ours['recurrent_bias'] = ours['recurrent_bias'].at[:10].set(0)  # Flax has no recurrent bias in r and z.
+    ours = shaken(GRU(5, init_scheme='lecun'), x)['params']
     stock = {f'i{g}': {'kernel': cut('kernel', k), 'bias': cut('bias', k)} for k, g in enumerate('rzn')}
     stock |= {f'h{g}': {'kernel': cut('recurrent_kernel', k)} for k, g in enumerate('rzn')}
-    stock['hn']['bias'] = ours['recurrent_bias'][10:]
+    stock['hn']['bias'] = ours['recurrent_bias']
     out = nn.RNN(nn.GRUCell(5)).apply({'params': {'cell': stock}}, x)
-    np.testing.assert_allclose(GRU(5).apply({'params': ours}, x), out, atol=1e-5)
+    np.testing.assert_allclose(GRU(5, init_scheme='lecun').apply({'params': ours}, x), out, atol=1e-5)
+
+
+def constant(gates, inputs, recurrent, width=1, units=1):
+    """Every input weight the same, every recurrent weight the same, no bias."""
+    kernel, state = jnp.full((width, gates * units), inputs), jnp.full((units, gates * units), recurrent)
+    return {'kernel': kernel, 'recurrent_kernel': state, 'bias': jnp.zeros(gates * units)}
+
+
+def test_cell_of_b14():
+    h = SimpleRNN(1).apply({'params': constant(1, 0.5, 0.8)}, X.at[0, 2].set(0.5))
+    np.testing.assert_allclose(h[0, :, 0], [0.462117, -0.129574, 0.145305], atol=1e-6)
+
+
+def test_cell_step_of_b15():
+    """x = 1, h = 0.4, c = 0.3, all weights 0.5: the right forms, and a candidate whose inner bias is 0.5."""
+    x, h, c = jnp.ones((1, 1, 1)), jnp.full((1, 1), 0.4), jnp.full((1, 1), 0.3)
+    _, (hidden, cell) = LSTM(1).apply({'params': constant(4, 0.5, 0.5)}, x, state=(h, c), return_state=True)
+    np.testing.assert_allclose([cell[0, 0], hidden[0, 0]], [0.604287, 0.360884], atol=1e-6)
+    for inner, expected in ((0.0, 0.453273), (0.5, 0.515373)):
+        params = constant(3, 0.5, 0.5) | {'recurrent_bias': jnp.array([0.0, 0.0, inner])}
+        np.testing.assert_allclose(GRU(1).apply({'params': params}, x, state=h)[0, 0], [expected], atol=1e-6)
+
+
+def test_lstm_trace_of_b18(float64):
+    x = jnp.array([0.1, 0.2, 0.3])[None, :, None]
+    h, (_, c) = LSTM(2).apply({'params': constant(4, 0.5, 0.25, units=2)}, x, return_state=True)
+    np.testing.assert_allclose(h[0, :, 1], [0.0131188796, 0.0364819604, 0.0689598948], atol=1e-10)
+    np.testing.assert_allclose(c, [[0.1279348034] * 2], atol=1e-10)
+
+
+def test_lstm_trace_of_d32(float64):
+    params = {
+        'kernel': jnp.arange(1.0, 25).reshape(3, 8) / 50 - 0.2,
+        'recurrent_kernel': jnp.arange(1.0, 17).reshape(2, 8) / 40 - 0.2,
+        'bias': jnp.array([0.0, 0, 1, 1, 0, 0, 0, 0]),
+    }
+    x = jnp.array([[[1, 0, -1], [0.5, -0.5, 2]]])
+    h, (_, c) = LSTM(2).apply({'params': params}, x, return_state=True)
+    np.testing.assert_allclose(h[0], [[-0.054465418] * 2, [0.0527645636, 0.0660594486]], atol=1e-9)
+    np.testing.assert_allclose(c[0], [0.0872463293, 0.1077992786], atol=1e-9)
 
 
 @pytest.mark.parity

@@ -15,7 +15,8 @@ from jaxlab.figures import Lines, Matrix
 from jaxlab.looks import layers as of
 from jaxlab.looks.network import gradients
 from jaxlab.looks.subject import Subject
-from jaxlab.looks.vision import maps, receptive_fields
+from jaxlab.looks.vision import maps
+from jaxlab.looks.vision.receptive_fields import measured_fields
 from jaxlab.models.convnet import VGG, ConvNet
 from jaxlab.models.lenet import LeNet
 from jaxlab.models.mlp import MLP
@@ -136,23 +137,21 @@ def test_a_deep_network_shows_some_of_its_layers():
 
 
 def fields(module, *shape, layers=()):
-    """Layer name -> receptive field of a network that was not trained; of all layers, or of those named (nothing that
-    comes after them is computed)."""
+    """Layer name -> receptive field of an untrained network; of all layers, or of those named (and what they need)."""
     example = shape_of(*shape)
     shapes = jax.eval_shape(lambda: module.init(jax.random.key(0), jnp.zeros(example.shape), train=False))
     random, statistics = np.random.default_rng(0), {'mean': np.zeros, 'var': np.ones}
 
     def start(path, leaf):
         """Weights of both signs, drawn on the host: there is no program to be compiled."""
-        fresh = statistics.get(path[-1].key, lambda shape: random.normal(0, 0.1, shape))
-        return fresh(leaf.shape).astype(np.float32)
+        return statistics.get(path[-1].key, lambda shape: random.normal(0, 0.1, shape))(leaf.shape).astype(np.float32)
 
     variables = jax.tree_util.tree_map_with_path(start, shapes)
     state = {'model': SimpleNamespace(variables=lambda: variables)}
     task = SimpleNamespace(model=module, networks=lambda: {'model': (module, example)})
     subject = Subject(task, Record([state], [], {}, [], {}, jax.random.key(0), start=lambda: state), None)
-    fields = receptive_fields.measured_fields(subject, layers or of.with_maps(subject.layers))
-    return {name: found.size for name, found in fields.items()}
+    names = layers or of.with_maps(subject.layers)
+    return {name: found.size for name, found in measured_fields(subject, names).items()}
 
 
 def test_receptive_fields_of_b11():

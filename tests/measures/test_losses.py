@@ -17,6 +17,7 @@ from jaxlab.measures.losses import (
     gaussian_kl,
     generator_loss,
     huber,
+    real_above,
     squared_error,
 )
 from jaxlab.measures.sums import sums, weighted_mean
@@ -115,6 +116,49 @@ def test_other_gan_forms():
         np.testing.assert_allclose(generator_loss(FAKE, form), made)
     with pytest.raises(UserError, match="did you mean 'hinge'"):
         generator_loss(FAKE, 'hing')
+
+
+def test_what_counts_as_called_real():
+    """Least squares have the targets 0 and 1: of the outputs (2, -1, 0.5) one is called real, not two."""
+    outputs = np.array([2.0, -1.0, 0.5])
+    assert np.mean(outputs > real_above('least_squares')) == pytest.approx(1 / 3)
+    assert {form: real_above(form) for form in GAN_FORMS} == {
+        'non_saturating': 0,
+        'saturating': 0,
+        'least_squares': 0.5,
+        'wasserstein': None,
+        'hinge': 0,
+    }
+    with pytest.raises(UserError, match="did you mean 'hinge'"):
+        real_above('hing')
+
+
+def test_least_squares_goldens_of_cyclegan():
+    """B21: all outputs 0.5 give the two terms of G 0.25 each, half of D's sum 0.25; all outputs 0: 1 each, and 0.5."""
+    for output, generator, discriminator in ((0.5, 0.25, 0.25), (0.0, 1.0, 0.5)):
+        scores = np.full((1, 15, 15), output)
+        assert float(generator_loss(scores, 'least_squares').mean()) == generator
+        real, fake = discriminator_loss(scores, scores, 'least_squares')
+        assert float(0.5 * (real.mean() + fake.mean())) == discriminator
+
+
+def test_losses_of_a_fully_connected_gan():
+    """B20: D(x) = 0.9 and D(G(z)) = 0.2, half the sum for D."""
+    real, fake = (np.log(p / (1 - p))[None] for p in (np.float64(0.9), np.float64(0.2)))
+    on_real, on_fake = discriminator_loss(real, fake)
+    assert float(0.5 * (on_real + on_fake)[0]) == pytest.approx(0.164252033, abs=1e-9)
+    assert float(generator_loss(fake)[0]) == pytest.approx(1.609437912, abs=1e-9)
+    assert float(generator_loss(fake, 'saturating')[0]) == pytest.approx(-0.223143551, abs=1e-9)
+
+
+def test_losses_of_the_flowers_gan():
+    """D2.2: real logits (2, 0.5, -1), fake ones (-1.5, 0.25, 3)."""
+    fake = np.array([-1.5, 0.25, 3.0])
+    on_real, on_fake = discriminator_loss(np.array([2.0, 0.5, -1.0]), fake)
+    assert float(on_real.mean()) == pytest.approx(0.6380888942, abs=1e-9)
+    assert float(on_fake.mean()) == pytest.approx(1.3586466832, abs=1e-9)
+    assert float(on_real.mean() + on_fake.mean()) == pytest.approx(1.9967355774, abs=1e-9)
+    assert float(generator_loss(fake).mean()) == pytest.approx(0.7753133498, abs=1e-9)
 
 
 def test_gaussian_kl():

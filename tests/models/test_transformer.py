@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from jaxlab.errors import UserError
-from jaxlab.models.transformer import EncoderLayer, TransformerClassifier, sinusoids
+from jaxlab.models.transformer import EncoderLayer, Style, TransformerClassifier
+from tests.models.drawn import drawn
 
 
 def test_parameter_count():
@@ -16,22 +17,16 @@ def test_parameter_count():
     assert sum(leaf.size for leaf in jax.tree.leaves(shapes)) == 1064 * 128 + 2 * layer + 1290
 
 
-def test_sinusoids():
-    table = sinusoids(3, 4)
-    np.testing.assert_allclose(table[2], [np.sin(2), np.cos(2), np.sin(0.02), np.cos(0.02)], atol=1e-6)
-
-
 @pytest.mark.parametrize('norm_first', [False, True])
-@pytest.mark.parametrize('positions', ['learned', 'sinusoidal', 'none'])
+@pytest.mark.parametrize('positions', ['learned', 'sinusoidal', 'rotary', 'none'])
 def test_padding_changes_nothing(norm_first, positions):
     model = TransformerClassifier(
         3, 2, 16, 2, 32, vocabulary=20, padding=0, norm_first=norm_first, positions=positions, max_length=8
     )
     tokens = jax.random.randint(jax.random.key(0), (4, 5), 1, 20)
-    variables = model.init(jax.random.key(1), tokens)
-    logits = model.apply(variables, tokens)
+    variables, apply = drawn(model, tokens), jax.jit(model.apply)
     padded = jnp.pad(tokens, ((0, 0), (0, 3)))
-    np.testing.assert_allclose(model.apply(variables, padded), logits, atol=1e-5)
+    np.testing.assert_allclose(apply(variables, padded), apply(variables, tokens), atol=1e-5)
 
 
 def test_features_first_token_and_wrong_arguments():
@@ -40,6 +35,8 @@ def test_features_first_token_and_wrong_arguments():
     assert model.init_with_output(jax.random.key(1), x)[0].shape == (2, 3)
     with pytest.raises(UserError, match="did you mean 'first'"):
         model.clone(pool='frist').init(jax.random.key(1), x)
+    with pytest.raises(UserError, match="did you mean 'rotary'"):
+        model.clone(positions='rotatory').init(jax.random.key(1), x)
     with pytest.raises(UserError, match='max_length is 4'):
         model.clone(max_length=4).init(jax.random.key(1), x)
 
@@ -63,11 +60,10 @@ def test_equal_to_torch(norm_first):
     }
     params = {
         'attention': params | {'out': linear(attention.out_proj)},
-        'dense_1': linear(theirs.linear1),
-        'dense_2': linear(theirs.linear2),
+        'feed_forward': {'dense_1': linear(theirs.linear1), 'dense_2': linear(theirs.linear2)},
         'norm_1': norm(theirs.norm1),
         'norm_2': norm(theirs.norm2),
     }
     x = jax.random.normal(jax.random.key(0), (3, 5, 16))
-    ours = EncoderLayer(2, 32, 0.0, norm_first).apply({'params': params}, x, True)
+    ours = EncoderLayer(Style(2, 32, norm_first=norm_first), 16).apply({'params': params}, x, True)
     np.testing.assert_allclose(ours, theirs(torch.tensor(np.asarray(x))).detach().numpy(), atol=1e-5)

@@ -59,6 +59,16 @@ def test_linear_reaches_its_floor_and_can_wait():
     np.testing.assert_allclose(values('linear', end=6)[30:], 0)
 
 
+def test_linear_in_stairs_is_that_of_cyclegan():
+    """200 epochs of 7 steps from 2e-4: 1 - max(0, e - 100) / 101, the same all through an epoch."""
+    schedule = build_schedule('linear', {'start': 100, 'end': 201, 'held': 1}, 0, 7, 1400)
+    for epoch, rate in ((0, 2e-4), (99, 2e-4), (100, 2e-4), (101, 1.980198e-4), (150, 1.009901e-4), (200, 1.980198e-6)):
+        for step in (0, 3, 6):
+            assert 2e-4 * float(schedule(jnp.int32(7 * epoch + step))) == pytest.approx(rate, rel=1e-6)
+    with pytest.raises(UserError, match="'linear': 'held' must be a time from 0, got -5"):
+        build_schedule('linear', {'held': -1}, 0, 5, 60)
+
+
 def test_rsqrt_is_the_transformers_schedule():
     """d^-0.5 min(n^-0.5, n w^-1.5), n from 1, up to its constant (arXiv 1706.03762, equation 3)."""
     n = np.arange(1, TOTAL + 1)

@@ -298,3 +298,10 @@ def test_holm_never_exceeds_one():
 def test_bounded_intervals_far_from_the_middle_do_not_overflow():
     found = s.bounded_interval([1e-300, 1 - 1e-16])
     assert 0 <= found.low < 1e-9 and 1 - 1e-9 < found.high <= 1
+
+
+def test_equal_values_have_no_deviation():
+    """The mean of three equal values rounds; they do not deviate from it for that."""
+    values = [0.1] * 3
+    assert np.std(values, ddof=1) > 0 and s.std(values) == 0 and s.mean(values) == 0.1
+    assert s.std([0.1, 0.1, 0.2]) == pytest.approx(np.std([0.1, 0.1, 0.2], ddof=1))

@@ -1,6 +1,7 @@
 """The adversarial step against the two losses written out, and what a run of it keeps."""
 
 import dataclasses
+import functools
 
 import flax.linen as nn
 import jax
@@ -11,7 +12,7 @@ import pytest
 
 from jaxlab.errors import UserError
 from jaxlab.experiments.prepare import prepare
-from jaxlab.layers import normal_per_example
+from jaxlab.layers import BatchNorm, normal_per_example
 from jaxlab.measures.losses import GAN_FORMS, discriminator_loss, generator_loss
 from jaxlab.optimizers import TrainState
 from jaxlab.protocol import Record
@@ -34,6 +35,28 @@ def batch(ready):
     """Sixteen rows, of which the last six are padding."""
     rows = ready.data.splits['train'].read(np.arange(16))
     return ready.data.prepare({**rows, 'weight': jnp.asarray([1.0] * 10 + [0.0] * 6)})
+
+
+class Small(nn.Module):
+    """A generator that is compiled quickly, with statistics of its batches."""
+
+    @nn.compact
+    def __call__(self, noise, train=False, weight=None):
+        x = BatchNorm()(nn.Dense(8)(noise), train, weight)
+        return jnp.tanh(nn.Dense(784)(x)).reshape(-1, 28, 28, 1)
+
+
+class Judge(nn.Module):
+    """A discriminator that is compiled quickly."""
+
+    @nn.compact
+    def __call__(self, images, train=False, weight=None):
+        return nn.Dense(1)(images.reshape(len(images), -1))[:, 0]
+
+
+def quick(task):
+    """The task with networks for what does not depend on theirs."""
+    return dataclasses.replace(task, generator=Small(), discriminator=Judge())
 
 
 def written_out(task, state, batch, key):
@@ -148,30 +171,44 @@ def test_samples_are_brought_back_to_unit_range(ready, batch, scale, made, shown
 
 @pytest.mark.parametrize('form', GAN_FORMS)
 def test_every_form_makes_finite_updates(form, batch):
-    task = prepare(lab.gan(task__form=form)).task
+    task = quick(prepare(lab.gan(task__form=form)).task)
     updated, _ = jax.jit(task.train_step)(jax.jit(task.init)(jax.random.key(0), batch), batch, jax.random.key(1))
     assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(updated))
 
 
-@pytest.mark.parametrize('changes', [{}, {**AVERAGED, **SHIFTED}], ids=['plain', 'averaged'])
-def test_a_stopped_gan_goes_on_to_the_same_bits(changes, tmp_path):
+@pytest.fixture(scope='module')
+def whole(tmp_path_factory):
+    """Three epochs and the pictures of every one, undisturbed: of the plain GAN, and with every option."""
+
+    @functools.cache
+    def train(averaged):
+        changes = {**AVERAGED, **SHIFTED} if averaged else {}
+        config = lab.gan(training__epochs=3, training__snapshot_every=1, **changes)
+        return config, lab.train(config, tmp_path_factory.mktemp('whole'))
+
+    return train
+
+
+@pytest.mark.parametrize('averaged', [False, True])
+def test_a_stopped_gan_goes_on_to_the_same_bits(averaged, whole, tmp_path):
     """Two networks, two optimisers, an average, noise, and the pictures of every epoch."""
-    config = lab.gan(training__epochs=3, training__snapshot_every=1, training__steps_per_call=1, **changes)
-    whole = lab.train(config, tmp_path / 'whole')
+    config, whole = whole(averaged)
+    config = config.copy_and_resolve_references()
+    config.training.steps_per_call = 1
     with pytest.raises(Interrupted):
         lab.train(config, tmp_path / 'cut', lab.Listener(stop_at=4))
     found = lab.train(config, tmp_path / 'cut')
     assert found.facts['params_digest'] == whole.facts['params_digest']
     assert lab.equal(found.record.states, whole.record.states)
     said = 'moving average of the generator (decay 0.9, ramped; about the last 10 updates); less than 0.01% of it'
-    assert [said in remark for remark in found.facts['remarks']] == [True] * bool(changes)
+    assert [said in remark for remark in found.facts['remarks']] == [True] * averaged
     assert [epoch for epoch, _ in found.record.snapshots] == [0, 1, 2, 3]
     lab.close([arrays for _, arrays in found.record.snapshots], [arrays for _, arrays in whole.record.snapshots], 1e-6)
     images = found.record.snapshots[-1][1]['image']
     assert images.min() >= 0 and images.max() <= 1 and images.shape[1:] == (28, 28, 1)
 
 
-def test_without_the_options_everything_is_as_it_was(monkeypatch, tmp_path):
+def test_without_the_options_everything_is_as_it_was(whole, monkeypatch, tmp_path):
     """The update without an average, and images of the trained generator, written out: the same bits all through."""
 
     def updated(self, grads, updates=None):
@@ -181,11 +218,10 @@ def test_without_the_options_everything_is_as_it_was(monkeypatch, tmp_path):
         batch_stats = (updates or {}).get('batch_stats', self.batch_stats)
         return self.replace(step=self.step + 1, params=params, opt_state=opt_state, batch_stats=batch_stats)
 
-    def generate(self, state, noise):
+    def generate(self, state, noise, labels=None):
         return self.generator.apply(state['generator'].variables(), noise, train=False)
 
-    config = lab.gan(training__epochs=2, training__snapshot_every=1)
-    found = lab.train(config, tmp_path / 'now')
+    config, found = whole(False)
     monkeypatch.setattr(TrainState, 'apply_gradients', updated)
     monkeypatch.setattr(Gan, 'generate', generate)
     monkeypatch.setattr(Gan, '_transformed', lambda self, images, key: images)
@@ -199,7 +235,8 @@ def test_without_the_options_everything_is_as_it_was(monkeypatch, tmp_path):
 def test_images_come_from_the_average(batch):
     """Those of a generator that has the average's parameters and statistics, in every way to draw them."""
     ready = prepare(lab.gan(**AVERAGED))
-    task = ready.task
+    task = quick(ready.task)
+    reporter = dataclasses.replace(ready.reporter, task=task)
     state = jax.jit(task.init)(jax.random.key(0), batch)
     assert state['discriminator'].ema == {}
     state, _ = jax.jit(task.train_step)(state, batch, jax.random.key(1))
@@ -211,7 +248,7 @@ def test_images_come_from_the_average(batch):
         lambda s: task.generate(s, noise),
         lambda s: task.sample(s, key, 4),
         lambda s: task.snapshot(s, key)['image'],
-        lambda s: ready.reporter._some(s, key, 4),
+        lambda s: reporter._some(s, key, 4),
     ):
         shown = draw(state)
         lab.close(shown, draw({**state, 'generator': alone}), 1e-6)
@@ -220,7 +257,7 @@ def test_images_come_from_the_average(batch):
 
 def test_no_shift_is_no_transform(batch):
     none = {'data__transforms': (('shift', {'pixels': 0}),)}
-    tasks = [prepare(lab.gan(**none, task__transform_made=made)).task for made in (False, True)]
+    tasks = [quick(prepare(lab.gan(**none, task__transform_made=made)).task) for made in (False, True)]
     state = jax.jit(tasks[0].init)(jax.random.key(0), batch)
     one, other = (jax.jit(task.train_step)(state, batch, jax.random.key(1)) for task in tasks)
     lab.close(one[0], other[0], 1e-6)
@@ -236,11 +273,12 @@ def test_real_and_made_images_are_shifted_apart(ready, batch):
         jax.debug.callback(lambda data: keys.append(np.asarray(data)), jax.random.key_data(key), ordered=True)
         return shifted.data.augment(examples, key)
 
-    task = dataclasses.replace(shifted.task, augment=noted)
+    task = dataclasses.replace(quick(shifted.task), augment=noted)
     programs = Programs(task, lambda examples: examples, noted, 1, 'unrolled')
     state = jax.jit(task.init)(jax.random.key(0), batch)
+    update = jax.jit(programs._update)
     for step in range(3):
-        jax.block_until_ready(jax.jit(programs._update)(state, batch, jnp.uint32(0), jnp.int32(step)))
+        jax.block_until_ready(update(state, batch, jnp.uint32(0), jnp.int32(step)))
     jax.effects_barrier()
     assert len({key.tobytes() for key in keys}) == 6
     places = jnp.arange(28.0)[:, None] + 100 * jnp.arange(28.0)

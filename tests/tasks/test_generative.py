@@ -1,20 +1,17 @@
 """What is said of made images: the nearest training image, the classes, the scores, the answer, and what stands first."""
 
 import dataclasses
-from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxlab import data as data_sets
 from jaxlab.data.dataset import Dataset
 from jaxlab.data.examples import in_memory
 from jaxlab.data.features import ClassLabel, Image
 from jaxlab.protocol import Needed, Record
-from jaxlab.report import summary
 from jaxlab.tasks import generative as generated
+from tests.tasks.pixels import Pixels
 
 MADE = np.array([0.1, 0.2, 0.3, 0.4])
 # Each of the others is nearest by another measure: sums of sizes, the largest difference, differences of the images less
@@ -55,12 +52,6 @@ def test_each_made_image_has_its_own_nearest_and_a_copy_is_at_no_distance():
     assert list(shown.captions)[3:] == ['r.m.s. 0.00', 'r.m.s. 0.02', 'r.m.s. 0.00'] and shown.columns == 3
 
 
-def test_entropy_of_classes():
-    assert generated.entropy(np.full(10, 0.1)) == pytest.approx(np.log(10))
-    assert generated.entropy(np.array([1.0, 0.0])) == 0
-    assert generated.entropy(np.array([0.5, 0.25, 0.25])) == pytest.approx(1.5 * np.log(2))
-
-
 @pytest.mark.parametrize('count', [1, 250, 251])
 def test_blocks_are_cut_to_the_count_and_drawn_apart(count):
     draw = lambda key: jax.random.uniform(key, (generated.BLOCK, 1))
@@ -68,55 +59,28 @@ def test_blocks_are_cut_to_the_count_and_drawn_apart(count):
     assert found.shape == (count, 1) and len(np.unique(found)) == count
 
 
-@dataclasses.dataclass(frozen=True)
-class Scorer:
-    """Sure of bright images, undecided about dark ones; its features are the mean of two halves."""
-
-    model: Any = None
-    scale: tuple[float, float] = (0.0, 1.0)
-
-    def embed(self, state, images):
-        flat = images.reshape(len(images), -1)
-        return jnp.stack([flat[:, :300].mean(1), flat[:, 300:].mean(1)], 1)
-
-    def predict(self, state, images):
-        bright = (images.mean((1, 2, 3)) > 0.5)[:, None]
-        sure = jnp.eye(10)[jnp.zeros(len(images), int)]
-        return jnp.where(bright, sure, 0.1)
+def row(epoch, validation, test):
+    return {'epoch': epoch, 'validation_distance': validation, 'test_distance': test}
 
 
-class Judge:
-    """The network's class gives the scorer its name."""
+HISTORY = [row(5, [3.0, 1.0], [30.0, 12.0]), row(10, [2.0, 4.0], [20.0, 10.0]), row(15, [5.0, 5.0], [26.0, 18.0])]
 
 
-@pytest.fixture(scope='module')
-def digits():
-    return data_sets.load({'name': 'mnist', 'source': 'embedded', 'limit': 40, 'eval_limit': 40})
+def test_what_choosing_an_epoch_is_worth():
+    """Two seeds: by validation epochs 10 and 5, by test both 10; the last spreads by 5.66, the chosen ones by 5.66 and 7.07."""
+    (table,) = generated.cost_of_choosing(HISTORY, 'distance')
+    assert table.rows[0] == ('the last', '15, 15', 22.0, pytest.approx(32**0.5), '0%')
+    assert table.rows[1] == ('best by validation', '10, 5', 16.0, pytest.approx(32**0.5), '0%')
+    assert table.rows[2] == ('best by test (no result)', '10, 10', 15.0, pytest.approx(50**0.5), '-25%')
+    assert 'n = 2 seeds' in table.note and '3 epochs' in table.note
 
 
-def made(bright: int, seed: int):
-    """40 images, of which so many are bright."""
-    draw = np.random.default_rng(seed)
-
-    def sampler(count, key):
-        values = np.where(np.arange(count) < bright, 0.8, 0.2)[:, None, None, None]
-        return (values + draw.normal(0, 0.05, (count, 28, 28, 1))).astype(np.float32)
-
-    return sampler
-
-
-def test_the_share_that_the_scorer_is_sure_of(digits):
-    """30 and 10 of 40 are bright; real digits are dark."""
-    needed = Needed(Scorer(Judge()), {}, {'test_accuracy': [0.97]})
-    found = generated.score([made(30, 0), made(10, 1)], needed, digits, jax.random.key(0))
-    assert found.metrics['sure_share'] == [0.75, 0.25] and found.metrics['sure_share_real'] == [0.0, 0.0]
-    assert found.metrics['scorer_confidence'] == pytest.approx([0.775, 0.325])
-    assert 'a Judge trained on real images is sure (at least 90%) what 50% of the made ones show' in found.answer
-    assert 'what 0% of real ones show' in found.answer and found.answer.startswith('Hardly: ')
-    assert 'LeNet' not in found.answer + found.figures[0].note + found.remarks[0]
-    ratio = np.mean(found.metrics['frechet_distance']) / found.metrics['frechet_floor'][0]
-    assert f'is {ratio:.1f} times that of real ones to real ones' in found.answer
-    assert summary.answer({'answer': found.answer, 'metrics': {}}) == found.answer
+def test_one_seed_has_no_spread_and_without_validation_nothing_chooses_by_it():
+    one = [{'epoch': each['epoch'], 'test_distance': each['test_distance'][:1]} for each in HISTORY]
+    (table,) = generated.cost_of_choosing(one, 'distance')
+    assert table.rows == [('the last', '15', 26.0, None, None), ('best by test (no result)', '10', 20.0, None, None)]
+    assert generated.cost_of_choosing(HISTORY[:1], 'distance') == []
+    assert generated.cost_of_choosing([{'epoch': 1}] * 3, 'distance') == []
 
 
 @pytest.mark.parametrize(
@@ -143,3 +107,64 @@ def test_the_last_samples_come_first(epochs):
     names = [figure.name for figure in found]
     assert len(set(names)) == len(names) and ('samples_epoch_0000' in names or epochs == 1)
     assert [frame.name for frame in found[1].frames] == [f'samples_epoch_{epoch:04d}' for epoch in range(epochs)]
+
+
+def seen(made, real):
+    """What a judge without doubt saw."""
+    certain = np.ones((len(made), 1), np.float32)
+    features = {'made_features': made.astype(np.float32), 'real_features': real.astype(np.float32)}
+    return {**features, 'made_probabilities': certain, 'real_probabilities': certain}
+
+
+@pytest.fixture(scope='module')
+def crowd():
+    """Forty training and thirty test images of 2x2 pixels."""
+    draw = np.random.default_rng(0).uniform(size=(70, 2, 2, 1)).astype(np.float32)
+    data = data_of(draw[:40])
+    test = in_memory({'image': draw[40:], 'label': np.zeros(30, np.int32)}, 40)
+    return dataclasses.replace(data, splits={**data.splits, 'test': test}), draw.reshape(70, 4)
+
+
+def judged(crowd, *made):
+    data, draw = crowd
+    outputs = {'test': [seen(each, draw[40:]) for each in made]}
+    distances = [float(np.isfinite(each).all()) or np.nan for each in made]
+    metrics = {'test_frechet_distance': distances, 'test_sure_share': distances}
+    needs = {'scorer': Needed(Pixels(), None, {'test_accuracy': [0.9]})}
+    return generated.judged(Record([None] * len(made), [], outputs, [], metrics, jax.random.key(0), needs), data)
+
+
+def test_copies_are_told(crowd):
+    """Training images are nearer to training images than held-out ones are; so are not those far from all."""
+    copies = judged(crowd, crowd[1][:30])
+    assert copies.metrics['frechet_to_train'][0] < copies.metrics['frechet_floor'][0]
+    assert any('look for copies' in remark for remark in copies.remarks)
+    far = judged(crowd, crowd[1][:30] + 2)
+    assert not any('copies' in remark for remark in far.remarks) and len(far.remarks) == 1
+    assert far.metrics['kernel_floor'] == copies.metrics['kernel_floor']
+
+
+def test_a_failed_replica_leaves_the_others_as_they_are(crowd):
+    good, bad = crowd[1][:30] + 2, np.full((30, 4), np.nan)
+    together, alone = judged(crowd, good, bad), judged(crowd, good)
+    assert together.metrics['frechet_to_train'][0] == alone.metrics['frechet_to_train'][0]
+    assert np.isnan(together.metrics['frechet_to_train'][1]) and together.answer == alone.answer
+    assert 'Replica 2 of 2 failed' in together.remarks[1]
+    assert judged(crowd, bad).answer.startswith('No:')
+
+
+def test_how_near_the_training_images_are(crowd, monkeypatch):
+    """Copies are at no distance; wherever they stand among blocks of training images."""
+    data, draw = crowd
+    makers = [
+        lambda count, key: draw[:count].reshape(-1, 2, 2, 1),
+        lambda count, key: np.full((count, 2, 2, 1), np.nan),
+    ]
+    found = generated.memorised(makers, data, jax.random.key(0)).metrics
+    assert found['nearest_made'][0] < 1e-3 < found['nearest_held_out'][0] and np.isnan(found['nearest_made'][1])
+    expected = np.sqrt(np.square(draw[40:, None] - draw[None, :40]).mean(-1)).min(1).mean()
+    assert found['nearest_held_out'][0] == pytest.approx(expected, rel=1e-4)
+    monkeypatch.setattr(generated, 'TRAIN_BLOCK', 7)
+    assert generated.memorised(makers, data, jax.random.key(0)).metrics['nearest_held_out'] == pytest.approx(
+        found['nearest_held_out'], rel=1e-5
+    )

@@ -113,7 +113,16 @@ def test_baselines_are_what_they_say():
     dual = linprog(-y, A_eq=wide.T, b_eq=np.zeros(4), bounds=(-1, 1), method='highs')  # max y'd, X'd = 0, |d| <= 1
     assert np.abs(y - made['least_absolute']).sum() == pytest.approx(-dual.fun, rel=1e-6)
     labels = (x[:, 1] + 0.5 * generator.standard_normal(60) > 0).astype(int)
-    shares = {name: fit(x, labels)(x) for name, fit in baselines.CLASSIFICATION.items()}
+    counting = ('naive_bayes', 'tfidf_logistic')
+    shares = {name: fit(x, labels)(x) for name, fit in baselines.CLASSIFICATION.items() if name not in counting}
+    for name in counting:
+        with pytest.raises(UserError, match=f'{name} is a rule of counts of words'):
+            baselines.CLASSIFICATION[name](x, labels)
+    counts = generator.poisson(1 + 2 * np.outer(labels, [1.0, 0.0, 0.5]))
+    chances = (counts[labels == 1].sum(0) + 1) / (counts[labels == 1].sum() + 3)
+    others = (counts[labels == 0].sum(0) + 1) / (counts[labels == 0].sum() + 3)
+    odds = counts @ np.log(chances / others) + np.log(labels.mean() / (1 - labels.mean()))
+    np.testing.assert_allclose(baselines.naive_bayes(counts, labels)(counts)[:, 1], 1 / (1 + np.exp(-odds)))
     np.testing.assert_allclose(shares['majority'], np.tile([1 - labels.mean(), labels.mean()], (60, 1)))
     best = max(np.mean((x[:, k] > t) == labels) for k in range(3) for t in np.sort(x[:, k]))
     assert baselines.classified(labels, shares['one_question'])['accuracy'] >= best - 0.05

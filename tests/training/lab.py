@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import serialization
 
@@ -40,6 +41,12 @@ def gan(**changes: Any) -> common.Config:
     config.data.scale = (-1.0, 1.0)
     config.parallel.devices = 1
     return configs.apply(config, {name.replace('__', '.'): value for name, value in changes.items()}, 'test')
+
+
+def padded(ready: Any) -> dict[str, Any]:
+    """A prepared batch of sixteen training examples, of which the last six are padding."""
+    rows = ready.data.splits['train'].read(np.arange(16))
+    return ready.data.prepare({**rows, 'weight': jnp.asarray([1.0] * 10 + [0.0] * 6)})
 
 
 class Listener:

@@ -274,7 +274,7 @@ def test_a_field_that_came_later_and_is_empty_is_not_missed(tmp_path):
     with Checkpoints(tmp_path / 'checkpoints') as checkpoints:
         checkpoints.save(5, tree, {})
         checkpoints.wait()
-        found = checkpoints.latest(state, pytest.fail).state
+        found = checkpoints.latest(lambda step: state, pytest.fail).state
     assert type(found) is type(state) and lab.equal(found, state)
 
 

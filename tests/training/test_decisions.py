@@ -232,7 +232,8 @@ def test_a_metric_of_the_report_that_is_not_finite(tmp_path):
     """results.json and the page are written: null, and a sentence that says which seed."""
     ready = prepare(lab.small(replicas=2, training__epochs=1))
     odd = Undefined(**{field.name: getattr(ready.reporter, field.name) for field in dataclasses.fields(ready.reporter)})
-    many.train(dataclasses.replace(ready, reporter=odd), tmp_path, Watcher())
+    vars(ready)['reporter'] = odd  # in the place of what is built when it is asked for
+    many.train(ready, tmp_path, Watcher())
     results = json.loads((tmp_path / 'results.json').read_text())
     assert results['metrics']['odd'] == {'mean': None, 'std': None, 'values': [None, 0.5]}
     assert results['metrics']['infinite']['values'] == [None, None]

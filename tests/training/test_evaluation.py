@@ -189,7 +189,7 @@ def test_multiply_adds_of_recurrent_cells_and_attention():
     """By hand: an LSTM reads 7 steps of 32 numbers into 5 units, 4 gates; attention multiplies [8, 128] by [128, 8] and back."""
     model = SequenceModel(4, 'lstm', (5,), vocabulary=9, init_scheme='torch')
     found = {row['path']: row for row in model_table.rows(model, jax.ShapeDtypeStruct((1, 7), jnp.int32))}
-    assert found['lstm_0']['multiply_adds'] == 7 * (32 * 20 + 5 * 20)
+    assert found['recurrent/lstm_0']['multiply_adds'] == 7 * (32 * 20 + 5 * 20)
     model = TransformerClassifier(10, vocabulary=100, max_length=8, dropout=0.0)
     found = {row['path']: row for row in model_table.rows(model, jax.ShapeDtypeStruct((1, 8), jnp.int32))}
     assert (

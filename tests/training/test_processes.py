@@ -4,6 +4,7 @@ import json
 import signal
 import socket
 
+import numpy as np
 import pytest
 
 from tests.cli import command
@@ -17,11 +18,12 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def start_two(*words: str) -> list:
+def start_two(*words: str, module: str = 'launch') -> list:
     """Both processes of one run."""
     port = free_port()
     return [
-        command.start(
+        command.program(
+            module,
             *words,
             env=command.environment(
                 JAX_COORDINATOR_ADDRESS=f'127.0.0.1:{port}', JAX_NUM_PROCESSES='2', JAX_PROCESS_ID=str(number)
@@ -57,11 +59,11 @@ def two(tiny, tmp_path_factory):
     return workdir, finish_two(start_two(tiny, f'--workdir={workdir}', '--json', *FEW))
 
 
-def test_the_losses_of_one_process(two, tiny, tmp_path):
+def test_the_losses_of_one_process(two, tiny, launch, tmp_path):
     workdir, ends = two
     assert [code for code, _, _ in ends] == [0, 0], ends[0][2] + ends[1][2]
-    code, _, err = command.run(tiny, f'--workdir={tmp_path}', *FEW)
-    assert code == 0, err
+    said = launch(tiny, f'--workdir={tmp_path}', *FEW)
+    assert said.code == 0, said.err
     mine, theirs = rows(workdir), rows(tmp_path)
     assert len(mine) == len(theirs) == 6
     for one, other in zip(mine[:1], theirs[:1]):
@@ -82,6 +84,23 @@ def test_one_writer(two):
     assert not list(workdir.glob('.*'))
 
 
+def test_each_process_reads_its_own_rows(tmp_path):
+    """Streamed: half of every batch each, and the losses of one process with two devices, which reads all."""
+    module, both = 'tests.training.reading', '--xla_force_host_platform_device_count=2'
+    processes = start_two(str(tmp_path / 'two'), module=module)
+    one = command.program(module, str(tmp_path / 'one'), env=command.environment(XLA_FLAGS=both))
+    ends = finish_two([*processes, one])
+    assert [code for code, _, _ in ends] == [0, 0, 0], '\n'.join(err for _, _, err in ends)
+    *two, whole = (json.loads(out.splitlines()[-1]) for _, out, _ in ends)
+    # Two examples for their size and form, three blocks of two updates in each of two epochs, the test split.
+    assert sorted(whole['rows']) == [1, 1, *[48] * 6, 50]
+    for found in two:
+        assert sorted(found['rows']) == [1, 1, *[24] * 6, 25]
+        np.testing.assert_allclose(found['loss'], whole['loss'], rtol=1e-5)
+        np.testing.assert_allclose(found['test'], whole['test'], rtol=1e-5)
+    assert two[0]['digest'] == two[1]['digest']
+
+
 def test_a_signal_to_one_stops_both_and_both_go_on(two, tiny, tmp_path):
     """To the second process only; all must agree to stop after the same update, or they would wait for each other."""
     processes = start_two(tiny, f'--workdir={tmp_path}', '--config.training.steps_per_call=1', *FEW)
@@ -95,12 +114,10 @@ def test_a_signal_to_one_stops_both_and_both_go_on(two, tiny, tmp_path):
     assert [row['epoch'] for row in rows(tmp_path)] == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_checkpoint_of_two_opens_in_one(two, tiny):
+def test_a_checkpoint_of_two_opens_in_one(two, tiny, launch):
     """Evaluated by one process: the same test loss."""
     workdir = two[0]
     before = command.results(workdir)
-    code, out, err = command.run(tiny, f'--workdir={workdir}', '--mode=eval', '--json', *FEW)
-    assert code == 0, err
-    found = json.loads(out)
+    found = launch(tiny, f'--workdir={workdir}', '--mode=eval', '--json', *FEW).json()
     assert found['params_digest'] == before['params_digest']
     assert found['metrics']['test_loss']['mean'] == pytest.approx(before['metrics']['test_loss']['mean'], rel=1e-5)

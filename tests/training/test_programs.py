@@ -1,18 +1,19 @@
 """The compiled programs: bits do not depend on how a run is cut into calls, one compilation serves all, replicas."""
 
-import dataclasses
+import functools
+import time
 
 import jax
 import numpy as np
 import pytest
 
-from jaxlab.data.examples import Split
 from jaxlab.data.splits import epoch_order
 from jaxlab.experiments.prepare import prepare
 from jaxlab.training import control
 from jaxlab.training.feeding import Feed, blocks, gather, prefetched, rows_of_update
 from jaxlab.training.machine import Machine
 from tests.training import lab
+from tests.training.reading import streamed
 
 
 @pytest.fixture(scope='module')
@@ -109,22 +110,38 @@ def test_the_whole_training_set_as_one_batch():
 def test_blocks_are_read_ahead_in_order():
     split = prepare(lab.small()).data.splits['train']
     chunks = [np.array([[[1, 2], [3, -1]]]), np.array([[[4, 5], [6, 7]]])]
-    read = list(prefetched(split, chunks))
+    read = list(prefetched(functools.partial(gather, split), chunks))
     assert [examples['label'].shape for examples in read] == [(1, 2, 2)] * 2
     assert read[1]['label'].tolist() == gather(split, chunks[1])['label'].tolist()
     assert np.array_equal(read[0]['image'][0, 1, 1], split.arrays['image'][0])  # a row of padding repeats example 0
 
 
-def streamed(dataset):
-    """The same examples, read from a source a block at a time."""
+def test_blocks_are_read_while_the_one_before_is_computed_with():
+    """Ten blocks, 40 ms to read and 40 ms to use: little more than the time of one of the two."""
+    begun, used = time.perf_counter(), []
+    for block in prefetched(lambda chunk: (time.sleep(0.04), chunk)[1], [np.array([n]) for n in range(10)]):
+        time.sleep(0.04)
+        used.append(int(block[0]))
+    assert used == list(range(10)) and time.perf_counter() - begun < 0.7  # 0.8 s one after the other
 
-    def stream(split: Split) -> Split:
-        whole, first = split.arrays, split.origin
-        places = {row: place for place, row in enumerate(first.tolist())}
-        reader = lambda rows: {name: array[[places[row] for row in rows.tolist()]] for name, array in whole.items()}
-        return dataclasses.replace(split, arrays=None, reader=reader)
 
-    return dataclasses.replace(dataset, splits={name: stream(split) for name, split in dataset.splits.items()})
+def test_an_evaluation_reads_ahead():
+    """While a batch is used, the next ones are already read and handed over: all but the first wait for nothing."""
+    ready, noted = prepare(lab.small(data__eval_limit=50, data__eval_batch_size=5)), []
+    machine = Machine(ready.config, ready.task, streamed(ready.data, noted))
+    state, seen = machine.placement.state(machine.init()), []
+
+    def heard() -> None:
+        if seen:
+            time.sleep(0.02)
+        seen.append(len([rows for rows, _ in noted if len(rows) == 5]))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('jaxlab.training.machine.EVALUATED', 5)
+        machine.evaluate(state, 'test', heard=heard)
+    assert len(seen) == 10 and all(read > call + 1 for call, read in enumerate(seen[1:8], 1))
+    examples = next(machine.read_ahead('test', [np.arange(5)[None, None]]))
+    assert isinstance(examples['image'], jax.Array) and examples['image'].shape == (1, 1, 5, 28, 28, 1)
 
 
 @pytest.mark.parametrize('devices', [1, 8])

@@ -14,5 +14,7 @@ MODELS = [*({'name': 'mlp', 'features': (16,), 'init_scheme': scheme} for scheme
 def test_quick_compilation_changes_no_bit(model):
     machine = lab.machine(lab.small(model=model))
     quick = machine.init()
-    well = jax.jit(machine.programs.init)(np.asarray(machine.seeds, np.uint32), machine.example)
+    well = jax.jit(machine.programs.init, compiler_options={'xla_backend_optimization_level': 3})(
+        np.asarray(machine.seeds, np.uint32), machine.example
+    )
     assert lab.equal(quick, well)

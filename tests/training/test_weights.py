@@ -11,12 +11,14 @@ from jaxlab.errors import UserError
 from jaxlab.experiments import many
 from jaxlab.experiments import run as experiments
 from jaxlab.experiments.prepare import prepare
+from jaxlab.experiments.start import start_of
 from jaxlab.experiments.watching import Printing
 from jaxlab.protocol import Needed
 from jaxlab.training.start import Start, named
 from tests.training import lab
 
 HEAD = r'\.Dense_1\.'
+QUIET = Printing(quiet=True)
 PLAIN = {'model__dropout': 0.0, 'training__seed': 3}
 
 
@@ -32,7 +34,7 @@ def before(tmp_path_factory):
 def begun(tmp_path, start, **changes):
     """What `epochs` 0 leaves of a run that begins so."""
     prepared = prepare(lab.small(start=start, training__epochs=0, **PLAIN, **changes))
-    begin = experiments._start(prepared, {})
+    begin = start_of(prepared, {}, QUIET)
     return experiments.engine.train(
         prepared.config, prepared.task, prepared.data, tmp_path, lab.Listener(), weights=begin
     ).record.states
@@ -64,10 +66,22 @@ def test_every_replica_begins_with_them(before, tmp_path, form):
 
 def test_a_network_of_the_needs_may_be_the_start(before):
     prepared = prepare(lab.small(start={'needs': 'pretrained'}))
-    found = experiments._start(prepared, {'pretrained': Needed(prepared.task, before[0], {})})
+    found = start_of(prepared, {'pretrained': Needed(prepared.task, before[0], {})}, QUIET)
     assert found.digest == Start(named(before[0])).digest
     with pytest.raises(UserError, match="config.start.needs = 'pretrained'; .*of config.needs"):
-        experiments._start(prepared, {})
+        start_of(prepared, {}, QUIET)
+
+
+def test_a_needed_network_begins_with_its_own_weights(before, tmp_path):
+    """What an experiment is judged with is trained from the weights that its config names, not from random ones."""
+    own = {'start': {'weights': str(before[1])}, 'training.epochs': 0, 'data.limit': 100, 'data.batch_size': 24}
+    model = {'name': 'mlp', 'features': (16,), 'batch_norm': True, 'dropout': 0.5}
+    block = {'config': 'mlp_mnist', 'overrides': {**own, 'model': model, 'variants': {}, 'stand_in': {}}}
+    (needed,) = experiments._needs(prepare(lab.small(needs={'pretrained': block})), tmp_path, QUIET).values()
+    found, expected = named(needed.state), named(before[0])
+    assert set(found) == set(expected)
+    for name, array in found.items():
+        np.testing.assert_array_equal(array, expected[name], err_msg=name)
 
 
 def test_an_average_begins_with_them_too(tmp_path):
@@ -87,7 +101,7 @@ def test_an_average_begins_with_them_too(tmp_path):
         (lambda found: found.update({'model.params.Dense_9.bias': np.ones(1)}), "have no 'model.params.Dense_9.bias'"),
         (
             lambda found: found.update({'model.params.Dense_0.bias': np.ones(3)}),
-            'another shape (\\(3,\\) there, \\(16,\\)',
+            "another shape has 'model.params.Dense_0.bias' (\\(3,\\) there, \\(16,\\)",
         ),
     ],
 )
@@ -108,7 +122,7 @@ def test_a_run_goes_on_only_with_its_own_weights(before, tmp_path):
     with pytest.raises(UserError, match='weights found'):
         experiments.train_once(prepared, tmp_path, Printing(quiet=True))
     with pytest.raises(UserError, match='cannot be read'):
-        experiments._start(dataclasses.replace(prepared, config=lab.small(start={'weights': 'none.safetensors'})), {})
+        start_of(dataclasses.replace(prepared, config=lab.small(start={'weights': 'none.safetensors'})), {}, QUIET)
     with pytest.raises(UserError, match='config.start'):
         lab.small(start={'weigths': 'x'})
 

@@ -125,13 +125,9 @@ class Preprocessing:
         counts = {column.name: int(column.unknown(table[column.name]).sum()) for column in self.columns}
         return {name: count for name, count in counts.items() if count}
 
-    def as_json(self) -> dict[str, Any]:
-        """Everything that was fitted, as JSON: what a run keeps."""
-        return dataclasses.asdict(self)
-
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> 'Preprocessing':
-        """What `as_json` gave, read back."""
+        """From what runs of earlier versions keep: `dataclasses.asdict` of it."""
         try:
             columns = tuple(
                 Column(**{name: _tuple(value) for name, value in one.items()}) for one in content['columns']

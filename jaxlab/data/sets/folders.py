@@ -6,6 +6,7 @@ Sources of the named sets: cats_dogs - Kaggle, "Dogs vs. Cats" (Asirra), 2013; f
 
 import dataclasses
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from jaxlab.data.cache import cached, key_of
 from jaxlab.data.dataset import Raw
 from jaxlab.data.examples import Arrays, Split, in_memory
 from jaxlab.data.features import ClassLabel, Image
-from jaxlab.data.sets import shapes
+from jaxlab.data.sets import flowers, shapes
 from jaxlab.data.sources import Request, check_options, checksum, choose
 from jaxlab.errors import UserError, lookup
 
@@ -25,6 +26,7 @@ OPTIONS = {
     'resample': 'bilinear',  # or 'nearest'
     'shorter_side': 0,  # 0: squash to image_size; else scale the shorter side to this and cut the centre out
     'grey': False,
+    'classes': (),  # only these, by name; numbered in this order (none: all)
     'memory_limit': 1 << 30,  # bytes of decoded images above which they are streamed
     'max_pixels': 50_000_000,  # of one file; larger ones are not decoded
 }
@@ -32,7 +34,10 @@ OPTIONS = {
 
 @dataclasses.dataclass(frozen=True)
 class Known:
-    """What is known of a named set: where it lies, its classes, its usual image size."""
+    """What is known of a named set: where it lies, its classes, its usual image size.
+
+    stand_in: (request, number of classes, image size) -> what takes its place where it is not there.
+    """
 
     folders: tuple[str, ...]
     class_names: tuple[str, ...]
@@ -40,27 +45,10 @@ class Known:
     description: str
     licence: str
     tfds_name: str = ''
+    stand_in: Callable[[Request, int, tuple[int, int]], Raw] = shapes.read
 
 
-FLOWERS = (
-    'Daffodil',
-    'Snowdrop',
-    'LilyValley',
-    'Bluebell',
-    'Crocus',
-    'Iris',
-    'Tigerlily',
-    'Tulip',
-    'Fritillary',
-    'Sunflower',
-    'Daisy',
-    'ColtsFoot',
-    'Dandelion',
-    'Cowslip',
-    'Buttercup',
-    'Windflower',
-    'Pansy',
-)
+FLOWERS = tuple(kind.name for kind in flowers.KINDS)  # in the order of the files
 KNOWN = {
     'cats_dogs': Known(
         ('cats_dogs', 'dogs-vs-cats', 'PetImages'),
@@ -76,6 +64,7 @@ KNOWN = {
         64,
         'Oxford Flowers-17: photographs of 17 kinds of flowers, 80 each',
         'research use',
+        stand_in=flowers.read,
     ),
     'hymenoptera': Known(
         ('hymenoptera_data', 'hymenoptera'),
@@ -98,7 +87,8 @@ def read(request: Request) -> Raw:
     }
     if known.tfds_name:
         readers['tfds'] = lambda request: _tfds(request, known, how)
-    return choose(request, readers, f'put its images into DATA_DIR/{known.folders[0]}, or use embedded')
+    raw = choose(request, readers, f'put its images into DATA_DIR/{known.folders[0]}, or use embedded')
+    return _of_classes(raw, tuple(options['classes']))
 
 
 def read_folder(request: Request) -> Raw:
@@ -127,7 +117,31 @@ def read_folder(request: Request) -> Raw:
             'as its owner says',
         )
 
-    return choose(request, {'files': files}, 'name a folder of images')
+    return _of_classes(choose(request, {'files': files}, 'name a folder of images'), tuple(options['classes']))
+
+
+def _of_classes(raw: Raw, wanted: tuple[str, ...]) -> Raw:
+    """The examples of these classes alone."""
+    if not wanted:
+        return raw
+    names = raw.features['label'].names  # type: ignore[union-attr]
+    for name in wanted:
+        lookup(dict.fromkeys(names), name, 'class in data.options.classes')
+    if len(wanted) < 2 or any(part.arrays is None for part in raw.parts.values()):
+        raise UserError(
+            f'data.options.classes={wanted}; valid: two or more, of images that fit into data.options.memory_limit'
+        )
+    numbers = np.array([wanted.index(name) if name in wanted else -1 for name in names], np.int32)
+    parts, first = {}, 0
+    for name, part in raw.parts.items():
+        label = numbers[part.labels]
+        arrays = {**part.read(np.flatnonzero(label >= 0)), 'label': label[label >= 0]}
+        parts[name] = in_memory(arrays, first)
+        first += parts[name].size
+    features = {**raw.features, 'label': ClassLabel(wanted)}
+    return dataclasses.replace(
+        raw, parts=parts, features=features, checksum=checksum(*(p.arrays or {} for p in parts.values()))
+    )
 
 
 def _decoding(request: Request, options: dict[str, Any], default_size: int) -> images.Decoding:
@@ -286,7 +300,7 @@ def _bad_note(root: Path, paths: list[Path], bad: dict[str, str]) -> tuple[str, 
 
 
 def _embedded(request: Request, known: Known, how: images.Decoding) -> Raw:
-    raw = shapes.read(request, len(known.class_names), how.image_size)
+    raw = known.stand_in(request, len(known.class_names), how.image_size)
     raw = dataclasses.replace(raw, features={**raw.features, 'image': Image(how)})
     if not how.grey:
         return raw

@@ -7,9 +7,9 @@ drawn at random, so that only the shape tells the class. Everything is a pure fu
 import numpy as np
 
 from jaxlab.data.dataset import Raw
-from jaxlab.data.examples import Arrays, in_memory
-from jaxlab.data.features import ClassLabel, Image
-from jaxlab.data.sources import Request, checksum
+from jaxlab.data.examples import Arrays
+from jaxlab.data.sets import rendered
+from jaxlab.data.sources import Request
 
 SHAPES = ('circle', 'square', 'triangle', 'cross', 'ring', 'bar', 'diamond', 'star', 'crescent', 'frame')
 SIZES = {'train': 2_000, 'test': 500}
@@ -25,32 +25,14 @@ def class_names(classes: int) -> tuple[str, ...]:
 def read(request: Request, classes: int = 10, size: tuple[int, int] = (32, 32)) -> Raw:
     """Stands in for a set of colour photographs with as many classes and this image size (height, width)."""
     parts = {part: render(count, classes, size, SEED + at) for at, (part, count) in enumerate(SIZES.items())}
-    note = (
-        f'synthetic data: {sum(SIZES.values()):,} rendered shapes ({classes} classes, '
-        f'{size[0]}x{size[1]} pixels) stand in for {request.name}; results are not comparable with published ones.'
-    )
-    return Raw(
-        source='embedded',
-        parts={'train': in_memory(parts['train']), 'test': in_memory(parts['test'], first_row=SIZES['train'])},
-        features={'image': Image.of((*size, 3)), 'label': ClassLabel(class_names(classes))},
-        description=f'Synthetic: rendered shapes on noisy backgrounds, {size[0]}x{size[1]} RGB, {classes} classes',
-        licence='none needed (generated)',
-        checksum=checksum(*parts.values()),
-        notes=(note,),
-        stand_in=True,
-    )
+    what = f'rendered shapes ({classes} classes, {size[0]}x{size[1]} pixels)'
+    description = f'rendered shapes on noisy backgrounds, {size[0]}x{size[1]} RGB, {classes} classes'
+    return rendered.stand_in(request, parts, class_names(classes), what, description)
 
 
 def render(count: int, classes: int, size: tuple[int, int], seed: int) -> Arrays:
-    """`count` images [count, H, W, 3] uint8 and labels [count] int32; classes as even as possible, in random order."""
-    generator = np.random.Generator(np.random.Philox(seed))
-    labels = generator.permutation(np.arange(count) % classes).astype(np.int32)
-    drawn = (min(size[0], LARGEST_DRAWN), min(size[1], LARGEST_DRAWN))
-    images = np.concatenate([_draw(labels[start : start + 250], drawn, generator) for start in range(0, count, 250)])
-    if drawn != tuple(size):
-        rows, columns = (np.arange(side) * small // side for side, small in zip(size, drawn, strict=True))
-        images = np.take(np.take(images, rows, 1), columns, 2)
-    return {'image': images, 'label': labels}
+    """`count` images [count, H, W, 3] uint8 and labels [count] int32 (`rendered.images`)."""
+    return rendered.images(_draw, count, classes, size, seed, LARGEST_DRAWN)
 
 
 def _draw(labels: np.ndarray, size: tuple[int, int], generator: np.random.Generator) -> np.ndarray:
@@ -64,26 +46,26 @@ def _draw(labels: np.ndarray, size: tuple[int, int], generator: np.random.Genera
     angle, radius = draw(-0.4, 0.4, 1, 1), draw(0.4, 0.7, 1, 1)
     u, v = x - draw(-0.25, 0.25, 1, 1), y - draw(-0.25, 0.25, 1, 1)
     u, v = (u * np.cos(angle) + v * np.sin(angle)) / radius, (v * np.cos(angle) - u * np.sin(angle)) / radius
-    inside = np.zeros((count, *size), bool)
+    found = np.zeros((count, *size), bool)
     for shape in range(len(SHAPES)):
         chosen = labels % len(SHAPES) == shape
-        inside[chosen] = _inside(shape, u[chosen], v[chosen])
+        found[chosen] = inside(SHAPES[shape], u[chosen], v[chosen])
     striped = (labels >= len(SHAPES))[:, None, None] & (np.floor(4 * u) % 2 == 0)
     paint, ground, slope = draw(0, 1, 1, 1, 3), draw(0, 1, 1, 1, 3), draw(-0.2, 0.2, 1, 1, 3)
     # A shape must differ from its ground: where the colours are near, the paint takes the opposite brightness.
     near = np.abs(paint - ground).mean(-1, keepdims=True) < 0.3
     paint = np.where(near, (ground + 0.5) % 1.0, paint)
     ground = ground + slope * x[None, :, :, None]
-    image = np.where(inside[..., None], np.where(striped[..., None], 1 - paint, paint), ground)
+    image = np.where(found[..., None], np.where(striped[..., None], 1 - paint, paint), ground)
     image += np.float32(0.06) * generator.standard_normal(image.shape, np.float32)
     return (image.clip(0, 1) * 255 + np.float32(0.5)).astype(np.uint8)
 
 
-def _inside(shape: int, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Which points of the plane lie in the shape of about unit radius; u to the right, v downwards."""
+def inside(shape: str, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Which points of the plane lie in the shape (one of SHAPES) of about unit radius; u to the right, v downwards."""
     r, theta = np.hypot(u, v), np.arctan2(v, u)
     box = np.maximum(np.abs(u), np.abs(v))
-    match SHAPES[shape]:
+    match shape:
         case 'circle':
             return r < 0.9
         case 'square':

@@ -13,11 +13,6 @@ from jaxlab.data.schema import Schema, Target
 from jaxlab.errors import UserError
 
 
-def renamed(rows: np.ndarray, names: Mapping[str, str]) -> np.ndarray:
-    """The same rows under other names of columns."""
-    return rows.view(np.dtype([(names.get(name, name), rows.dtype[name]) for name in rows.dtype.names or ()]))
-
-
 def raw_table(
     source: str,
     rows: np.ndarray,

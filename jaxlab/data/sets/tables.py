@@ -5,6 +5,7 @@ Encyclopedia Titanica's passenger list, as Kaggle and Stanford's CS109 give it; 
 Probability with Undersampling for Unbalanced Classification", 2015 (ULB, European card holders, two days of 2013).
 """
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ import numpy as np
 
 from jaxlab.data.csv_rows import read_csv, table
 from jaxlab.data.dataset import Raw
-from jaxlab.data.schema import Schema, Target
+from jaxlab.data.schema import Schema, Target, renamed
 from jaxlab.data.sets import table_stand_ins
-from jaxlab.data.sets.table_rows import raw_table, renamed
-from jaxlab.data.sources import Reader, Request, check_options, choose, own_folders
+from jaxlab.data.sets.table_rows import raw_table
+from jaxlab.data.sources import Reader, Request, check_options, choose, named_file, own_folders
 from jaxlab.errors import UserError, closest, lookup
 
 HOUSING = ('MedInc', 'HouseAge', 'AveRooms', 'AveBedrms', 'Population', 'AveOccup', 'Latitude', 'Longitude')
@@ -28,16 +29,43 @@ HOUSING_NAMES = {
 }
 HOUSING_SHARES = {'AveRooms': 'total_rooms', 'AveBedrms': 'total_bedrooms', 'AveOccup': 'population'}
 TITANIC = ('Pclass', 'Sex', 'Age', 'SibSp', 'Parch', 'Fare')
-TITANIC_NAMES = {'Siblings/Spouses Aboard': 'SibSp', 'Parents/Children Aboard': 'Parch'}
+TITANIC_NAMES = (('Siblings/Spouses Aboard', 'SibSp'), ('Parents/Children Aboard', 'Parch'))
 TITANIC_EDITIONS = {887: 'the 887-row edition without missing ages', 891: "Kaggle's 891-row edition"}
 FRAUD_FILES = ('creditcard.csv', 'creditcard_7409.csv')
 KINDS = {'classification': True, 'regression': False}
 
 
+@dataclasses.dataclass(frozen=True)
+class Housing(Schema):
+    """California housing in either edition."""
+
+    def derive(self, rows: np.ndarray) -> np.ndarray:
+        """The public edition's totals per block group become averages per household; dollars become units of 100,000."""
+        if 'median_income' not in (rows.dtype.names or ()):
+            return rows
+        rows = renamed(rows, HOUSING_NAMES)
+        needed = {'households', 'total_rooms', 'total_bedrooms', 'Population'}
+        if not needed <= set(rows.dtype.names or ()):
+            raise UserError(f'column {min(needed - set(rows.dtype.names or ()))!r} is missing')
+        columns = {name: rows[name] for name in HOUSING if name in (rows.dtype.names or ())}
+        columns |= {
+            'AveRooms': rows['total_rooms'],
+            'AveBedrms': rows['total_bedrooms'],
+            'AveOccup': rows['Population'],
+        }
+        if any(values.dtype.kind != 'f' for values in (*columns.values(), rows['households'])):
+            raise UserError('a column of totals or households holds something that is no number')
+        for name in HOUSING_SHARES:
+            columns[name] = columns[name] / rows['households']
+        if 'median_house_value' in (rows.dtype.names or ()):
+            columns['MedHouseVal'] = rows['median_house_value'] / 100_000.0
+        return table(tuple(columns), tuple(columns.values()))
+
+
 def read_california(request: Request) -> Raw:
     """20,640 block groups, 8 features; target: the median house value in 100,000 USD."""
     check_options(request, {})
-    schema = Schema(HOUSING, Target('MedHouseVal', 'USD', 100_000.0), _housing)
+    schema = Housing(HOUSING, Target('MedHouseVal', 'USD', 100_000.0))
 
     def make(rows: np.ndarray) -> Raw:
         missing = int(sum(np.isnan(rows[name]).sum() for name in HOUSING))
@@ -56,31 +84,10 @@ def read_california(request: Request) -> Raw:
     return choose(request, readers, 'put housing.csv into DATA_DIR/california_housing, or use embedded')
 
 
-def _housing(rows: np.ndarray) -> np.ndarray:
-    """The public edition's totals per block group become averages per household; dollars become units of 100,000."""
-    if 'median_income' not in (rows.dtype.names or ()):
-        return rows
-    rows = renamed(rows, HOUSING_NAMES)
-    needed = {'households', 'total_rooms', 'total_bedrooms', 'Population'}
-    if not needed <= set(rows.dtype.names or ()):
-        raise UserError(f'column {min(needed - set(rows.dtype.names or ()))!r} is missing')
-    columns = {name: rows[name] for name in HOUSING if name in (rows.dtype.names or ())}
-    columns |= {'AveRooms': rows['total_rooms'], 'AveBedrms': rows['total_bedrooms'], 'AveOccup': rows['Population']}
-    if any(values.dtype.kind != 'f' for values in (*columns.values(), rows['households'])):
-        raise UserError('a column of totals or households holds something that is no number')
-    for name in HOUSING_SHARES:
-        columns[name] = columns[name] / rows['households']
-    if 'median_house_value' in (rows.dtype.names or ()):
-        columns['MedHouseVal'] = rows['median_house_value'] / 100_000.0
-    return table(tuple(columns), tuple(columns.values()))
-
-
 def read_titanic(request: Request) -> Raw:
     """887 or 891 passengers, 6 features; did they survive?"""
     check_options(request, {})
-    schema = Schema(
-        TITANIC, Target('Survived', classes=('died', 'survived')), lambda rows: renamed(rows, TITANIC_NAMES), ('Sex',)
-    )
+    schema = Schema(TITANIC, Target('Survived', classes=('died', 'survived')), ('Sex',), TITANIC_NAMES)
 
     def make(rows: np.ndarray) -> Raw:
         edition = TITANIC_EDITIONS.get(len(rows), f'an edition of {len(rows)} rows')
@@ -135,7 +142,7 @@ def read_table(request: Request) -> Raw:
     given = {'path': '', 'target': '', 'kind': 'classification', 'features': (), 'categories': (), 'unit': ''}
     options = check_options(request, given)
     classifies = lookup(KINDS, options['kind'], 'data.options.kind')
-    path = _own_file(request, options['path'])
+    path = named_file(request, 'path', options['path'], 'a CSV file, and data.options.target, one of its columns')
 
     def files(request: Request) -> Raw:
         texts = (*options['categories'], *((options['target'],) if classifies else ()))
@@ -144,16 +151,6 @@ def read_table(request: Request) -> Raw:
         return raw_table('files', rows, schema, f'Rows of {path.name}', 'as its owner says', path=path)
 
     return choose(request, {'files': files}, 'name a CSV file by data.options.path')
-
-
-def _own_file(request: Request, given: str) -> Path:
-    if not given:
-        raise UserError("data 'table' needs data.options.path, a CSV file, and data.options.target, one of its columns")
-    places = [*([request.data_dir / given] if request.data_dir else []), Path(given).expanduser()]
-    found = next((place for place in places if place.is_file()), None)
-    if found is None:
-        raise UserError(f'data.options.path={given!r} is no file (looked at {", ".join(map(str, places))})')
-    return found
 
 
 def _own_schema(rows: np.ndarray, options: dict[str, Any], classifies: bool) -> Schema:

@@ -2,7 +2,7 @@
 
 A geometric transform is a matrix [N, 2, 3] that maps output to input coordinates (row, column) in pixels:
 input = A @ output + b. Pixel centres lie at whole numbers, so the centre of the image is (H - 1) / 2, (W - 1) / 2.
-Boxes [N, M, 4] are (top, left, bottom, right) in fractions of height and width; zeros are padding and stay zero.
+Boxes [N, M, 4] are (x0, y0, x1, y1) in fractions of width and height (`jaxlab/data/boxes.py`); zeros stay zero: padding.
 Masks [N, H, W] or [N, H, W, 1] are moved without interpolation.
 """
 
@@ -266,14 +266,14 @@ def warp(values: jax.Array, matrix: jax.Array, fill: str, black: jax.Array, near
 def moved_boxes(boxes: jax.Array, matrix: jax.Array, size: tuple[int, int]) -> jax.Array:
     """[N, M, 4] fractions: the box around the moved corners, cut to the image; zeros where nothing of it is left."""
     extent = jnp.array(size, jnp.float32)
-    top, left, bottom, right = jnp.moveaxis(boxes, -1, 0)
+    left, top, right, bottom = jnp.moveaxis(boxes, -1, 0)
     corners = [jnp.stack(corner, -1) for corner in ((top, left), (top, right), (bottom, left), (bottom, right))]
     relative = jnp.stack(corners, 2) * extent - 0.5 - matrix[:, None, None, :, 2]
     a, b, c, d = (matrix[:, i, j, None, None] for i, j in ((0, 0), (0, 1), (1, 0), (1, 1)))
     y, x = relative[..., 0], relative[..., 1]
     out = jnp.stack([d * y - b * x, a * x - c * y], -1) / (a * d - b * c)[..., None]
     out = ((out + 0.5) / extent).clip(0, 1)
-    box = jnp.concatenate([out.min(2), out.max(2)], -1)
+    box = jnp.concatenate([out.min(2)[..., ::-1], out.max(2)[..., ::-1]], -1)
     kept = (boxes[..., 2] > boxes[..., 0]) & (boxes[..., 3] > boxes[..., 1])
     kept &= (box[..., 2] > box[..., 0]) & (box[..., 3] > box[..., 1])
     return jnp.where(kept[..., None], box, 0.0)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxlab.data.dataset import Batch
 from jaxlab.data.transforms.common import Context, Pair, example_keys, image_of, like, number, pair, uniform
 from jaxlab.errors import UserError
-from jaxlab.layers.batch_axis import BATCH_AXIS, first_example, is_bound
+from jaxlab.layers.batch_axis import first_example, whole_batch
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow and torchvision turn colour into grey
 
@@ -80,7 +80,7 @@ def mixup(batch: Batch, key: jax.Array, context: Context, *, alpha: float = 0.2)
     count = image.shape[0]
     target = batch.get('target', jax.nn.one_hot(batch['label'], context.classes))
     weight = batch.get('weight', jnp.ones(count))
-    everyone = jax.tree.map(_over_devices, (image, target, weight))
+    everyone = whole_batch((image, target, weight))
     order = jax.random.permutation(key, everyone[2].shape[0])
     partner = jax.lax.dynamic_slice_in_dim(order, first_example(count), count)
     other_image, other_target, other_weight = jax.tree.map(lambda values: values[partner], everyone)
@@ -93,8 +93,3 @@ def mixup(batch: Batch, key: jax.Array, context: Context, *, alpha: float = 0.2)
 
 def _mix(share: jax.Array, one: jax.Array, other: jax.Array) -> jax.Array:
     return share * one + (1 - share) * other
-
-
-def _over_devices(values: jax.Array) -> jax.Array:
-    """The whole batch, also where each device holds a share of it."""
-    return jax.lax.all_gather(values, BATCH_AXIS, tiled=True) if is_bound() else values

@@ -49,7 +49,8 @@ class Classification(Supervised):
 
     @classmethod
     def from_config(cls, config: Any, data: Dataset, steps_per_epoch: int, total_steps: int, **options: Any) -> Self:
-        model = build_model(config.model, config.training.precision, classes=len(names_of(data)))
+        known: dict[str, Any] = {'classes': len(names_of(data)), **data.input_feature.sizes}
+        model = build_model(config.model, config.training.precision, **known)
         optimizer = build_optimizer(config.optimizer, steps_per_epoch, total_steps)
         lookup(LOSSES, options.get('loss', 'cross_entropy'), 'config.task.loss')
         options['class_weights'] = class_weights(options.get('class_weights', 'none'), data)
@@ -89,8 +90,11 @@ class Classification(Supervised):
         return nn.softmax(self.model.apply(state['model'].variables(), images, train=False))
 
     def embed(self, state: State, images: jax.Array) -> jax.Array:
-        """Features of the last hidden layer (models that have `embed`)."""
-        return self.model.apply(state['model'].variables(), images, method='embed')
+        """Features of the last hidden layer: what the model's `embed` gives, or the model made for no classes."""
+        variables = state['model'].variables()
+        if hasattr(self.model, 'embed'):
+            return self.model.apply(variables, images, method='embed')
+        return self.model.clone(classes=0).apply(variables, images, train=False)
 
 
 def class_weights(choice: Any, data: Dataset) -> tuple[float, ...]:

@@ -182,7 +182,12 @@ def _decided(rules: dict[str, Rule], judged: Judged) -> dict[str, list[float]]:
     for key, ending in endings.items():
         if key in rules:
             counts = rules[key].counts(judged.labels)
-            names = ('precision', 'recall', 'f1', *(('mcc', 'balanced_accuracy') if key == 'half' else ()))
+            names = (
+                'precision',
+                'recall',
+                'f1',
+                *(('specificity', 'mcc', 'balanced_accuracy') if key == 'half' else ()),
+            )
             found |= {f'{name}{ending}': [each.scores[name] for each in counts] for name in names}
     if 'tuned' in rules:
         found['chosen_threshold'] = rules['tuned'].thresholds.tolist()

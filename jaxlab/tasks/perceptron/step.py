@@ -37,7 +37,7 @@ class Perceptron:
             raise UserError(
                 f'config.data.batch_size = {config.data.batch_size}; valid: {size}, all samples in their order'
             )
-        inputs = data.splits['train'].read([0])['inputs'].shape[1]
+        inputs = data.splits['train'].blank(1)['inputs'].shape[1]
         start = tuple(options.pop('start', ()))
         if start and len(start) != inputs + 1:
             raise UserError(f'config.task.start has {len(start)} weights; valid: {inputs + 1} (bias first), or ()')

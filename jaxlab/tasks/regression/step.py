@@ -102,7 +102,7 @@ class Regression(Supervised):
         if not self.starts:
             return network
         begins = jnp.any(network.step == jnp.asarray(self.starts, jnp.int32))
-        first = self.optimizer.init(network.params)
+        first = network.tx.init(network.params)
         opt_state = jax.tree.map(lambda new, old: jnp.where(begins, new, old), first, network.opt_state)
         return network.replace(opt_state=opt_state)
 

@@ -1,0 +1,49 @@
+"""Dataclasses of plain values (numbers, texts, tuples, mappings, dataclasses) as JSON, and back: features, fitted parts.
+
+A dataclass becomes its fields and the name of its class. Only classes of modules that are loaded already are taken: a file
+from elsewhere can import nothing.
+"""
+
+import dataclasses
+import sys
+from typing import Any
+
+import numpy as np
+
+CLASS = '@'  # beside the fields: 'module:name'
+LEFT_OUT = {'kept': False}  # metadata of a field that is not kept; it needs a default
+
+
+def as_json(value: Any) -> Any:
+    """The value as JSON has it: a tuple is a list, a dataclass a mapping."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = [field for field in dataclasses.fields(value) if field.metadata.get('kept', True)]
+        named = {CLASS: f'{type(value).__module__}:{type(value).__qualname__}'}
+        return {**named, **{field.name: as_json(getattr(value, field.name)) for field in fields}}
+    if isinstance(value, tuple | list):
+        return [as_json(each) for each in value]
+    if hasattr(value, 'items'):
+        return {name: as_json(each) for name, each in value.items()}
+    if isinstance(value, np.generic):
+        return value.item()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f'{type(value).__name__} is no plain value: numbers, texts, tuples, mappings, dataclasses of such')
+
+
+def from_json(content: Any) -> Any:
+    """What `as_json` gave, with tuples for lists. Raises ValueError or TypeError for what it did not give."""
+    if isinstance(content, list):
+        return tuple(from_json(each) for each in content)
+    if not isinstance(content, dict):
+        return content
+    values = {name: from_json(value) for name, value in content.items() if name != CLASS}
+    return _class(content[CLASS])(**values) if CLASS in content else values
+
+
+def _class(path: Any) -> type:
+    module, _, name = str(path).partition(':')
+    found = getattr(sys.modules.get(module), name, None)
+    if not (isinstance(found, type) and dataclasses.is_dataclass(found)):
+        raise ValueError(f'no dataclass {path}')
+    return found

@@ -1,0 +1,1 @@
+"""Looks into networks that read text."""

@@ -1,0 +1,1 @@
+"""Published weights: read from files, renamed, laid out as ours, every tensor accounted for."""

@@ -1,0 +1,1 @@
+"""Translation between two sets of images that are not paired."""

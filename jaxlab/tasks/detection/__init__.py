@@ -1,0 +1,1 @@
+"""Where objects are, and of which class: boxes."""

@@ -1,0 +1,1 @@
+"""Translation: a network reads a sentence and writes another, token by token."""

@@ -1,0 +1,78 @@
+"""Numbers of the experiments with boxes (B12) and masks (B19) that were worked out elsewhere.
+
+Counts of the networks stand in tests/models, losses and scores in tests/measures, boxes of files in tests/data.
+"""
+
+import importlib
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxlab.data.scaling import scaler
+from jaxlab.experiments import config as configs
+from jaxlab.measures.boxes import default_boxes
+from jaxlab.models import build_model
+from jaxlab.models.ssdlite import cells
+from jaxlab.training.feeding import Feed
+from tests.models.drawn import count
+
+NAMES = ('detection_voc', 'segmentation_water')
+
+
+def get_config(name, profile='full'):
+    return importlib.import_module(f'configs.{name}').get_config(profile)
+
+
+@pytest.mark.parametrize('name', NAMES)
+@pytest.mark.parametrize('profile', ['full', 'smoke'])
+def test_every_variant_is_a_config(name, profile):
+    config = get_config(name, profile)
+    configs.check(config, name)
+    for variant, changes in config.variants.items():
+        build_model(configs.apply(config, changes.to_dict(), variant).model, classes=3)
+
+
+@pytest.mark.parametrize(('size', 'updates', 'last'), [(2501, 626, 1), (2841, 711, 1)])
+def test_batches_of_four(size, updates, last):
+    """B12's 626th batch holds one image, in which batch norm fails on the map of one cell; it is left out here."""
+    feed = Feed(size, 4, False, False, (0,))
+    assert feed.steps_per_epoch == updates and (feed.epoch(0)[0, -1] >= 0).sum() == last
+    assert get_config('detection_voc').data.drop_remainder
+    assert Feed(size, 4, True, False, (0,)).steps_per_epoch == updates - 1
+
+
+def test_the_detectors():
+    """3,234 default boxes; fewer than 3.5 million parameters with three classes, whatever stands below but the largest."""
+    config = get_config('detection_voc')
+    assert len(default_boxes(cells((config.data.options.image_size,) * 2))) == 3_234
+    images = jnp.zeros((1, 320, 320, 3))
+    found = {
+        name: sum(
+            count(build_model({**config.model, **dict(v.get('model', {}))}, classes=3), images, train=False).values()
+        )
+        for name, v in config.variants.items()
+    }
+    body, head = 2_072_672, 50_688 + 2_310 * 6 * (4 + 4)
+    assert found['from_scratch'] == body + head == found['as_published']
+    assert found['mobilenet_v2'] < 3_500_000 < found['efficientnet_lite0']
+
+
+def test_the_segmenters():
+    """24,436,369 parameters; pixels in [-1, 1]."""
+    config = get_config('segmentation_water')
+    images = jnp.zeros((1, 256, 256, 3))
+    parts = count(build_model(config.model), images, train=False)
+    assert sum(parts.values()) == 24_436_369 and parts['encoder'] == 21_284_672
+    without = count(build_model({**config.model, 'skip': False}), images, train=False)
+    assert sum(without.values()) < 24_436_369 and without['encoder'] == parts['encoder']
+    pixels = scaler(config.data.scale)({'image': np.array([[[[0, 255]]]], np.uint8)})['image']
+    np.testing.assert_array_equal(np.asarray(pixels).ravel(), [-1, 1])
+
+
+def test_what_was_printed_is_not_compared():
+    """B12's number is no average precision; B19's is of training images."""
+    published = {name: get_config(name).published for name in NAMES}
+    assert published['detection_voc']['test_hits_per_object']['value'] == 1.1151
+    assert published['segmentation_water']['train_dice_loss']['value'] == 0.1719
+    assert not any(one['comparable'] for block in published.values() for one in block.values())
