@@ -2,11 +2,8 @@
 
 import dataclasses
 
-from jaxlab.errors import UserError, lookup
-from launch.pods.plan import RESTART, Job, Plan, Step, needed, options
-
-TOOLS = ('gcluster', 'xpk')
-TERMINATED = 143  # exit code of a program that SIGTERM ended
+from jaxlab.errors import lookup
+from launch.pods.plan import PORT, RESTART, TERMINATED, Job, Plan, Step, needed, options
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,10 +29,9 @@ class Settings:
 def plan(job: Job, settings: Settings) -> Plan:
     """One command. Only the listed exit codes restart: 2 is the user's mistake and must not."""
     needed(settings, ('project', 'location', 'cluster', 'type', 'image'), 'gke')
-    if settings.tool not in TOOLS:
-        raise UserError(f'--tool={settings.tool}; valid: {" or ".join(TOOLS)}')
-    submit = lookup({'gcluster': _gcluster, 'xpk': _xpk}, settings.tool, '--tool')(job, settings)
-    return Plan((submit,))
+    submit = lookup({'gcluster': _gcluster, 'xpk': _xpk}, settings.tool, '--tool')
+    job.check_workdir('gke')
+    return Plan((submit(job, settings),))
 
 
 def _gcluster(job: Job, settings: Settings) -> Step:
@@ -49,7 +45,7 @@ def _gcluster(job: Job, settings: Settings) -> Step:
         grace_period=f'{settings.grace}s',
         dry_run_out=settings.manifest,
     )
-    command = ('gcluster', 'job', 'submit', f'--name={job.name}', *where, *what, f'--command={job.command}')
+    command = ('gcluster', 'job', 'submit', f'--name={job.name}', *where, *what, f'--command={_command(job)}')
     return _submitted(job, settings, command, ('gcluster', 'job', 'cancel', job.name, *where))
 
 
@@ -65,8 +61,12 @@ def _xpk(job: Job, settings: Settings) -> Step:
         output_manifest_file=settings.manifest,
         dry_run=bool(settings.manifest),
     )
-    command = ('xpk', 'workload', 'create', f'--workload={job.name}', *where, *what, f'--command={job.command}')
+    command = ('xpk', 'workload', 'create', f'--workload={job.name}', *where, *what, f'--command={_command(job)}')
     return _submitted(job, settings, command, ('xpk', 'workload', 'delete', f'--workload={job.name}', *where))
+
+
+def _command(job: Job) -> str:
+    return job.command(JAX_COORDINATOR_PORT=PORT)
 
 
 def _submitted(job: Job, settings: Settings, command: tuple[str, ...], remove: tuple[str, ...]) -> Step:

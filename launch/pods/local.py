@@ -1,20 +1,22 @@
 """The rehearsal: N processes of this machine that join as hosts do, with a supervisor that starts all of them again."""
 
+import contextlib
 import dataclasses
 import os
+import shlex
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from typing import IO
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO, Any
 
 from jaxlab.errors import UserError
 from launch.pods.plan import MISTAKE, RESTART, Job
 
-GRACE = 30.0  # seconds from SIGTERM to SIGKILL, as on a preempted machine
+GRACE = 30.0  # seconds that the others have to end by themselves once one has ended, as on a preempted machine
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,22 +27,24 @@ class Settings:
     devices: int = 1
     restarts: int = 10
 
+    def __post_init__(self) -> None:
+        if self.processes < 1:
+            raise UserError(f'--processes={self.processes}; valid: a whole number from 1')
+
 
 def run(job: Job, settings: Settings, say: Callable[[str], None] = print) -> int:
     """Runs the job until all processes end well; returns the exit code.
 
-    A process that asks for it (exit code 42) or is killed makes the supervisor end the others and start all of them again,
-    which then go on from their checkpoint. A mistake of the user's (2) or a bug (anything else) ends everything.
+    When a process was killed or asks for it (exit code 42), all start again and go on from their checkpoint. A mistake of
+    the user's (2) or a bug (anything else) ends everything; a signal to the supervisor goes to all processes and ends them.
     """
-    if settings.processes < 1:
-        raise UserError(f'--processes={settings.processes}; valid: a whole number from 1')
-    for attempt in range(settings.restarts + 1):
-        code = _attempt(job, settings)
-        if not (code == RESTART or code < 0) or code == -signal.SIGINT:
+    for start in range(settings.restarts + 1):
+        code, asked = _start(job, settings)
+        if asked or not (code == RESTART or code < 0):
             return code if code >= 0 else 128 - code
-        if attempt < settings.restarts:
+        if start < settings.restarts:
             what = f'asked for it (exit code {RESTART})' if code == RESTART else f'was ended by signal {-code}'
-            say(f'supervisor: a process {what}; start {attempt + 2} of at most {settings.restarts + 1}')
+            say(f'supervisor: a process {what}; start {start + 2} of at most {settings.restarts + 1}')
     say(f'supervisor: gave up after {settings.restarts + 1} starts')
     return RESTART
 
@@ -48,15 +52,18 @@ def run(job: Job, settings: Settings, say: Callable[[str], None] = print) -> int
 def dry_run(job: Job, settings: Settings) -> list[str]:
     """What `run` would start."""
     return [
-        f'{" ".join(f"{name}={value}" for name, value in _environment(settings, number, 0).items())} '
-        f'python -m launch {" ".join(job.words)}'
+        ' '.join(
+            [*(f'{name}={shlex.quote(value)}' for name, value in _environment(settings, number, 'PORT').items())]
+            + ['python', '-m', 'launch', shlex.join(job.words)]
+        )
         for number in range(settings.processes)
     ]
 
 
-def _environment(settings: Settings, number: int, port: int) -> dict[str, str]:
+def _environment(settings: Settings, number: int, port: str) -> dict[str, str]:
     found = {
-        'JAX_COORDINATOR_ADDRESS': f'127.0.0.1:{port or "PORT"}',
+        'JAX_PLATFORMS': 'cpu',
+        'JAX_COORDINATOR_ADDRESS': f'127.0.0.1:{port}',
         'JAX_NUM_PROCESSES': str(settings.processes),
         'JAX_PROCESS_ID': str(number),
     }
@@ -66,45 +73,66 @@ def _environment(settings: Settings, number: int, port: int) -> dict[str, str]:
     return found
 
 
-def _attempt(job: Job, settings: Settings) -> int:
-    """One start of all processes: 0, or the exit code (negative: the signal) of the first that ended otherwise."""
-    port = _free_port()
-    processes, readers = [], []
-    for number in range(settings.processes):
-        process = subprocess.Popen(
-            (sys.executable, '-m', 'launch', *job.words),
-            env={**os.environ, **_environment(settings, number, port)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        processes.append(process)
-        readers.append(threading.Thread(target=_copy, args=(process.stdout, number), daemon=True))
-        readers[-1].start()
-    try:
-        return _first_failure(processes)
-    finally:
-        _end(processes)
+def _start(job: Job, settings: Settings) -> tuple[int, bool]:
+    """One start of all processes: the exit code that speaks for all (negative: a signal's number), and whether a signal to
+    the supervisor ended them."""
+    port = str(_free_port())
+    processes: list[subprocess.Popen[str]] = []
+    with _forwarded(processes) as signals:
+        for number in range(settings.processes):
+            process = subprocess.Popen(
+                (sys.executable, '-m', 'launch', *job.words),
+                env={**os.environ, **_environment(settings, number, port)},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,  # Ctrl-C in a terminal reaches the supervisor alone, which passes it on once
+            )
+            processes.append(process)
+        readers = [threading.Thread(target=_copy, args=(one.stdout, at)) for at, one in enumerate(processes)]
         for reader in readers:
-            reader.join(timeout=5)
+            reader.start()
+        try:
+            code = _first_failure(processes)
+        finally:
+            _end(processes)
+            for reader in readers:
+                reader.join()
+        return code, bool(signals)
 
 
-def _first_failure(processes: list[subprocess.Popen[str]]) -> int:
+@contextlib.contextmanager
+def _forwarded(processes: Sequence[subprocess.Popen[str]]) -> Iterator[list[int]]:
+    """SIGINT and SIGTERM go on to all processes, which checkpoint and end; what came is in the list."""
+    came: list[int] = []
+
+    def handle(number: int, frame: Any) -> None:
+        came.append(number)
+        for process in processes:
+            process.send_signal(number)
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _first_failure(processes: Sequence[subprocess.Popen[str]]) -> int:
+    """Waits until all have ended well (0) or one has not. What one finds wrong all find wrong: the clearest code counts."""
     while True:
         codes = [process.poll() for process in processes]
         failed = [code for code in codes if code]
         if failed:
-            # What one process finds wrong all find wrong: the clearest of their codes counts.
             return MISTAKE if MISTAKE in failed else failed[0]
         if all(code == 0 for code in codes):
             return 0
-        time.sleep(0.1)
+        time.sleep(0.05)
 
 
-def _end(processes: list[subprocess.Popen[str]]) -> None:
-    for process in processes:
-        if process.poll() is None:
-            process.terminate()
+def _end(processes: Sequence[subprocess.Popen[str]]) -> None:
+    """Those that are left find out themselves that one is gone; who does not is killed."""
     until = time.monotonic() + GRACE
     for process in processes:
         try:

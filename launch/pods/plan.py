@@ -4,37 +4,41 @@ import dataclasses
 import hashlib
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from jaxlab import files
 from jaxlab.errors import UserError
 
-RESTART, MISTAKE = 42, 2  # exit codes: start me again; do not
-PORT = (
-    8476  # of the coordinator: Google's automatic firewall rule opens it, jax's default since 0.8.1 (8482) it does not
-)
+RESTART, MISTAKE, INTERRUPTED = 42, 2, 130  # exit codes: start me again; do not; Ctrl-C
+TERMINATED = 143  # of a program that SIGTERM ended, once its checkpoint was written
+# Of the coordinator: Google's automatic firewall rule opens it; 8482, jax's default since 0.8.1, it does not open.
+PORT = 8476
 NAME_LENGTH = 28  # the shortest limit of all places (gcluster)
 
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """command: a program and its arguments. creates: what then exists and costs money; remove: the command that ends it."""
+    """command: a program and its arguments. creates: what then exists and costs money; remove: the command that ends it.
+
+    for_now: it is removed at the end, whatever happened in between.
+    """
 
     command: tuple[str, ...]
     creates: str = ''
     remove: tuple[str, ...] = ()
-    input: str = ''
+    for_now: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """files: path -> text, written first. steps: in order. last: what is run at the end, whatever happened before."""
+    """files: path -> text, written first. steps: in order."""
 
     steps: tuple[Step, ...]
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    last: tuple[Step, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,16 +48,21 @@ class Job:
     name: str
     words: tuple[str, ...]
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """What makes the hosts find one another, and what keeps every host's view of a bucket fresh."""
-        return {'JAXLAB_DISTRIBUTED': '1', 'FSSPEC_GCS': '{"use_listings_cache": false}'}
+    def command(self, **more: object) -> str:
+        """As one line for a shell. The hosts find one another, and see in a bucket what another has just written there.
 
-    @property
-    def command(self) -> str:
-        """As one line for a shell."""
-        settings = [f'{name}={shlex.quote(value)}' for name, value in self.environment.items()]
-        return ' '.join([*settings, 'python', '-m', 'launch', shlex.join(self.words)])
+        more: further variables of the environment.
+        """
+        settings = {'JAXLAB_DISTRIBUTED': 1, 'FSSPEC_GCS': '{"use_listings_cache": false}', **more}
+        words = [f'{name}={shlex.quote(str(value))}' for name, value in settings.items()]
+        return ' '.join([*words, 'python', '-m', 'launch', shlex.join(self.words)])
+
+    def check_workdir(self, place: str) -> None:
+        """Refuses a folder on the disk of a machine that other hosts do not see and that is deleted in the end."""
+        if not any(word.startswith('--workdir=gs://') for word in self.words):
+            raise UserError(
+                f'{place} needs --workdir=gs://BUCKET/PATH: its hosts share no disk, and theirs are deleted'
+            )
 
 
 def job_name(config: str, wanted: str = '') -> str:
@@ -75,49 +84,55 @@ def in_words(plan: Plan) -> list[str]:
     for path, text in plan.files.items():
         lines += [f'# file {path}', *text.rstrip('\n').split('\n'), '']
     for step in plan.steps:
-        lines += [f'# creates {step.creates}; remove it with: {shlex.join(step.remove)}'] if step.creates else []
+        if step.creates:
+            lines.append(f'# creates: {step.creates}; what removes it: {shlex.join(step.remove)}')
         lines.append(shlex.join(step.command))
-    for step in plan.last:
-        lines += ['# at the end, whatever happened', shlex.join(step.command)]
+    for step in _for_now(plan.steps):
+        lines += ['# at the end, whatever happened', shlex.join(step.remove)]
     return lines
 
 
 def perform(plan: Plan, say: Callable[[str], None] = print) -> int:
     """Writes the files and runs the steps; the exit code of the first that fails, or 0.
 
-    Where a start fails half-way, what it has made is named, with the command that removes it.
+    Where a start fails half-way, what it may have made is named, with the command that removes it. A step that itself
+    failed is never undone here: what it asked for may have been there before, and somebody else's.
     """
+    for program in {step.command[0]: None for step in plan.steps}:
+        if shutil.which(program) is None:
+            raise UserError(f'{program} is not installed here; valid: install it, or --dry_run to see the commands')
     for path, text in plan.files.items():
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(text)
-    left: list[Step] = []
+        files.write_file(Path(path), text)
+    begun: list[Step] = []
+    made: list[Step] = []
     code = 0
-    try:
-        for step in plan.steps:
-            say(f'+ {shlex.join(step.command)}')
-            if step.creates:  # even a command that fails may have made some of it
-                left.append(step)
-            code = _run(step)
-            if code:
-                say(f'error: {step.command[0]} ended with exit code {code}')
-                break
-    finally:
-        for step in plan.last:
-            say(f'+ {shlex.join(step.command)}')
-            removed = _run(step) == 0
-            left = [one for one in left if not (removed and one.remove == step.command)]
-    for step in left if code else ():
-        say(f'{step.creates} may exist; remove it with: {shlex.join(step.remove)}')
+    for step in plan.steps:
+        begun.append(step)
+        code = _run(step.command, say)
+        if code:
+            break
+        made.append(step)
+    removed = [step for step in _for_now(made) if _run(step.remove, say) == 0]
+    for step in begun if code else _for_now(made):
+        if step.creates and step not in removed:
+            say(f'{step.creates} may exist; what removes it: {shlex.join(step.remove)}')
     return code
 
 
-def _run(step: Step) -> int:
+def _for_now(steps: Sequence[Step]) -> list[Step]:
+    return [step for step in reversed(steps) if step.for_now]
+
+
+def _run(command: Sequence[str], say: Callable[[str], None]) -> int:
+    """The exit code; why it is not 0 is said."""
+    say(f'+ {shlex.join(command)}')
     try:
-        return subprocess.run(step.command, input=step.input or None, text=True, stdout=sys.stderr).returncode
-    except FileNotFoundError as error:
-        raise UserError(
-            f'{step.command[0]} is not installed here; valid: install it, or --dry_run to see the commands'
-        ) from error
+        code = subprocess.run(command, stdout=sys.stderr).returncode
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    if code:
+        say(f'error: {command[0]} ended with exit code {code}')
+    return code if code >= 0 else 128 - code
 
 
 def options(**values: object) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import dataclasses
 
 import yaml
 
-from launch.pods.plan import RESTART, Job, Plan, Step, needed
+from launch.pods.plan import PORT, RESTART, Job, Plan, Step, needed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Settings:
 def plan(job: Job, settings: Settings) -> Plan:
     """The task's file and one command. Set-up and run happen on every host of a slice."""
     needed(settings, ('infra', 'type'), 'sky')
+    job.check_workdir('sky')
     resources: dict[str, object] = {
         'infra': settings.infra,
         'accelerators': settings.type,
@@ -37,7 +38,7 @@ def plan(job: Job, settings: Settings) -> Plan:
         'resources': resources,
         'workdir': '.',
         'setup': 'pip install -q -e ".[tpu]"',
-        'run': job.command,
+        'run': job.command(JAX_COORDINATOR_PORT=PORT),
     }
     file = f'pods/{job.name}.yaml'
     launch = ('sky', 'jobs', 'launch', '-n', job.name, '--yes', file)
