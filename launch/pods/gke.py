@@ -3,7 +3,8 @@
 import dataclasses
 
 from jaxlab.errors import lookup
-from launch.pods.plan import PORT, RESTART, TERMINATED, Job, Plan, Step, needed, options
+from jaxlab.training.hosts import RESTART
+from launch.pods.plan import PORT, TERMINATED, Job, Plan, Step, needed, options
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any
 
 from jaxlab.errors import UserError
-from launch.pods.plan import MISTAKE, RESTART, Job
+from jaxlab.training.hosts import RESTART
+from launch.pods.plan import MISTAKE, Job
 
 GRACE = 30.0  # seconds that the others have to end by themselves once one has ended, as on a preempted machine
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from jaxlab import files
 from jaxlab.errors import UserError
 
-RESTART, MISTAKE, INTERRUPTED = 42, 2, 130  # exit codes: start me again; do not; Ctrl-C
+MISTAKE, INTERRUPTED = 2, 130  # exit codes: do not start me again; Ctrl-C
 TERMINATED = 143  # of a program that SIGTERM ended, once its checkpoint was written
 # Of the coordinator: Google's automatic firewall rule opens it; 8482, jax's default since 0.8.1, it does not open.
 PORT = 8476

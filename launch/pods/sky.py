@@ -4,7 +4,8 @@ import dataclasses
 
 import yaml
 
-from launch.pods.plan import PORT, RESTART, Job, Plan, Step, needed
+from jaxlab.training.hosts import RESTART
+from launch.pods.plan import PORT, Job, Plan, Step, needed
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,8 @@
 import dataclasses
 import shlex
 
-from launch.pods.plan import RESTART, TERMINATED, Job, Plan, Step, needed
+from jaxlab.training.hosts import RESTART
+from launch.pods.plan import TERMINATED, Job, Plan, Step, needed
 
 
 @dataclasses.dataclass(frozen=True)

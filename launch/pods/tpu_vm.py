@@ -3,7 +3,8 @@
 import dataclasses
 
 from jaxlab.errors import UserError
-from launch.pods.plan import PORT, RESTART, Job, Plan, Step, needed, options
+from jaxlab.training.hosts import RESTART
+from launch.pods.plan import PORT, Job, Plan, Step, needed, options
 
 RUNTIMES = {  # kind of chip -> runtime version
     'v6e': 'v2-alpha-tpuv6e',

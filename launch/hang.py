@@ -1,0 +1,40 @@
+"""A training that hangs: no update for some time. Alive and stuck looks the same from outside, so it says where it stands."""
+
+import contextlib
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+
+from jaxlab.training.hosts import RESTART, end_process
+from launch.progress import Watcher
+
+SECONDS = 900.0  # on several hosts, where nobody watches; a compilation is shorter
+
+
+@contextlib.contextmanager
+def watched(watcher: Watcher, seconds: float, host: int) -> Iterator[None]:
+    """Ends the process with the exit code that asks for another start where the watcher hears nothing for so long."""
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(min(1.0, seconds / 4)):
+            if time.monotonic() - watcher.heard > seconds:
+                end_process(_where(watcher.step, seconds, host), RESTART)
+
+    if seconds:
+        threading.Thread(target=look, daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+
+
+def _where(step: int, seconds: float, host: int) -> str:
+    """One line, and where the main thread is: the innermost calls last."""
+    frame = sys._current_frames()[threading.main_thread().ident or 0]
+    calls = ''.join(traceback.format_stack(frame)[-8:])
+    return (
+        f'no update for {seconds:g} s: host {host} stands after step {step}, ends with exit code {RESTART}, in\n{calls}'
+    )
