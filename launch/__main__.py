@@ -7,6 +7,7 @@ import os
 import shlex
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -24,14 +25,14 @@ OF_THE_DISK = (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT, errno.EPER
 
 def main(words: Sequence[str] | None = None) -> int:
     """Runs a command line; returns the exit code. Internal bugs keep their traceback."""
-    words = list(sys.argv[1:] if words is None else words)
+    words, begun = list(sys.argv[1:] if words is None else words), time.time()
     try:
         asked = arguments.parse(words)
         if asked.list:
             rows = catalogue.experiments()
             _print_json(rows) if asked.json else catalogue.show(rows)
             return 0
-        return _run(asked, words)
+        return _run(asked, words, begun)
     except Exception as error:
         refusal = _refusal(error)
         if not refusal:
@@ -50,7 +51,7 @@ def _refusal(error: Exception) -> str:
     return ''
 
 
-def _run(asked: arguments.Arguments, words: Sequence[str]) -> int:
+def _run(asked: arguments.Arguments, words: Sequence[str], begun: float) -> int:
     path, profile = configs.split_profile(asked.config)
     changes = configs.parse_overrides(asked.overrides)
     plain = configs.load(path, profile)
@@ -79,7 +80,7 @@ def _run(asked: arguments.Arguments, words: Sequence[str]) -> int:
         from launch import hang, paging, prompt
         from launch.progress import Watcher
 
-        watcher = Watcher(title=config.name, follows=runtime.is_writer())
+        watcher = Watcher(title=config.name, follows=runtime.is_writer(), begun=begun)
         watcher.catch_signals()
         if asked.download:
             from jaxlab.data import prepare_tfds

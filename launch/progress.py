@@ -19,7 +19,7 @@ class Watcher:
     """The engine's listener. Logs go to stderr. A signal only sets a flag; the loop checkpoints and ends.
 
     follows: whether epochs are shown (of several hosts, one does). heard: when the engine last gave a sign of life
-    (`time.monotonic`); step: the last update it told of.
+    (`time.monotonic`); step: the last update it told of. begun: when the work for the training began (`time.time`).
     """
 
     def __init__(
@@ -28,9 +28,10 @@ class Watcher:
         title: str = '',
         parent: 'Watcher | None' = None,
         follows: bool = True,
+        begun: float | None = None,
     ):
         self.console, self.follows = console or Console(stderr=True), follows
-        self.heard, self.step = time.monotonic(), 0
+        self.heard, self.step, self.begun = time.monotonic(), 0, time.time() if begun is None else begun
         self.title, self.signal, self._parent = title, 0, parent
         self.pages: list[Any] = []  # worked computations and tables to print once the run is over
         self._bar: Any = None
@@ -106,7 +107,8 @@ class Watcher:
         self.say(f'{self.title} epoch {row["epoch"]} step {row["step"]} ({row["seconds"]:.1f} s) {words}')
 
     def close(self) -> None:
-        """Removes the bar."""
+        """Removes the bar; another training begins now."""
+        self.begun = time.time()
         if self._bar is not None:
             self._bar.stop()
             self._bar = None

@@ -29,6 +29,8 @@ def print_results(results: Mapping[str, Any], console: 'Console') -> None:
     parts = [f'{name} {time}' for name, time, _ in summary.phases(results)]
     if parts:
         console.print(_text('time: ' + ', '.join(parts), 'dim'))
+    if summary.goodput(results):
+        console.print(_text(f'goodput: {summary.goodput(results)}', 'dim'))
 
 
 def _metrics(results: Mapping[str, Any], console: 'Console') -> None:

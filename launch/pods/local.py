@@ -17,16 +17,18 @@ from jaxlab.errors import UserError
 from jaxlab.training.hosts import RESTART
 from launch.pods.plan import MISTAKE, Job
 
-GRACE = 30.0  # seconds that the others have to end by themselves once one has ended, as on a preempted machine
-
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """processes: how many hosts are played. devices: virtual CPU devices of each. restarts: how often all start again."""
+    """processes: how many hosts are played. devices: virtual CPU devices of each. restarts: how often all start again.
+
+    grace: seconds that the others have to end by themselves once one has ended, as on a machine that is taken away.
+    """
 
     processes: int = 2
     devices: int = 1
     restarts: int = 10
+    grace: float = 30.0
 
     def __post_init__(self) -> None:
         if self.processes < 1:
@@ -96,7 +98,7 @@ def _start(job: Job, settings: Settings) -> tuple[int, bool]:
         try:
             code = _first_failure(processes)
         finally:
-            _end(processes)
+            _end(processes, settings.grace)
             for reader in readers:
                 reader.join()
         return code, bool(signals)
@@ -132,9 +134,9 @@ def _first_failure(processes: Sequence[subprocess.Popen[str]]) -> int:
         time.sleep(0.05)
 
 
-def _end(processes: Sequence[subprocess.Popen[str]]) -> None:
+def _end(processes: Sequence[subprocess.Popen[str]], grace: float) -> None:
     """Those that are left find out themselves that one is gone; who does not is killed."""
-    until = time.monotonic() + GRACE
+    until = time.monotonic() + grace
     for process in processes:
         try:
             process.wait(max(0.0, until - time.monotonic()))

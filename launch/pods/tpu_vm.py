@@ -81,9 +81,11 @@ def _until_active(describe: str) -> str:
 
 
 def _supervised(job: Job, restarts: int) -> str:
-    """On every worker: started again after exit code 42 and after a kill, as the others start theirs; they resume."""
+    """On every worker: started again after exit code 42 and after a kill, as the others start theirs; they resume. Lines
+    stand behind the worker's name."""
     return (
-        f'cd ~/jaxlab && export PATH=~/venv/bin:$PATH && for start in $(seq 0 {restarts}); do '
+        f'cd ~/jaxlab && export PATH=~/venv/bin:$PATH && (for start in $(seq 0 {restarts}); do '
         f'{job.command(JAX_COORDINATOR_PORT=PORT)}; code=$?; '
-        f'if [ $code -ne {RESTART} ] && [ $code -lt 128 ]; then break; fi; done; exit $code'
+        f'if [ $code -ne {RESTART} ] && [ $code -lt 128 ]; then break; fi; done; exit $code) 2>&1 | '
+        'sed -u "s/^/[$HOSTNAME] /"; exit ${PIPESTATUS[0]}'
     )

@@ -3,6 +3,7 @@
 import json
 import signal
 import socket
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -20,16 +21,23 @@ def free_port() -> int:
 
 def start_two(*words: str, module: str = 'launch') -> list:
     """Both processes of one run."""
+    return start_hosts(words, words, module=module)
+
+
+def start_hosts(*commands: Sequence[str], module: str = 'launch') -> list:
+    """The processes of one run, each with arguments of its own."""
     port = free_port()
     return [
         command.program(
             module,
             *words,
             env=command.environment(
-                JAX_COORDINATOR_ADDRESS=f'127.0.0.1:{port}', JAX_NUM_PROCESSES='2', JAX_PROCESS_ID=str(number)
+                JAX_COORDINATOR_ADDRESS=f'127.0.0.1:{port}',
+                JAX_NUM_PROCESSES=str(len(commands)),
+                JAX_PROCESS_ID=str(number),
             ),
         )
-        for number in range(2)
+        for number, words in enumerate(commands)
     ]
 
 
