@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from jaxlab.measures.metrics import meaning, split_of
-from jaxlab.report import statistics, wording
+from jaxlab.report import goodput, statistics, wording
 from jaxlab.report.curves import published_value
 
 # fields that may be changed without the published value losing its meaning
@@ -337,7 +337,7 @@ def facts(results: Mapping[str, Any]) -> list[tuple[str, str]]:
         ('steps per epoch', wording.number(results['steps_per_epoch']) if results.get('steps_per_epoch') else ''),
         ('steps per second', wording.number(speed, 3) if speed else ''),
         ('device', machine),
-        ('goodput', goodput(results)),
+        ('goodput', goodput.sentence(results)),
         ('digest of the parameters', str(results.get('params_digest') or '')),
         ('commit', str(results.get('commit') or '')),
         ('versions', ', '.join(f'{name} {version}' for name, version in versions.items())),
@@ -355,17 +355,6 @@ def phases(results: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         (wording.words(name), wording.seconds(value), f'{100 * value / total:.0f} %') for name, value in parts.items()
     ]
     return [*rows, ('whole run', wording.seconds(total), '')]
-
-
-def goodput(results: Mapping[str, Any]) -> str:
-    """How much of the wall time of all starts were updates that count, in a sentence; '' where it is not known."""
-    found = results.get('goodput') or {}
-    if not found:
-        return ''
-    parts = {name: seconds for name, seconds in found['seconds'].items() if seconds >= 0.005 * found['wall']}
-    shares = ', '.join(f'{100 * seconds / found["wall"]:.0f} % {name}' for name, seconds in parts.items())
-    restarts = f'{found["restarts"]} restart' + ('' if found['restarts'] == 1 else 's')
-    return f'{wording.seconds(found["wall"])} from start to end with {restarts}: {shares}'
 
 
 def cost_rows(results: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -9,8 +9,9 @@ import pytest
 
 from tests.cli import command
 from tests.pods import rehearsal
+from tests.training.test_processes import finish_two, start_hosts
 
-SMALL = '''"""Three epochs of a very small network."""
+SMALL = '''"""A few epochs of a very small network."""
 
 from configs import common
 
@@ -20,6 +21,7 @@ def get_config(profile: str = 'full') -> common.Config:
     config.aim = 'Does a training survive?'
     config.data.update({'source': 'embedded', 'limit': 64, 'eval_limit': 32, 'batch_size': 8})
     config.model.features = (8,)
+    config.optimizer = common.sgd(0.02, 0.9)
     config.training.update({'epochs': 8, 'steps_per_call': 1})
     config.report.examples = 0
     return common.with_profile(config, profile, smoke={})
@@ -65,10 +67,8 @@ def test_killed_three_times_and_the_same_in_the_end(small, undisturbed, tmp_path
 
 
 @pytest.mark.slow
-def test_a_host_whose_config_differs_and_one_that_stops(small, tmp_path):
-    """Hosts that were started by hand: another seed on one is refused by both before the first step."""
-    from tests.training.test_processes import finish_two, start_hosts
-
+def test_a_host_whose_config_differs_is_refused_by_all(small, tmp_path):
+    """Started by hand, with another seed on one of them: before the first step."""
     words = (small, f'--workdir={tmp_path}', '--config.training.seed=')
     ends = finish_two(start_hosts((*words[:2], f'{words[2]}1'), (*words[:2], f'{words[2]}2')), SECONDS)
     for code, _, err in ends:

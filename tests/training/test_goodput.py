@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from jaxlab.report import summary
+from jaxlab.report.goodput import sentence
 from jaxlab.training import goodput
 from jaxlab.training.goodput import Goodput, known
 from jaxlab.training.loop import Interrupted
@@ -94,7 +94,7 @@ def test_in_words():
     seconds = {'steps': 50.0, 'startup': 30.0, 'input': 0.01, 'lost': 20.0}
     results = {'goodput': {'wall': 100.0, 'share': 0.5, 'restarts': 1, 'seconds': seconds}}
     said = '1 min 40 s from start to end with 1 restart: 50 % steps, 30 % startup, 20 % lost'
-    assert summary.goodput(results) == said and summary.goodput({}) == ''
+    assert sentence(results) == said and sentence({}) == ''
 
 
 def test_of_a_real_run(tmp_path):
