@@ -6,9 +6,11 @@ the host that finds it knows, host 0 passes on to all, and each ends with the ex
 """
 
 import contextlib
+import ctypes
 import json
 import os
 import queue
+import signal
 import socket
 import threading
 import time
@@ -156,9 +158,24 @@ def join(
 
     Where some are missing, all that have come say every `REMINDER` seconds which.
     """
+    _outlast_jax()
     call = _Call(address, count, patience, say)
     names, lines = call.held() if number == 0 else call.followed(number)
     return Hosts(number, names, lines, end)
+
+
+def _outlast_jax() -> None:
+    """jax aborts the process where its service on host 0 is gone, in the same moment in which that is found here: an abort
+    waits until the process has ended with its line and its exit code, and goes on where it has another reason."""
+    libc = ctypes.CDLL(None)
+    libc.signal.argtypes = (ctypes.c_int, ctypes.c_void_p)
+    libc.signal(signal.SIGABRT, ctypes.cast(_wait, ctypes.c_void_p))
+
+
+@ctypes.CFUNCTYPE(None, ctypes.c_int)
+def _wait(number: int) -> None:
+    time.sleep(SETTLING)
+    ctypes.CDLL(None).signal(number, None)
 
 
 class _Call:

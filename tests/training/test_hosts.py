@@ -1,6 +1,9 @@
 """The roll call of hosts, whether they would do the same, and who is gone: with threads in the place of hosts."""
 
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -9,6 +12,7 @@ import pytest
 
 from jaxlab.errors import UserError
 from jaxlab.training import hosts
+from tests.cli import command
 
 
 def free_port() -> int:
@@ -221,3 +225,21 @@ def test_a_machine_that_falls_silent_is_found_by_the_system(three):
         for name in ('TCP_KEEPIDLE', 'TCP_KEEPINTVL', 'TCP_KEEPCNT')
     )
     assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) and idle + between * times <= 30
+
+
+def test_an_abort_waits_for_the_line():
+    """jax aborts in the moment in which host 0 is found gone; an abort for another reason stays one."""
+    program = """
+import os, sys, threading, time
+from jaxlab.training import hosts
+from tests.cli import command
+hosts.SETTLING = 0.5
+hosts._outlast_jax()
+if sys.argv[1] == 'gone':
+    threading.Thread(target=lambda: (time.sleep(0.2), hosts.end_process('host 0 is gone', 42)), daemon=True).start()
+os.abort()
+"""
+    for why, code, said in (('gone', 42, 'host 0 is gone\n'), ('other', -signal.SIGABRT, '')):
+        words = [sys.executable, '-c', program, why]
+        done = subprocess.run(words, cwd=command.ROOT, capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stderr) == (code, said)
