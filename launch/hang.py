@@ -6,6 +6,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 
 from jaxlab.training.hosts import RESTART, end_process
 from launch.progress import Watcher
@@ -32,9 +33,14 @@ def watched(watcher: Watcher, seconds: float, host: int) -> Iterator[None]:
 
 
 def _where(step: int, seconds: float, host: int) -> str:
-    """One line, and where the main thread is: the innermost calls last."""
+    """One line, and the calls of this project that the main thread is in, the innermost last."""
     frame = sys._current_frames()[threading.main_thread().ident or 0]
-    calls = ''.join(traceback.format_stack(frame)[-8:])
+    stack = traceback.extract_stack(frame)
+    calls = ''.join(traceback.format_list([call for call in stack[:-1] if _is_ours(call.filename)] + stack[-1:]))
     return (
         f'no update for {seconds:g} s: host {host} stands after step {step}, ends with exit code {RESTART}, in\n{calls}'
     )
+
+
+def _is_ours(file: str) -> bool:
+    return file.startswith(str(Path(__file__).resolve().parents[1])) and 'site-packages' not in file
