@@ -84,7 +84,7 @@ def test_a_signal_to_the_supervisor_stops_all_with_a_checkpoint(small, tmp_path)
     )
     command.wait_until(lambda: command.epochs_done(tmp_path) >= 1, supervisor, SECONDS)
     supervisor.send_signal(signal.SIGTERM)
-    code, _, err = command.finish(supervisor, 60)
+    code, _, err = command.finish(supervisor, 120)
     assert code == 143 and 'stopped by signal 15 after step' in err and 'start 2' not in err, err
     assert any(path.name.isdigit() for path in (tmp_path / 'checkpoints').iterdir())
 
@@ -97,6 +97,6 @@ def test_a_host_that_hangs_is_found(small, tmp_path):
     command.wait_until(lambda: command.epochs_done(tmp_path) >= 1, supervisor, SECONDS)
     stuck = rehearsal.hosts(supervisor)[1]
     subprocess.run(['kill', '-STOP', str(stuck)], check=True)
-    code, _, err = command.finish(supervisor, 120)
+    code, _, err = command.finish(supervisor, SECONDS)
     assert code == 42, err
     assert 'no update for 20 s: host 0 stands after step' in err and 'machine.py' in err

@@ -41,7 +41,7 @@ def start_hosts(*commands: Sequence[str], module: str = 'launch') -> list:
     ]
 
 
-def finish_two(processes: list, seconds: float = 120) -> list[tuple[int, str, str]]:
+def finish_two(processes: list, seconds: float = 300) -> list[tuple[int, str, str]]:
     try:
         return [command.finish(process, seconds) for process in processes]
     finally:
@@ -114,7 +114,7 @@ def test_a_signal_to_one_stops_both_and_both_go_on(two, tiny, tmp_path):
     processes = start_two(tiny, f'--workdir={tmp_path}', '--config.training.steps_per_call=1', *FEW)
     command.wait_until(lambda: command.epochs_done(tmp_path) >= 1, processes[0])
     processes[1].send_signal(signal.SIGTERM)
-    ends = finish_two(processes, 60)
+    ends = finish_two(processes, 120)
     assert [code for code, _, _ in ends] == [143, 143], ends[0][2] + ends[1][2]
     ends = finish_two(start_two(tiny, f'--workdir={tmp_path}', *FEW))
     assert [code for code, _, _ in ends] == [0, 0], ends[0][2] + ends[1][2]
