@@ -16,12 +16,14 @@ SECONDS = 900.0  # on several hosts, where nobody watches; a compilation is shor
 
 @contextlib.contextmanager
 def watched(watcher: Watcher, seconds: float, host: int) -> Iterator[None]:
-    """Ends the process with the exit code that asks for another start where the watcher hears nothing for so long."""
+    """Ends the process with the exit code that asks for another start where the watcher hears nothing for so long; before
+    the first update, which is compiled first, not under `SECONDS`."""
     over = threading.Event()
 
     def look() -> None:
         while not over.wait(min(1.0, seconds / 4)):
-            if time.monotonic() - watcher.heard > seconds:
+            patience = seconds if watcher.moved else max(seconds, SECONDS)
+            if time.monotonic() - watcher.heard > patience:
                 end_process(_where(watcher.step, seconds, host), RESTART)
 
     if seconds:

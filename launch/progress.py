@@ -19,7 +19,8 @@ class Watcher:
     """The engine's listener. Logs go to stderr. A signal only sets a flag; the loop checkpoints and ends.
 
     follows: whether epochs are shown (of several hosts, one does). heard: when the engine last gave a sign of life
-    (`time.monotonic`); step: the last update it told of. begun: when the work for the training began (`time.time`).
+    (`time.monotonic`); step: the last update it told of, and moved: whether it told of one. begun: when the work for the
+    training began (`time.time`).
     """
 
     def __init__(
@@ -31,7 +32,8 @@ class Watcher:
         begun: float | None = None,
     ):
         self.console, self.follows = console or Console(stderr=True), follows
-        self.heard, self.step, self.begun = time.monotonic(), 0, time.time() if begun is None else begun
+        self.heard, self.step, self.moved = time.monotonic(), 0, False
+        self.begun = time.time() if begun is None else begun
         self.title, self.signal, self._parent = title, 0, parent
         self.pages: list[Any] = []  # worked computations and tables to print once the run is over
         self._bar: Any = None
@@ -62,6 +64,7 @@ class Watcher:
         self.heard = time.monotonic()
         if self._parent:
             self._parent.heard, self._parent.step = self.heard, self.step
+            self._parent.moved |= self.moved
 
     def say(self, text: str) -> None:
         """Prints one remark beside the bar."""
@@ -84,7 +87,7 @@ class Watcher:
 
     def progress(self, step: int, values: Mapping[str, float]) -> None:
         """After every call of the compiled program."""
-        now, self.step = time.perf_counter(), step
+        now, self.step, self.moved = time.perf_counter(), step, True
         self._hear()
         if self._begun is None:
             self._begun = (now, step)

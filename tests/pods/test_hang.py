@@ -31,6 +31,13 @@ def test_it_says_where_it_stands(ended):
     assert 'in waits_for_ever' in line
 
 
+def test_the_first_update_may_take_longer(ended):
+    """It is compiled first."""
+    with hang.watched(Watcher(), 0.2, host=0):
+        waits_for_ever()
+    assert not ended
+
+
 def test_signs_of_life(ended):
     """Of this training and of one inside it; evaluations ask for signals."""
     watcher = Watcher(follows=False)
@@ -51,7 +58,9 @@ def test_signs_of_life(ended):
 
 @pytest.mark.parametrize('seconds', [0.2, 0.0])
 def test_it_ends_with_the_training_and_can_be_switched_off(seconds, ended):
-    with hang.watched(Watcher(), seconds, host=0):
+    watcher = Watcher()
+    watcher.progress(1, {})
+    with hang.watched(watcher, seconds, host=0):
         if not seconds:
             time.sleep(0.4)
     time.sleep(0.4)
