@@ -7,6 +7,8 @@ import os
 import shlex
 import signal
 import sys
+import time
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,34 +19,39 @@ from jaxlab.files import absolute, path_of
 from jaxlab.tasks.names import modes_of
 from launch import arguments, catalogue, progress
 
-USER, INTERRUPTED = 2, 128  # exit codes: the user's mistake; plus the signal's number
+BUG, USER, INTERRUPTED = 1, 2, 128  # exit codes; the last plus the signal's number
+OF_THE_DISK = (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT, errno.EPERM, errno.EFBIG)
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Runs a command line; returns the exit code. Internal bugs keep their traceback."""
-    words = list(sys.argv[1:] if words is None else words)
+    words, begun = list(sys.argv[1:] if words is None else words), time.time()
     try:
         asked = arguments.parse(words)
         if asked.list:
             rows = catalogue.experiments()
             _print_json(rows) if asked.json else catalogue.show(rows)
             return 0
-        return _run(asked, words)
-    except UserError as error:
-        print(f'error: {error}'.replace('\n', ' '), file=sys.stderr)
-        return USER
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT, errno.EPERM, errno.EFBIG):
+        return _run(asked, words, begun)
+    except Exception as error:
+        refusal = _refusal(error)
+        if not refusal:
             raise
-        print(
-            f'error: {error.strerror}: {error.filename or "the disk"}; free some room or choose another --workdir; '
-            'the last whole checkpoint is kept',
-            file=sys.stderr,
-        )
+        print(refusal, file=sys.stderr)
         return USER
 
 
-def _run(asked: arguments.Arguments, words: Sequence[str]) -> int:
+def _refusal(error: Exception) -> str:
+    """One line about what the user can mend, or ''."""
+    if isinstance(error, UserError):
+        return f'error: {error}'.replace('\n', ' ')
+    if isinstance(error, OSError) and error.errno in OF_THE_DISK:
+        what = f'{error.strerror}: {error.filename or "the disk"}'
+        return f'error: {what}; free some room or choose another --workdir; the last whole checkpoint is kept'
+    return ''
+
+
+def _run(asked: arguments.Arguments, words: Sequence[str], begun: float) -> int:
     path, profile = configs.split_profile(asked.config)
     changes = configs.parse_overrides(asked.overrides)
     plain = configs.load(path, profile)
@@ -61,17 +68,19 @@ def _run(asked: arguments.Arguments, words: Sequence[str]) -> int:
     options = {} if asked.mode in arguments.MODES else arguments.of_a_mode(asked, modes)
     workdir = _workdir(asked, config)
 
-    with _stdout_kept_clean(asked.json):
+    with contextlib.ExitStack() as around:
+        around.enter_context(_stdout_kept_clean(asked.json))
         from jaxlab.training import runtime  # from here on jax is needed
 
-        runtime.start(asked.deterministic)
+        hosts = runtime.start(asked.deterministic, asked.join_seconds)
+        around.enter_context(_together(hosts))
         from jaxlab.experiments import many, run_data
         from jaxlab.experiments.prepare import prepare
         from jaxlab.training.loop import Interrupted
-        from launch import paging, prompt
+        from launch import hang, paging, prompt
         from launch.progress import Watcher
 
-        watcher = Watcher(title=config.name)
+        watcher = Watcher(title=config.name, follows=runtime.is_writer(), begun=begun)
         watcher.catch_signals()
         if asked.download:
             from jaxlab.data import prepare_tfds
@@ -83,6 +92,10 @@ def _run(asked: arguments.Arguments, words: Sequence[str]) -> int:
             described = run_data.described(many.reference_folder(config, workdir))
         reported = asked.mode in ('train', 'eval')
         prepared = prepare(config, asked.data_dir, chosen, command, described=described, reported=reported)
+        if hosts is not None:
+            hosts.same(_of_this_host(prepared, asked.mode, workdir))
+        patience = asked.hang_seconds if asked.hang_seconds is not None else hang.SECONDS if hosts else 0
+        around.enter_context(hang.watched(watcher, patience, hosts.number if hosts else 0))
         try:
             typed = mode is not None and not asked.rest and not asked.json and sys.stdin.isatty()
             if typed and prompt.show(asked, prepared, workdir, watcher, mode):
@@ -99,6 +112,48 @@ def _run(asked: arguments.Arguments, words: Sequence[str]) -> int:
             paging.show(watcher.pages, config.worked.show)
         _show(asked, result, workdir, modes)
     return 0
+
+
+@contextlib.contextmanager
+def _together(hosts: Any) -> Iterator[None]:
+    """One of several hosts tells the others how it ends; where it fails it does not wait for them, as jax would."""
+    try:
+        yield
+    except Exception as error:
+        if hosts is None:
+            raise
+        refusal = _refusal(error)
+        if refusal:
+            print(refusal, file=sys.stderr)
+        else:
+            hosts.settle()
+            traceback.print_exc()
+        code = USER if refusal else BUG
+        hosts.leave(code)
+        sys.stderr.flush()
+        os._exit(code)
+    if hosts is not None:
+        hosts.leave(0)
+
+
+def _of_this_host(prepared: Any, mode: str, workdir: Path) -> dict[str, str]:
+    """What all hosts of a run must have alike."""
+    import jax
+
+    from jaxlab.training import runtime
+    from jaxlab.training.identity import flat
+
+    fields = flat(prepared.config.to_dict(), 'config.')
+    return {
+        'code': runtime.code_digest(),
+        **{f'version of {package}': version for package, version in runtime.versions().items()},
+        'mode': mode,
+        'workdir': str(workdir),
+        **{name: repr(value) for name, value in fields.items()},
+        'data': f'{prepared.data.source}, checksum {prepared.data.checksum}',
+        'number of devices': str(jax.local_device_count()),
+        'kind of devices': jax.local_devices()[0].device_kind,
+    }
 
 
 @contextlib.contextmanager

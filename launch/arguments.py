@@ -57,6 +57,19 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument('--allow_config_change', action='store_true', help='go on from a checkpoint of another config')
     result.add_argument('--download', action='store_true', help='prepare the data set with TensorFlow Datasets first')
     result.add_argument('--deterministic', action='store_true', help='deterministic operations on a GPU (slower)')
+    result.add_argument(
+        '--join_seconds',
+        type=float,
+        default=300.0,
+        metavar='N',
+        help='how long hosts that have come wait for the others',
+    )
+    result.add_argument(
+        '--hang_seconds',
+        type=float,
+        metavar='N',
+        help='without an update for so long, say where the program stands and end (default: 900 on several hosts; 0: never)',
+    )
     result.add_argument('--json', action='store_true', help='the result as one JSON object on stdout, logs on stderr')
     return result
 

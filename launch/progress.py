@@ -16,10 +16,24 @@ def leave_at_once(number: int, frame: Any) -> NoReturn:
 
 
 class Watcher:
-    """The engine's listener. Logs go to stderr. A signal only sets a flag; the loop checkpoints and ends."""
+    """The engine's listener. Logs go to stderr. A signal only sets a flag; the loop checkpoints and ends.
 
-    def __init__(self, console: Console | None = None, title: str = '', parent: 'Watcher | None' = None):
-        self.console = console or Console(stderr=True)
+    follows: whether epochs are shown (of several hosts, one does). heard: when the engine last gave a sign of life
+    (`time.monotonic`); step: the last update it told of, and moved: whether it told of one. begun: when the work for the
+    training began (`time.time`).
+    """
+
+    def __init__(
+        self,
+        console: Console | None = None,
+        title: str = '',
+        parent: 'Watcher | None' = None,
+        follows: bool = True,
+        begun: float | None = None,
+    ):
+        self.console, self.follows = console or Console(stderr=True), follows
+        self.heard, self.step, self.moved = time.monotonic(), 0, False
+        self.begun = time.time() if begun is None else begun
         self.title, self.signal, self._parent = title, 0, parent
         self.pages: list[Any] = []  # worked computations and tables to print once the run is over
         self._bar: Any = None
@@ -39,11 +53,18 @@ class Watcher:
 
     def stop_requested(self) -> int:
         """The signal that came, or 0."""
+        self._hear()
         return self._parent.stop_requested() if self._parent else self.signal
 
     def helper(self, title: str) -> 'Watcher':
         """The listener of another training in the same command; the same signals stop it."""
-        return Watcher(self.console, title, self)
+        return Watcher(self.console, title, self, self.follows)
+
+    def _hear(self) -> None:
+        self.heard = time.monotonic()
+        if self._parent:
+            self._parent.heard, self._parent.step = self.heard, self.step
+            self._parent.moved |= self.moved
 
     def say(self, text: str) -> None:
         """Prints one remark beside the bar."""
@@ -51,8 +72,9 @@ class Watcher:
 
     def started(self, step: int, total_steps: int, steps_per_epoch: int) -> None:
         """Opens the bar (terminals only)."""
-        self._begun = None
-        if not self.console.is_terminal or step >= total_steps:
+        self._begun, self.step = None, step
+        self._hear()
+        if not self.follows or not self.console.is_terminal or step >= total_steps:
             return
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -65,7 +87,8 @@ class Watcher:
 
     def progress(self, step: int, values: Mapping[str, float]) -> None:
         """After every call of the compiled program."""
-        now = time.perf_counter()
+        now, self.step, self.moved = time.perf_counter(), step, True
+        self._hear()
         if self._begun is None:
             self._begun = (now, step)
         if self._bar is None:
@@ -79,14 +102,16 @@ class Watcher:
 
     def epoch(self, row: Mapping[str, Any]) -> None:
         """A line an epoch where there is no bar."""
-        if self._bar is not None:
+        self._hear()
+        if self._bar is not None or not self.follows:
             return
         values = {name: value for name, value in row.items() if isinstance(value, list)}
         words = ' '.join(f'{name} {sum(value) / len(value):.4f}' for name, value in values.items())
         self.say(f'{self.title} epoch {row["epoch"]} step {row["step"]} ({row["seconds"]:.1f} s) {words}')
 
     def close(self) -> None:
-        """Removes the bar."""
+        """Removes the bar; another training begins now."""
+        self.begun = time.time()
         if self._bar is not None:
             self._bar.stop()
             self._bar = None

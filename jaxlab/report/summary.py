@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from jaxlab.measures.metrics import meaning, split_of
-from jaxlab.report import statistics, wording
+from jaxlab.report import goodput, statistics, wording
 from jaxlab.report.curves import published_value
 
 # fields that may be changed without the published value losing its meaning
@@ -337,6 +337,7 @@ def facts(results: Mapping[str, Any]) -> list[tuple[str, str]]:
         ('steps per epoch', wording.number(results['steps_per_epoch']) if results.get('steps_per_epoch') else ''),
         ('steps per second', wording.number(speed, 3) if speed else ''),
         ('device', machine),
+        ('goodput', goodput.sentence(results)),
         ('digest of the parameters', str(results.get('params_digest') or '')),
         ('commit', str(results.get('commit') or '')),
         ('versions', ', '.join(f'{name} {version}' for name, version in versions.items())),

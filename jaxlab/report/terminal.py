@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from jaxlab.figures import Table, Worked
-from jaxlab.report import formula, summary, training_phases, wording
+from jaxlab.report import formula, goodput, summary, training_phases, wording
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,6 +29,8 @@ def print_results(results: Mapping[str, Any], console: 'Console') -> None:
     parts = [f'{name} {time}' for name, time, _ in summary.phases(results)]
     if parts:
         console.print(_text('time: ' + ', '.join(parts), 'dim'))
+    if results.get('goodput'):
+        console.print(_text(f'goodput: {goodput.sentence(results)}', 'dim'))
 
 
 def _metrics(results: Mapping[str, Any], console: 'Console') -> None:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ class Checkpoints:
         self.folder = files.absolute(folder)
         self._args = ocp.args
         self._scores: dict[int, float | None] = {}
+        self.seconds = 0.0  # that writing kept others waiting
         policies: list[Any] = [managers.LatestN(n=keep)]
         if best_mode is not None:
             policies.append(_Best(self._scores, best_mode))
@@ -115,8 +117,10 @@ class Checkpoints:
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
         """Says in one line what the disk refused; Orbax wraps the system's errors in its own, often a save later."""
+        begun = time.perf_counter()
         try:
             yield
+            self.seconds += time.perf_counter() - begun
         except Exception as error:
             if not isinstance(error, OSError) and SYSTEM_ERROR not in str(error):
                 raise

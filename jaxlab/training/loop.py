@@ -13,6 +13,7 @@ from jaxlab.optimizers import Plateau, TrainState, reduce_on_plateau
 from jaxlab.training import control
 from jaxlab.training.checkpoints import Checkpoints
 from jaxlab.training.events import Events
+from jaxlab.training.goodput import Goodput
 from jaxlab.training.machine import Machine
 from jaxlab.training.snapshots import Kept
 
@@ -52,6 +53,7 @@ class Progress:
     phases: list[dict[str, Any]] = dataclasses.field(
         default_factory=list
     )  # metrics at the end of each, if there are any
+    spent: Mapping[str, float] = dataclasses.field(default_factory=dict)  # seconds by part (`Goodput`)
     restored: int | None = None  # the step of the best checkpoint, once it took the last one's place
 
     def meta(self) -> dict[str, Any]:
@@ -64,6 +66,7 @@ class Progress:
             'stopped': self.stopped,
             'seconds': self.seconds,
             'phases': self.phases,
+            'spent': dict(self.spent),
         }
 
     @classmethod
@@ -77,6 +80,7 @@ class Progress:
             stopped=meta['stopped'],
             seconds=meta['seconds'],
             phases=[dict(metrics) for metrics in meta.get('phases', ())],
+            spent=meta.get('spent', {}),
         )
 
 
@@ -91,6 +95,7 @@ class Loop:
     listener: Listener
     identity: Mapping[str, Any]
     workdir: Path
+    goodput: Goodput
     compiled: bool = False  # whether the first call was made
     unfinished: int = -1  # the step of the checkpoint that was gone on from, where its epoch had no evaluation yet
     saved_at: float = dataclasses.field(default_factory=time.monotonic)  # when the last checkpoint was begun
@@ -159,6 +164,7 @@ class Loop:
     def _interrupt(self, signal: int, progress: Progress) -> NoReturn:
         """Ends the run once its checkpoint is on disk."""
         self.checkpoints.wait()
+        self.goodput.interrupted(signal, self.spent(progress))
         raise Interrupted(signal, progress.step)
 
     def _epoch(self, state: Any, progress: Progress, epoch: int, end: int) -> Any:
@@ -184,6 +190,17 @@ class Loop:
             if signal:
                 self._interrupt(signal, progress)
         return state
+
+    def spent(self, progress: Progress) -> dict[str, float]:
+        """Seconds by part until now."""
+        machine = self.machine
+        return self.goodput.spent(
+            steps=progress.seconds,
+            compilation=machine.compile_seconds,
+            input=machine.input_seconds,
+            evaluation=machine.evaluate_seconds,
+            checkpoint=self.checkpoints.seconds,
+        )
 
     def _checkpoint_is_due(self) -> bool:
         """Whether the last one is older than a kill may cost."""
@@ -279,6 +296,7 @@ class Loop:
         broken = control.not_finite(host)
         if broken:  # the loss of the last update was measured before that update
             self._diverged(f'{broken} is not finite after step {progress.step}')
+        progress.spent = self.spent(progress)
         facts, replace = {**self.identity, **progress.meta()}, progress.step == self.unfinished
         self.checkpoints.save(progress.step, host, facts, score, replace)
 

@@ -76,7 +76,7 @@ class Machine:
         )
         self.watched = control.watched(config, data.splits)
         control.check_metrics(config, self.watched)
-        self.compile_seconds = 0.0
+        self.compile_seconds = self.evaluate_seconds = self.input_seconds = 0.0  # evaluations without compiling
         self.steps_per_call = config.training.steps_per_call or 1
         if config.training.phases and len(task.networks()) != 1:
             raise UserError('config.training.phases: this task has several networks; valid: () for them')
@@ -120,7 +120,13 @@ class Machine:
             examples = gather(self.data.splits[split], chunk[:, :, self.placement.mine(size)])
             return self.placement.split_mine(examples, 2, size)
 
-        return prefetched(read, chunks)
+        blocks_read = iter(prefetched(read, chunks))
+        for _ in chunks:
+            begun = time.perf_counter()
+            block = next(blocks_read)
+            if split == 'train':
+                self.input_seconds += time.perf_counter() - begun
+            yield block
 
     @functools.cached_property
     def example(self) -> dict[str, np.ndarray]:
@@ -200,6 +206,7 @@ class Machine:
         keep: of how many examples the outputs are given back. heard: called before each of the calls that it takes; what
         it raises (a signal came) ends the evaluation.
         """
+        begun, compiled = time.perf_counter(), self.compile_seconds
         state = without_optimizer(state)
         source, scored = self.data.splits[split], tuple(getattr(self.task, 'scored', ()))
         devices = self.placement.devices
@@ -233,6 +240,7 @@ class Machine:
                 for at in range(len(self.seeds))
             ]
             metrics |= {name: [each[name] for each in found] for name in found[0]}
+        self.evaluate_seconds += time.perf_counter() - begun - (self.compile_seconds - compiled)
         return Evaluation(metrics, [_first(keep, one) for one in kept], counts)
 
     def _evaluate_blocks(

@@ -16,6 +16,7 @@ from jaxlab.protocol import Needed, Record, Report, Reporter, Task
 from jaxlab.training import control, model_table, phases
 from jaxlab.training.checkpoints import Checkpoints, Saved, digest
 from jaxlab.training.events import Events
+from jaxlab.training.goodput import Goodput, known
 from jaxlab.training.identity import check_same, config_id, identity
 from jaxlab.training.loop import Interrupted, Listener, Loop, Progress
 from jaxlab.training.machine import Machine
@@ -53,6 +54,7 @@ def train(
     begun = time.perf_counter()
     writer = jax.process_index() == 0
     events, kept = Events(workdir, writer), Kept.of(workdir, writer)
+    goodput = Goodput(workdir, writer, getattr(listener, 'begun', time.time()))
     times: dict[str, float] = {}
     try:
         with _checkpoints(config, workdir) as checkpoints:
@@ -64,7 +66,9 @@ def train(
                 kept.resume(progress.history)
             events.start(progress.history)
             mine = _facts(machine)
-            loop = Loop(machine, checkpoints, events, kept, listener, mine, workdir)
+            goodput.resume(progress.spent)
+            goodput.started(machine.compile_seconds)
+            loop = Loop(machine, checkpoints, events, kept, listener, mine, workdir, goodput)
             if progress.step == 0 and machine.total_steps and config.training.snapshot_every:
                 kept.snapshots.take(0, machine.snapshot(machine.placement.state(state)))
             device_state, progress = loop.run(machine.placement.state(state), progress)
@@ -76,7 +80,15 @@ def train(
     finally:
         events.close()
     times['train'] = progress.seconds
-    return _finish(machine, progress, device_state, final, kept, needs or {}, times, mine, listener, reporter, trial)
+    try:
+        outcome = _finish(
+            machine, progress, device_state, final, kept, needs or {}, times, mine, listener, reporter, trial
+        )
+    except Interrupted as stop:
+        goodput.interrupted(stop.signal, loop.spent(progress))
+        raise
+    outcome.facts['goodput'] = goodput.end(loop.spent(progress))
+    return outcome
 
 
 def evaluate(
@@ -95,7 +107,9 @@ def evaluate(
     kept.resume(progress.history)
     state = machine.placement.state(final)
     times = {'train': progress.seconds}
-    return _finish(machine, progress, state, final, kept, needs or {}, times, mine, listener, reporter)
+    outcome = _finish(machine, progress, state, final, kept, needs or {}, times, mine, listener, reporter)
+    outcome.facts['goodput'] = known(workdir)
+    return outcome
 
 
 def restore(

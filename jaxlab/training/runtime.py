@@ -1,12 +1,20 @@
 """What must be set before the first array exists: the compilation cache, the allocator, several processes."""
 
 import functools
+import hashlib
 import os
 import platform
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from jaxlab.errors import UserError
+from jaxlab.training import hosts
+from jaxlab.training.hosts import Hosts
+
+PATIENCE = 300.0  # seconds that hosts which have come wait for the others
 
 
 def cache_folder() -> Path:
@@ -17,8 +25,11 @@ def cache_folder() -> Path:
 
 
 @functools.cache
-def start(deterministic: bool = False) -> None:
-    """Before anything is computed; a second call does nothing."""
+def start(deterministic: bool = False, patience: float = PATIENCE) -> Hosts | None:
+    """Before anything is computed; a second call does nothing. Gives the hosts of the run, where it has several.
+
+    patience: seconds that hosts which have come wait for the others.
+    """
     import jax
 
     from jaxlab.allocator import keep_memory
@@ -26,32 +37,55 @@ def start(deterministic: bool = False) -> None:
     if deterministic:
         os.environ['XLA_FLAGS'] = os.environ.get('XLA_FLAGS', '') + ' --xla_gpu_deterministic_ops=true'
     keep_memory()
-    _join_processes()
+    joined = _join_processes(patience)
     folder = cache_folder() / 'compiled'
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
-        return  # a home that cannot be written costs compile time, nothing else
+        return joined  # a home that cannot be written costs compile time, nothing else
     jax.config.update('jax_compilation_cache_dir', str(folder))
     jax.config.update('jax_persistent_cache_min_compile_time_secs', 0)
     jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)
+    return joined
 
 
-def _join_processes() -> None:
+def _join_processes(patience: float) -> Hosts | None:
     """Several processes: named by JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID, or found by jax itself
     (TPU pods, Slurm) where JAXLAB_DISTRIBUTED=1 asks for it."""
     import jax
 
     address, found = os.environ.get('JAX_COORDINATOR_ADDRESS'), os.environ.get('JAXLAB_DISTRIBUTED') == '1'
     if not found and not (address and 'JAX_NUM_PROCESSES' in os.environ):
-        return
-    # The preemption service would replace the signal handlers that checkpoint on SIGTERM.
-    jax.config.update('jax_enable_preemption_service', False)
+        return None
+    devices = None
     if found:
-        jax.distributed.initialize()
+        from jax._src.clusters import ClusterEnv  # what `initialize` asks; it tells nobody
+
+        detect = ClusterEnv.auto_detect_unset_distributed_params
+        address, count, number, devices = detect(address, None, None, None, None, int(patience))
+        if address is None or count is None or number is None:
+            raise UserError('JAXLAB_DISTRIBUTED=1, but this is neither a TPU pod nor a Slurm job; valid: leave it out')
     else:
         count, number = int(os.environ['JAX_NUM_PROCESSES']), int(os.environ['JAX_PROCESS_ID'])
-        jax.distributed.initialize(address, count, number)
+    joined = hosts.join(str(address), number, count, patience, _say, hosts.end_process) if count > 1 else None
+    # The preemption service would replace the signal handlers that checkpoint on SIGTERM.
+    jax.config.update('jax_enable_preemption_service', False)
+    # At the end the others wait for the one that draws the report; who is gone is known from `hosts`.
+    jax.distributed.initialize(address, count, number, devices, shutdown_timeout_seconds=3600)
+    return joined
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def code_digest() -> str:
+    """Of every Python file of this project's packages: a commit's name would say nothing of changes, or of a copy."""
+    result, root = hashlib.sha256(), Path(__file__).resolve().parents[2]
+    for package in ('configs', 'jaxlab', 'launch'):
+        for path in sorted((root / package).rglob('*.py')):
+            result.update(path.relative_to(root).as_posix().encode() + b'\0' + path.read_bytes())
+    return result.hexdigest()[:16]
 
 
 def is_writer() -> bool:

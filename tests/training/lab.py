@@ -99,15 +99,18 @@ class Steps:
     outputs: list[Mapping[str, np.ndarray]]
 
 
-def steps(config: common.Config, epochs: int, dtype: Any = None) -> Steps:
-    """Whole epochs with nothing around them; `dtype`: of all floating-point numbers in the state."""
+def steps(config: common.Config, epochs: int, dtype: Any = None, first: int = 0, start: Any = None) -> Steps:
+    """Whole epochs with nothing around them; `dtype`: of all floating-point numbers in the state.
+
+    first: the number of the first of these epochs; start: the host state that it begins with.
+    """
     lab = machine(config)
-    start = lab.init()
+    start = lab.init() if start is None else start
     if dtype is not None:
         start = jax.tree.map(lambda leaf: leaf.astype(dtype) if np.issubdtype(leaf.dtype, np.floating) else leaf, start)
     state, logs = lab.placement.state(start), []
     count = lab.feed.steps_per_epoch
-    for epoch in range(epochs):
+    for epoch in range(first, first + epochs):
         rows = lab.placement.split(lab.feed.epoch(epoch), axis=2)
         state, log, _ = lab.train(state, lab.resident, rows, 0, count, epoch * count)
         logs.append(log)

@@ -3,6 +3,7 @@
 import json
 import signal
 import socket
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -20,20 +21,27 @@ def free_port() -> int:
 
 def start_two(*words: str, module: str = 'launch') -> list:
     """Both processes of one run."""
+    return start_hosts(words, words, module=module)
+
+
+def start_hosts(*commands: Sequence[str], module: str = 'launch') -> list:
+    """The processes of one run, each with arguments of its own."""
     port = free_port()
     return [
         command.program(
             module,
             *words,
             env=command.environment(
-                JAX_COORDINATOR_ADDRESS=f'127.0.0.1:{port}', JAX_NUM_PROCESSES='2', JAX_PROCESS_ID=str(number)
+                JAX_COORDINATOR_ADDRESS=f'127.0.0.1:{port}',
+                JAX_NUM_PROCESSES=str(len(commands)),
+                JAX_PROCESS_ID=str(number),
             ),
         )
-        for number in range(2)
+        for number, words in enumerate(commands)
     ]
 
 
-def finish_two(processes: list, seconds: float = 120) -> list[tuple[int, str, str]]:
+def finish_two(processes: list, seconds: float = 300) -> list[tuple[int, str, str]]:
     try:
         return [command.finish(process, seconds) for process in processes]
     finally:
@@ -106,7 +114,7 @@ def test_a_signal_to_one_stops_both_and_both_go_on(two, tiny, tmp_path):
     processes = start_two(tiny, f'--workdir={tmp_path}', '--config.training.steps_per_call=1', *FEW)
     command.wait_until(lambda: command.epochs_done(tmp_path) >= 1, processes[0])
     processes[1].send_signal(signal.SIGTERM)
-    ends = finish_two(processes, 60)
+    ends = finish_two(processes, 120)
     assert [code for code, _, _ in ends] == [143, 143], ends[0][2] + ends[1][2]
     ends = finish_two(start_two(tiny, f'--workdir={tmp_path}', *FEW))
     assert [code for code, _, _ in ends] == [0, 0], ends[0][2] + ends[1][2]
