@@ -15,18 +15,19 @@ import numpy as np
 
 from jaxlab.data import plain
 from jaxlab.data.boxes import Boxes
-from jaxlab.data.csv_rows import read_csv
 from jaxlab.data.examples import Split
 from jaxlab.data.fitted.columns import Preprocessing
 from jaxlab.data.images import Decoding, decode, user_files
 from jaxlab.data.mask import Mask
 from jaxlab.data.scaling import Batch, scaler
 from jaxlab.data.schema import Schema
+from jaxlab.data.sheets import read_sheet
 from jaxlab.errors import UserError
 from jaxlab.figures import Figure, Images, Table
 
 BLOCK = 64  # examples of a user's own that are read and computed at a time
 MOST_COLUMNS = 10  # wider tables cannot be read
+MANY_CATEGORIES = 100  # of one column, from which on it is said
 
 Splits = dict[str, Split]
 Notes = tuple[str, ...]
@@ -166,7 +167,13 @@ class Columns(Tensor):
             raise UserError(
                 f'the preprocessing was fitted on the columns {", ".join(known)}; here are {", ".join(schema.features)}'
             )
-        found, notes = {}, []
+        found: Splits = {}
+        notes = [
+            f'Column {column.name!r} has {len(column.categories):,} categories in {how.rows:,} training rows, each a feature of '
+            'its own: leave it out of data.options.features if it names single rows or holds numbers.'
+            for column in how.columns
+            if len(column.categories) >= MANY_CATEGORIES or 20 <= len(column.categories) > how.rows / 2
+        ]
         for name, split in splits.items():
             rows, rest = _rows(split), {key: array for key, array in (split.arrays or {}).items() if key != 'columns'}
             found[name] = Split(split.size, {field: how.apply(rows), **rest}, split.origin, labels=split.labels)
@@ -188,13 +195,14 @@ class Columns(Tensor):
     def read(self, source: Path) -> Read:
         """The rows of a user's CSV file, prepared as the training rows were."""
         assert self.fitted is not None
-        categories = [column.name for column in self.fitted.columns if column.kind == 'category']
+        kinds = {kind: [one.name for one in self.fitted.columns if one.kind == kind] for kind in ('category', 'number')}
         try:
-            made = self.fitted.apply_to_input(self.schema.derive(read_csv(source, categories)))
+            sheet = read_sheet(source, kinds['category'], kinds['number'], self.schema.form)
+            made = self.fitted.apply_to_input(self.schema.derive(sheet.rows), sheet.numbers)
         except UserError as error:
             raise UserError(f'--input={source}: {error}'.replace(f'{source}: {source}', str(source))) from None
         blocks = (made[at : at + BLOCK] for at in range(0, len(made), BLOCK))
-        return [{'row': number} for number in range(1, len(made) + 1)], blocks
+        return [{'row': int(number)} for number in sheet.numbers], blocks
 
     def figure(
         self, name: str, title: str, note: str, split: Split, field: str, rows: Any, beside: Beside, wrong: Any = ()

@@ -16,11 +16,11 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from jaxlab import data
 from jaxlab.data import plain
-from jaxlab.data.csv_rows import read_csv, table
 from jaxlab.data.fitted.columns import Preprocessing
 from jaxlab.data.labels import names_of
 from jaxlab.data.schema import Target
 from jaxlab.data.sets import table_stand_ins
+from jaxlab.data.sheets import read_csv, table
 from jaxlab.errors import UserError
 
 REAL = Path(os.environ.get('JAXLAB_DATA_DIR', '') or '/nowhere')
@@ -168,7 +168,7 @@ def test_cells(tmp_path):
     (tmp_path / 'x.csv').write_text('a,b,"c, d"\n1,x,NA\n,?,2.5\n-3e2,"y, z",nan\n')
     rows = read_csv(tmp_path / 'x.csv')
     np.testing.assert_array_equal(rows['a'], [1, np.nan, -300])
-    assert list(rows['b']) == ['x', '', 'y, z'] and rows['c, d'].dtype == np.float64
+    assert list(rows['b']) == ['x', '?', 'y, z'] and rows['c, d'].dtype == np.float64
     (tmp_path / 'y.csv').write_text("1,2,'-1'\n3,4,'1'\n")
     bare = read_csv(tmp_path / 'y.csv', header=None)
     assert bare.dtype.names == ('c1', 'c2', 'c3') and list(bare['c3']) == [-1, 1]

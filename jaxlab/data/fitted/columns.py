@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxlab.data.schema import Target, is_number
+from jaxlab.data.schema import Target
+from jaxlab.data.sheets import strange_cell
 from jaxlab.errors import UserError, closest
 
 
@@ -71,17 +72,19 @@ class Column:
             return np.zeros(len(values), bool)
         return ~_missing(values) & ~np.isin(values, self.categories)
 
-    def checked(self, values: np.ndarray) -> np.ndarray:
-        """A user's values [N] in the column's own form, or a `UserError` that names the row (from 1) and what is valid."""
+    def checked(self, values: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+        """A user's values [N] in the column's own form, or a `UserError` that names the row and what is valid.
+
+        numbers: [N], which row of the file each is.
+        """
         if self.kind == 'number' and values.dtype.kind != 'f':
-            row = next(at for at, value in enumerate(values) if not is_number(value))
-            raise UserError(f'row {row + 1}, column {self.name!r}: {str(values[row])!r} is no number')
+            raise UserError(strange_cell(self.name, values, numbers))
         values = values.astype(str) if self.kind == 'category' else values
         strange = self.unknown(values)
         if strange.any():
             row = int(strange.argmax())
             raise UserError(
-                f'row {row + 1}, column {self.name!r}: unknown category {str(values[row])!r}; '
+                f'row {numbers[row]}, column {self.name!r}: unknown category {str(values[row])!r}; '
                 f'{closest(str(values[row]), self.categories)}'
             )
         return values
@@ -111,13 +114,17 @@ class Preprocessing:
         features = [column.apply(table[column.name]) for column in self.columns]
         return np.concatenate(features, axis=1).astype(np.float32)
 
-    def apply_to_input(self, table: np.ndarray) -> np.ndarray:
-        """The same for rows that a user hands in: nothing may be missing from the columns, nothing unknown in them."""
+    def apply_to_input(self, table: np.ndarray, numbers: np.ndarray | None = None) -> np.ndarray:
+        """The same for rows that a user hands in: nothing may be missing from the columns, nothing unknown in them.
+
+        numbers: which rows of the file they are (None: all of them, from 1).
+        """
+        numbers = np.arange(1, len(table) + 1) if numbers is None else numbers
         names = table.dtype.names or ()
         missing = [column.name for column in self.columns if column.name not in names]
         if missing:
             raise UserError(f'column {missing[0]!r} is missing; needed are {", ".join(c.name for c in self.columns)}')
-        features = [column.apply(column.checked(table[column.name])) for column in self.columns]
+        features = [column.apply(column.checked(table[column.name], numbers)) for column in self.columns]
         return np.concatenate(features, axis=1).astype(np.float32)
 
     def unseen(self, table: np.ndarray) -> dict[str, int]:
