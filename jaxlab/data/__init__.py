@@ -12,7 +12,7 @@ from jaxlab.data.dataset import Dataset, Raw
 from jaxlab.data.device import on_device
 from jaxlab.data.domains import of_domain, side_by_side
 from jaxlab.data.examples import Split
-from jaxlab.data.features import ClassLabel
+from jaxlab.data.features import ClassLabel, Value
 from jaxlab.data.prepare import prepare_tfds
 from jaxlab.data.sets import (
     cifar10,
@@ -112,13 +112,14 @@ def _made(name: str, raw: Raw, settings: Mapping[str, Any], fitted: Mapping[str,
     splits, features = pipeline.make_splits(raw, settings), dict[str, Any](raw.features)
     unseen: list[str] = []
     for field, feature in list(features.items()):
-        if feature.answer:
-            continue
+        if feature.answer and (not isinstance(feature, Value) or fitted and field not in fitted):
+            continue  # a run that kept no scale of its answers learned them as they are
         splits, features[field], notes = feature.made(field, splits, fitted.get(field))
         unseen += notes
     functions, note = on_device(features, splits['train'].blank(1), settings), pipeline.disjointness_note(splits)
     names = next((one.names for one in features.values() if isinstance(one, ClassLabel)), ())
-    splits, sampling, said = resample.balanced(splits, names, settings)
+    codes = next((one.codes for one in features.values() if not one.answer), ())
+    splits, sampling, said = resample.balanced(splits, names, settings, codes)
     return Dataset(
         name=name,
         source=raw.source,

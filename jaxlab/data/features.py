@@ -58,6 +58,11 @@ class Tensor:
         """What a network must be made for: argument of the model -> number (`vocabulary`)."""
         return {}
 
+    @property
+    def codes(self) -> tuple[tuple[int, int], ...]:
+        """(first, end) of the numbers that stand for one category each time."""
+        return ()
+
     def flat(self, values: np.ndarray) -> Any:
         """[N, F] float64, dense or sparse, for rules that know rows of numbers only."""
         return np.asarray(values, np.float64).reshape(len(values), -1)
@@ -188,6 +193,14 @@ class Columns(Tensor):
         """Name of every feature, in order."""
         return self.fitted.feature_names if self.fitted is not None else self.schema.features
 
+    @property
+    def codes(self) -> tuple[tuple[int, int], ...]:
+        """Where the features of each column of categories stand."""
+        assert self.fitted is not None
+        ends = np.cumsum([len(column.feature_names) for column in self.fitted.columns]).tolist()
+        placed = zip(self.fitted.columns, [0, *ends], ends)
+        return tuple((first, end) for column, first, end in placed if column.kind == 'category')
+
     def source(self, part: str, split: Split) -> Split:
         """The split with the columns as the file has them, before they became features."""
         return self.rows.get(part, split)
@@ -238,16 +251,45 @@ class ClassLabel:
 
 
 @dataclasses.dataclass(frozen=True)
+class Spread:
+    """Mean and standard deviation of the training examples: a network learns (value - mean) / deviation."""
+
+    mean: float
+    deviation: float
+
+
+@dataclasses.dataclass(frozen=True)
 class Value:
-    """[N] float32: a number. A value times `factor` is in `unit`: 4.13 times 100,000 is 413,000 USD."""
+    """[N] float32: a number. A value times `factor` is in `unit`: 4.13 times 100,000 is 413,000 USD.
+
+    scaled: whether a network learns it less the mean of the training examples, over their deviation (`fitted`). Arrays hold the
+    value itself, and so does all that is reported.
+    """
 
     name: str = 'target'
     unit: str = ''
     factor: float = 1.0
+    scaled: bool = False
+    fitted: Spread | None = None
     answer: ClassVar[bool] = True
-    fitted: ClassVar[Any] = None
     length: ClassVar[str] = ''
     words: ClassVar[str] = 'numbers to predict'
+
+    def made(self, field: str, splits: Splits, fitted: Spread | None) -> tuple[Splits, Self, Notes]:
+        """With mean and deviation of the training examples, where it is scaled."""
+        if not self.scaled:
+            return splits, self, ()
+        if fitted is None:
+            values = (splits['train'].arrays or {})[field].astype(np.float64)
+            fitted = Spread(float(values.mean()), float(values.std()) or 1.0)
+        said = f'The network learns {self.name!r} less {fitted.mean:.6g}, over {fitted.deviation:.6g} (training rows); '
+        note = 'its loss is in these units, all else in those of the file. data.options.scale_target=False leaves it.'
+        return splits, dataclasses.replace(self, fitted=fitted), (said + note,)
+
+    @property
+    def scaling(self) -> tuple[float, float]:
+        """(offset, factor): what a network says, times `factor` plus `offset`, is the value."""
+        return (0.0, 1.0) if self.fitted is None else (self.fitted.mean, self.fitted.deviation)
 
     @property
     def unit_words(self) -> str:

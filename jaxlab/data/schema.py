@@ -18,6 +18,7 @@ class Target:
     unit: str = ''
     factor: float = 1.0
     classes: tuple[str, ...] = ()  # none: a number is predicted
+    scaled: bool = False  # whether a network learns the number less its mean, over its deviation
 
 
 def renamed(rows: np.ndarray, names: Mapping[str, str]) -> np.ndarray:

@@ -54,8 +54,11 @@ def own_rows(count: int = 40, seed: int = 0) -> list[tuple]:
 # ---- preprocessing ---------------------------------------------------------------------------------------------------
 
 
+NUMBERS = st.floats(-1e6, 1e6, width=32, allow_subnormal=False)
+
+
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.one_of(st.none(), st.floats(-1e6, 1e6, width=32, allow_subnormal=False)), min_size=2, max_size=30), st.integers(0, 9))
+@given(st.lists(st.one_of(st.none(), NUMBERS), min_size=2, max_size=30), st.integers(0, 9))
 def test_numbers_as_scikit_learn(values, seed):
     """Median and standard score of the training rows, missing ones filled; also for rows never seen."""
     column = np.array([np.nan if value is None else value for value in values])

@@ -51,7 +51,7 @@ def _predicted(target: Target) -> dict[str, Feature]:
     """The field that `answer` makes."""
     if target.classes:
         return {'label': ClassLabel(target.classes)}
-    return {'target': Value(target.name, target.unit, target.factor)}
+    return {'target': Value(target.name, target.unit, target.factor, target.scaled)}
 
 
 def answer(rows: np.ndarray, schema: Schema, path: Path | None = None) -> dict[str, np.ndarray]:

@@ -138,10 +138,19 @@ def read_table(request: Request) -> Raw:
 
     Options: path (in the data directory, or from where you are), target (its column), kind ('classification' or
     'regression'), features (names; none: every other column), categories (columns of numbers that are names), unit (of the
-    target); how the file is written: separator, decimal, thousands, encoding ('': found out), missing (cells that mean
-    'missing' beside empty ones, and in columns of numbers NA, None and the like).
+    target), scale_target (whether a network learns a number less its mean, over its deviation); how the file is written:
+    separator, decimal, thousands, encoding ('': found out), missing (cells that mean 'missing' beside empty ones, and in
+    columns of numbers NA, None and the like).
     """
-    given = {'path': '', 'target': '', 'kind': 'classification', 'features': (), 'categories': (), 'unit': '', **FORM}
+    given: dict[str, Any] = {
+        'path': '',
+        'target': '',
+        'kind': 'classification',
+        'features': (),
+        'categories': (),
+        'unit': '',
+    }
+    given |= {'scale_target': True, **FORM}
     options, form = check_options(request, given), Form.of({**given, **request.options})
     classifies = lookup(KINDS, options['kind'], 'data.options.kind')
     path = named_file(request, 'path', options['path'], 'a CSV file, and data.options.target, one of its columns')
@@ -185,7 +194,8 @@ def _own_schema(sheet: Sheet, options: dict[str, Any], classifies: bool, form: F
                 '(data.options.decimal and thousands say how they are written, missing=(CELL,) which cells are none), the '
                 'column in data.options.categories, or not in features'
             )
-    return Schema(features, Target(target, options['unit'], 1.0, classes), texts, form=form)
+    said = Target(target, options['unit'], 1.0, classes, not classifies and bool(options['scale_target']))
+    return Schema(features, said, texts, form=form)
 
 
 def _missing(rows: np.ndarray, schema: Schema, form: Form) -> tuple[str, ...]:
