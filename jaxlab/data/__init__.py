@@ -4,8 +4,10 @@
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from jaxlab.data import backbone, pipeline, resample
 from jaxlab.data.dataset import Dataset, Raw
@@ -105,6 +107,26 @@ def load(
     return _made(name, raw, settings, fitted)
 
 
+def _untrained(splits: Mapping[str, Split], names: Sequence[str]) -> list[str]:
+    """Says which classes no training example has: they cannot be learned, and are tested all the same."""
+    labels = {part: split.labels for part, split in splits.items()}
+    counts = {
+        part: np.bincount(one, minlength=len(names))
+        for part, one in labels.items()
+        if one is not None and one.ndim == 1
+    }
+    if not names or len(counts) < len(labels):
+        return []
+    lacking = [number for number in range(len(names)) if not counts['train'][number]]
+    if not lacking:
+        return []
+    shown = ', '.join(repr(names[number]) for number in lacking[:5]) + (' ...' if len(lacking) > 5 else '')
+    held = sum(int(each[lacking].sum()) for part, each in counts.items() if part != 'train')
+    return [
+        f'{len(lacking)} of {len(names)} classes have no training example ({shown}); {held} examples of them are tested.'
+    ]
+
+
 def _made(name: str, raw: Raw, settings: Mapping[str, Any], fitted: Mapping[str, Any]) -> Dataset:
     """A source's parts as splits, with what is fitted and computed."""
     if not raw.parts:
@@ -118,6 +140,7 @@ def _made(name: str, raw: Raw, settings: Mapping[str, Any], fitted: Mapping[str,
         unseen += notes
     functions, note = on_device(features, splits['train'].blank(1), settings), pipeline.disjointness_note(splits)
     names = next((one.names for one in features.values() if isinstance(one, ClassLabel)), ())
+    unseen += _untrained(splits, names)
     codes = next((one.codes for one in features.values() if not one.answer), ())
     splits, sampling, said = resample.balanced(splits, names, settings, codes)
     return Dataset(

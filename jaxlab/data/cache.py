@@ -19,7 +19,7 @@ import numpy as np
 from jaxlab.data.examples import Arrays
 from jaxlab.errors import UserError
 
-FORMAT = 1  # goes into every key: raise it when decoding changes
+FORMAT = 2  # goes into every key: raise it when decoding changes
 
 
 def key_of(*facts: Any) -> str:

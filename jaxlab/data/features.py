@@ -17,7 +17,7 @@ from jaxlab.data import plain
 from jaxlab.data.boxes import Boxes
 from jaxlab.data.examples import Split
 from jaxlab.data.fitted.columns import Preprocessing
-from jaxlab.data.images import Decoding, decode, user_files
+from jaxlab.data.images import Decoding, decode_all, user_files
 from jaxlab.data.mask import Mask
 from jaxlab.data.scaling import Batch, scaler
 from jaxlab.data.schema import Schema
@@ -132,18 +132,23 @@ class Image(Tensor):
         return values.astype(np.float32) / 255.0 if values.dtype == np.uint8 else values
 
     def read(self, source: Path) -> Read:
-        """A user's image, or all of a folder, decoded as the training images were."""
-        files = user_files(source)
-        parts = [files[at : at + BLOCK] for at in range(0, len(files), BLOCK)]
-        return [{'file': str(file)} for file in files], (
-            np.stack([self._decoded(file) for file in part]) for part in parts
-        )
+        """A user's image, or all of a folder, decoded as the training images were.
 
-    def _decoded(self, file: Path) -> np.ndarray:
-        try:
-            return decode(file, self.decoding)
-        except ValueError as error:
-            raise UserError(f'--input={file}: not an image that can be read ({error})') from error
+        A file of a folder that cannot be read gets an `error` beside its name once its block was read; its pixels are 0.
+        """
+        files = user_files(source)
+        who: list[dict[str, Any]] = [{'file': str(file)} for file in files]
+
+        def blocks() -> Iterator[np.ndarray]:
+            for at in range(0, len(files), BLOCK):
+                images, bad, _ = decode_all(files[at : at + BLOCK], self.decoding)
+                for row, why in bad.items():
+                    who[at + row]['error'] = f'not an image that can be read ({why})'
+                if all('error' in one for one in who):
+                    raise UserError(f'--input={files[0]}: {who[0]["error"]}')
+                yield images
+
+        return who, blocks()
 
     def figure(
         self, name: str, title: str, note: str, split: Split, field: str, rows: Any, beside: Beside, wrong: Any = ()
