@@ -36,6 +36,7 @@ def written(folder, rare=False):
     return folder / 'rows.csv'
 
 
+@pytest.mark.slow
 def test_pictures_are_trained_on(pictures, launch, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     said = launch('--new=my_pictures', f'--data_dir={pictures}').out
