@@ -323,6 +323,7 @@ REPORT_OPTIONS: Mapping[str, Field] = {
         0, COUNT, "draws of a code an image of a VAE's importance-weighted bound (0: it is not computed)"
     ),
     'importance_images': _field(0, COUNT, 'images that this bound is taken of (0: all)'),
+    'positive': _field('', TEXT, "of two classes the one whose precision and recall are reported ('': the rarer one)"),
     'sparsity': _field(False, FLAG, 'whether the report says how large the parameters are'),
 }
 

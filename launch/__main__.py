@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import io
 import json
 import os
 import shlex
@@ -26,11 +27,19 @@ OF_THE_DISK = (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT, errno.EPER
 def main(words: Sequence[str] | None = None) -> int:
     """Runs a command line; returns the exit code. Internal bugs keep their traceback."""
     words, begun = list(sys.argv[1:] if words is None else words), time.time()
+    for stream in (sys.stdout, sys.stderr):  # a terminal of ASCII shows '?' for what it cannot write
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors='replace')
     try:
         asked = arguments.parse(words)
         if asked.list:
             rows = catalogue.experiments()
             _print_json(rows) if asked.json else catalogue.show(rows)
+            return 0
+        if asked.new:
+            from jaxlab.experiments import new
+
+            print('\n'.join(new.write(asked.new, asked.data_dir, Path.cwd())))
             return 0
         return _run(asked, words, begun)
     except Exception as error:
@@ -68,6 +77,11 @@ def _run(asked: arguments.Arguments, words: Sequence[str], begun: float) -> int:
     options = {} if asked.mode in arguments.MODES else arguments.of_a_mode(asked, modes)
     workdir = _workdir(asked, config)
 
+    if asked.export:
+        from jaxlab.experiments import export, many
+
+        print('\n'.join(export.export(many.reference_folder(config, workdir), Path(asked.export))))
+        return 0
     with contextlib.ExitStack() as around:
         around.enter_context(_stdout_kept_clean(asked.json))
         from jaxlab.training import runtime  # from here on jax is needed
@@ -215,6 +229,7 @@ def _show(asked: arguments.Arguments, result: dict[str, Any], workdir: Path, mod
     from jaxlab.report import index, terminal
 
     console = Console(highlight=False)
+    console.width = max(console.width, terminal.NARROWEST)
     if asked.mode in modes:
         for line in modes[asked.mode].lines(result):
             console.print(line, markup=False, soft_wrap=True)

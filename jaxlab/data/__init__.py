@@ -4,15 +4,17 @@
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from jaxlab.data import backbone, pipeline, resample
 from jaxlab.data.dataset import Dataset, Raw
 from jaxlab.data.device import on_device
 from jaxlab.data.domains import of_domain, side_by_side
 from jaxlab.data.examples import Split
-from jaxlab.data.features import ClassLabel
+from jaxlab.data.features import ClassLabel, Value
 from jaxlab.data.prepare import prepare_tfds
 from jaxlab.data.sets import (
     cifar10,
@@ -105,6 +107,26 @@ def load(
     return _made(name, raw, settings, fitted)
 
 
+def _untrained(splits: Mapping[str, Split], names: Sequence[str]) -> list[str]:
+    """Says which classes no training example has: they cannot be learned, and are tested all the same."""
+    labels = {part: split.labels for part, split in splits.items()}
+    counts = {
+        part: np.bincount(one, minlength=len(names))
+        for part, one in labels.items()
+        if one is not None and one.ndim == 1
+    }
+    if not names or len(counts) < len(labels):
+        return []
+    lacking = [number for number in range(len(names)) if not counts['train'][number]]
+    if not lacking:
+        return []
+    shown = ', '.join(repr(names[number]) for number in lacking[:5]) + (' ...' if len(lacking) > 5 else '')
+    held = sum(int(each[lacking].sum()) for part, each in counts.items() if part != 'train')
+    return [
+        f'{len(lacking)} of {len(names)} classes have no training example ({shown}); {held} examples of them are tested.'
+    ]
+
+
 def _made(name: str, raw: Raw, settings: Mapping[str, Any], fitted: Mapping[str, Any]) -> Dataset:
     """A source's parts as splits, with what is fitted and computed."""
     if not raw.parts:
@@ -112,13 +134,15 @@ def _made(name: str, raw: Raw, settings: Mapping[str, Any], fitted: Mapping[str,
     splits, features = pipeline.make_splits(raw, settings), dict[str, Any](raw.features)
     unseen: list[str] = []
     for field, feature in list(features.items()):
-        if feature.answer:
-            continue
+        if feature.answer and (not isinstance(feature, Value) or fitted and field not in fitted):
+            continue  # a run that kept no scale of its answers learned them as they are
         splits, features[field], notes = feature.made(field, splits, fitted.get(field))
         unseen += notes
     functions, note = on_device(features, splits['train'].blank(1), settings), pipeline.disjointness_note(splits)
     names = next((one.names for one in features.values() if isinstance(one, ClassLabel)), ())
-    splits, sampling, said = resample.balanced(splits, names, settings)
+    unseen += _untrained(splits, names)
+    codes = next((one.codes for one in features.values() if not one.answer), ())
+    splits, sampling, said = resample.balanced(splits, names, settings, codes)
     return Dataset(
         name=name,
         source=raw.source,

@@ -15,18 +15,19 @@ import numpy as np
 
 from jaxlab.data import plain
 from jaxlab.data.boxes import Boxes
-from jaxlab.data.csv_rows import read_csv
 from jaxlab.data.examples import Split
 from jaxlab.data.fitted.columns import Preprocessing
-from jaxlab.data.images import Decoding, decode, user_files
+from jaxlab.data.images import Decoding, decode_all, user_files
 from jaxlab.data.mask import Mask
 from jaxlab.data.scaling import Batch, scaler
 from jaxlab.data.schema import Schema
+from jaxlab.data.sheets import read_sheet
 from jaxlab.errors import UserError
 from jaxlab.figures import Figure, Images, Table
 
 BLOCK = 64  # examples of a user's own that are read and computed at a time
 MOST_COLUMNS = 10  # wider tables cannot be read
+MANY_CATEGORIES = 100  # of one column, from which on it is said
 
 Splits = dict[str, Split]
 Notes = tuple[str, ...]
@@ -56,6 +57,11 @@ class Tensor:
     def sizes(self) -> Mapping[str, int]:
         """What a network must be made for: argument of the model -> number (`vocabulary`)."""
         return {}
+
+    @property
+    def codes(self) -> tuple[tuple[int, int], ...]:
+        """(first, end) of the numbers that stand for one category each time."""
+        return ()
 
     def flat(self, values: np.ndarray) -> Any:
         """[N, F] float64, dense or sparse, for rules that know rows of numbers only."""
@@ -126,18 +132,23 @@ class Image(Tensor):
         return values.astype(np.float32) / 255.0 if values.dtype == np.uint8 else values
 
     def read(self, source: Path) -> Read:
-        """A user's image, or all of a folder, decoded as the training images were."""
-        files = user_files(source)
-        parts = [files[at : at + BLOCK] for at in range(0, len(files), BLOCK)]
-        return [{'file': str(file)} for file in files], (
-            np.stack([self._decoded(file) for file in part]) for part in parts
-        )
+        """A user's image, or all of a folder, decoded as the training images were.
 
-    def _decoded(self, file: Path) -> np.ndarray:
-        try:
-            return decode(file, self.decoding)
-        except ValueError as error:
-            raise UserError(f'--input={file}: not an image that can be read ({error})') from error
+        A file of a folder that cannot be read gets an `error` beside its name once its block was read; its pixels are 0.
+        """
+        files = user_files(source)
+        who: list[dict[str, Any]] = [{'file': str(file)} for file in files]
+
+        def blocks() -> Iterator[np.ndarray]:
+            for at in range(0, len(files), BLOCK):
+                images, bad, _ = decode_all(files[at : at + BLOCK], self.decoding)
+                for row, why in bad.items():
+                    who[at + row]['error'] = f'not an image that can be read ({why})'
+                if all('error' in one for one in who):
+                    raise UserError(f'--input={files[0]}: {who[0]["error"]}')
+                yield images
+
+        return who, blocks()
 
     def figure(
         self, name: str, title: str, note: str, split: Split, field: str, rows: Any, beside: Beside, wrong: Any = ()
@@ -166,7 +177,13 @@ class Columns(Tensor):
             raise UserError(
                 f'the preprocessing was fitted on the columns {", ".join(known)}; here are {", ".join(schema.features)}'
             )
-        found, notes = {}, []
+        found: Splits = {}
+        notes = [
+            f'Column {column.name!r} has {len(column.categories):,} categories in {how.rows:,} training rows, each a feature of '
+            'its own: leave it out of data.options.features if it names single rows or holds numbers.'
+            for column in how.columns
+            if len(column.categories) >= MANY_CATEGORIES or 20 <= len(column.categories) > how.rows / 2
+        ]
         for name, split in splits.items():
             rows, rest = _rows(split), {key: array for key, array in (split.arrays or {}).items() if key != 'columns'}
             found[name] = Split(split.size, {field: how.apply(rows), **rest}, split.origin, labels=split.labels)
@@ -181,6 +198,14 @@ class Columns(Tensor):
         """Name of every feature, in order."""
         return self.fitted.feature_names if self.fitted is not None else self.schema.features
 
+    @property
+    def codes(self) -> tuple[tuple[int, int], ...]:
+        """Where the features of each column of categories stand."""
+        assert self.fitted is not None
+        ends = np.cumsum([len(column.feature_names) for column in self.fitted.columns]).tolist()
+        placed = zip(self.fitted.columns, [0, *ends], ends)
+        return tuple((first, end) for column, first, end in placed if column.kind == 'category')
+
     def source(self, part: str, split: Split) -> Split:
         """The split with the columns as the file has them, before they became features."""
         return self.rows.get(part, split)
@@ -188,13 +213,14 @@ class Columns(Tensor):
     def read(self, source: Path) -> Read:
         """The rows of a user's CSV file, prepared as the training rows were."""
         assert self.fitted is not None
-        categories = [column.name for column in self.fitted.columns if column.kind == 'category']
+        kinds = {kind: [one.name for one in self.fitted.columns if one.kind == kind] for kind in ('category', 'number')}
         try:
-            made = self.fitted.apply_to_input(self.schema.derive(read_csv(source, categories)))
+            sheet = read_sheet(source, kinds['category'], kinds['number'], self.schema.form)
+            made = self.fitted.apply_to_input(self.schema.derive(sheet.rows), sheet.numbers)
         except UserError as error:
             raise UserError(f'--input={source}: {error}'.replace(f'{source}: {source}', str(source))) from None
         blocks = (made[at : at + BLOCK] for at in range(0, len(made), BLOCK))
-        return [{'row': number} for number in range(1, len(made) + 1)], blocks
+        return [{'row': int(number)} for number in sheet.numbers], blocks
 
     def figure(
         self, name: str, title: str, note: str, split: Split, field: str, rows: Any, beside: Beside, wrong: Any = ()
@@ -230,16 +256,45 @@ class ClassLabel:
 
 
 @dataclasses.dataclass(frozen=True)
+class Spread:
+    """Mean and standard deviation of the training examples: a network learns (value - mean) / deviation."""
+
+    mean: float
+    deviation: float
+
+
+@dataclasses.dataclass(frozen=True)
 class Value:
-    """[N] float32: a number. A value times `factor` is in `unit`: 4.13 times 100,000 is 413,000 USD."""
+    """[N] float32: a number. A value times `factor` is in `unit`: 4.13 times 100,000 is 413,000 USD.
+
+    scaled: whether a network learns it less the mean of the training examples, over their deviation (`fitted`). Arrays hold the
+    value itself, and so does all that is reported.
+    """
 
     name: str = 'target'
     unit: str = ''
     factor: float = 1.0
+    scaled: bool = False
+    fitted: Spread | None = None
     answer: ClassVar[bool] = True
-    fitted: ClassVar[Any] = None
     length: ClassVar[str] = ''
     words: ClassVar[str] = 'numbers to predict'
+
+    def made(self, field: str, splits: Splits, fitted: Spread | None) -> tuple[Splits, Self, Notes]:
+        """With mean and deviation of the training examples, where it is scaled."""
+        if not self.scaled:
+            return splits, self, ()
+        if fitted is None:
+            values = (splits['train'].arrays or {})[field].astype(np.float64)
+            fitted = Spread(float(values.mean()), float(values.std()) or 1.0)
+        said = f'The network learns {self.name!r} less {fitted.mean:.6g}, over {fitted.deviation:.6g} (training rows); '
+        note = 'its loss is in these units, all else in those of the file. data.options.scale_target=False leaves it.'
+        return splits, dataclasses.replace(self, fitted=fitted), (said + note,)
+
+    @property
+    def scaling(self) -> tuple[float, float]:
+        """(offset, factor): what a network says, times `factor` plus `offset`, is the value."""
+        return (0.0, 1.0) if self.fitted is None else (self.fitted.mean, self.fitted.deviation)
 
     @property
     def unit_words(self) -> str:

@@ -1,34 +1,65 @@
 """Finding, labelling and decoding image files. Pillow is imported only when a file is decoded."""
 
 import dataclasses
+import functools
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from jaxlab.data.names import in_order
 from jaxlab.errors import UserError
 from jaxlab.files import write_atomically
 
-ENDINGS = ('.jpg', '.jpeg', '.png', '.bmp', '.gif', '.webp')
-FORMATS = ('JPEG', 'PNG', 'BMP', 'GIF', 'WEBP')  # Pillow tries no other decoder on untrusted files
+ENDINGS = (
+    *('.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.bmp', '.dib', '.gif', '.webp', '.tif', '.tiff'),
+    *('.ppm', '.pgm', '.pbm', '.pnm', '.tga', '.jp2', '.avif', '.pcx', '.ico'),
+)
+FORMATS = ('JPEG', 'PNG', 'BMP', 'DIB', 'GIF', 'WEBP', 'TIFF', 'PPM', 'JPEG2000', 'AVIF', 'PCX', 'ICO', 'TGA')
+FOREIGN = (  # pictures all the same, which Pillow does not read
+    *(
+        '.heic',
+        '.heif',
+        '.jxl',
+        '.raw',
+        '.dng',
+        '.cr2',
+        '.cr3',
+        '.nef',
+        '.arw',
+        '.orf',
+        '.rw2',
+        '.psd',
+        '.svg',
+        '.pdf',
+        '.eps',
+    ),
+    *('.exr', '.hdr', '.dcm', '.nii', '.czi', '.nd2', '.mp4', '.mov', '.avi', '.npy', '.mat'),
+)
 ROLES = {'train': ('train', 'training'), 'validation': ('val', 'valid', 'validation'), 'test': ('test', 'testing')}
+TURNED, DEEP, CLEAR, FRAMES = 'turned', 'deep', 'clear', 'frames'  # what is done to a picture before it is scaled
+WHITE = 65535  # of 16 bits of grey
 PREFIX = re.compile(r'^([A-Za-z][A-Za-z_-]*?)[._ -]*\d+$')  # cat.12, dog-7, image_0001: class name, then a number
 
 
 @dataclasses.dataclass(frozen=True)
 class Decoding:
     """How a file becomes an array: image_size (height, width); shorter_side: 0 squashes the image to that size,
-    otherwise its shorter side is brought to so many pixels and the centre cut out; grey: one channel, not three."""
+    otherwise its shorter side is brought to so many pixels and the centre cut out; grey: one channel, not three.
+    ground: the colour behind transparent pixels; white: the value of 16 bits of grey that is white."""
 
     image_size: tuple[int, int]
     resample: str = 'bilinear'
     shorter_side: int = 0
     grey: bool = False
     max_pixels: int = 50_000_000
+    ground: str = 'white'
+    white: int = WHITE
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -63,6 +94,15 @@ def classified(folder: Path) -> dict[str, list[Path]]:
     }
     empty = [name for name, paths in by_folder.items() if not paths and not any((folder / name).iterdir())]
     by_folder = {name: paths for name, paths in by_folder.items() if paths}
+    for name in {entry.name for entry in entries if entry.is_dir() and entry.name[:1] != '.'} - by_folder.keys():
+        strange = sorted(
+            one for one in (folder / name).rglob('*') if one.suffix.lower() in FOREIGN and one.name[:1] != '.'
+        )
+        if by_folder and strange:
+            raise UserError(
+                f'{str(folder)!r}: the class folder {name!r} has no picture that can be read, but {strange[0].name!r}; valid: '
+                f'{", ".join(ENDINGS)}'
+            )
     if by_folder and empty:
         raise UserError(f'{str(folder)!r}: the class folder {empty[0]!r} is empty; valid: images in every class folder')
     if by_folder:
@@ -87,12 +127,13 @@ def scan(root: Path, classify: Callable[[Path], dict[str, list[Path]]] = classif
     None where there are no images.
     A folder 'val' without a 'test' beside it is the test part (and a note says so).
     """
-    folders = {role: root / name for role, names in ROLES.items() for name in names if (root / name).is_dir()}
+    folders = _parts(root)
     found = {role: classify(folder) for role, folder in folders.items()}
     found = {role: classes for role, classes in found.items() if classes}
     notes: tuple[str, ...] = ()
     if 'train' not in found:
         found = {'all': classify(root)}
+        _refuse_parts(root, found['all'])
     elif set(found) == {'train'}:
         found = {'all': found['train']}
     elif 'test' not in found:
@@ -101,8 +142,8 @@ def scan(root: Path, classify: Callable[[Path], dict[str, list[Path]]] = classif
     first = found.get('train') or found['all']
     if not first:
         return None
-    notes += _strays(root, found)
-    names = sorted(first)
+    notes += (*_strays(root, found), *_unread(root))
+    names = in_order(first)
     for part, classes in found.items():
         unknown = sorted(set(classes) - set(names))
         if unknown:
@@ -112,15 +153,77 @@ def scan(root: Path, classify: Callable[[Path], dict[str, list[Path]]] = classif
             )
     order = [part for part in ('train', 'validation', 'test', 'all') if part in found]
     pairs = {
-        part: [(path, names.index(name)) for name in sorted(found[part]) for path in found[part][name]]
+        part: [(path, names.index(name)) for name in in_order(found[part]) for path in found[part][name]]
         for part in order
     }
     return Listing(
         files={part: tuple(path for path, _ in rows) for part, rows in pairs.items()},
         labels={part: tuple(label for _, label in rows) for part, rows in pairs.items()},
-        class_names=tuple(re.sub(r'^\d+[_-]', '', name) for name in names),
+        class_names=plain_names(names),
         notes=notes,
     )
+
+
+def _parts(root: Path) -> dict[str, Path]:
+    """Role -> the folder of that part; names count in any case, also inside of longer ones ('training_set').
+
+    A folder that is a class beside others ('train' beside 'bus') is no part.
+    """
+    found: dict[str, list[Path]] = {role: [] for role in ROLES}
+    for entry in sorted(one for one in root.iterdir() if one.is_dir() and one.name[:1] != '.'):
+        words = set(re.split(r'[\W_]+', entry.name.lower()))
+        for role, names in ROLES.items():
+            if words & set(names):
+                found[role].append(entry)
+    for role, folders in found.items():
+        if len(folders) > 1:
+            shown = ', '.join(repr(folder.name) for folder in folders)
+            exact = [folder for folder in folders if folder.name.lower() in ROLES[role]]
+            if len(exact) != 1:
+                raise UserError(f'{str(root)!r}: {shown} are all named like the {role} part; valid: one folder')
+            found[role] = exact
+    parts = {role: folders[0] for role, folders in found.items() if folders}
+    if len(parts) == 1:  # alone it is a part if pictures lie in folders inside, or there is no other folder of pictures
+        (folder,) = parts.values()
+        others = [
+            one for one in root.iterdir() if one.is_dir() and one != folder and any(map(is_image, one.rglob('*')))
+        ]
+        if others and not any(
+            is_image(path) for inside in folder.iterdir() if inside.is_dir() for path in inside.rglob('*')
+        ):
+            return {}
+    return parts
+
+
+def _refuse_parts(root: Path, classes: dict[str, list[Path]]) -> None:
+    """Refuses class folders that all hold folders of the same names: these are the classes, and the folders parts."""
+    inside = [
+        {path.relative_to(root / name).parts[0] for path in paths if len(path.relative_to(root / name).parts) > 1}
+        for name, paths in classes.items()
+        if (root / name).is_dir()
+    ]
+    if len(inside) > 1 and len(inside[0]) > 1 and all(names == inside[0] for names in inside):
+        raise UserError(
+            f'{str(root)!r}: {", ".join(map(repr, classes))} all hold the folders {", ".join(sorted(inside[0]))}: which of them '
+            'are parts? valid names of parts: train, validation (or val), test'
+        )
+
+
+def plain_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Folders' names as names of classes: a number in front ('01_cat') goes where all have one and the rest tells them apart."""
+    rests = [re.fullmatch(r'\d+[_. -]+(.*[^\W\d].*)', name) for name in names]
+    plain = tuple(rest[1] for rest in rests if rest)
+    return plain if len(set(plain)) == len(names) else tuple(names)
+
+
+def _unread(root: Path) -> tuple[str, ...]:
+    """Counts the files that are no pictures which can be read, by their endings."""
+    files = [path for path in root.rglob('*') if not any(part[:1] == '.' for part in path.relative_to(root).parts)]
+    counts = Counter(path.suffix.lower() or 'no ending' for path in files if not is_image(path) and path.is_file())
+    if not counts:
+        return ()
+    named = ', '.join(f'{count:,} {ending}' for ending, count in counts.most_common(8))
+    return (f'Left out, since they are no pictures that can be read: {named} ({counts.total():,} in all).',)
 
 
 def _strays(root: Path, found: dict[str, dict[str, list[Path]]]) -> tuple[str, ...]:
@@ -138,11 +241,28 @@ def _strays(root: Path, found: dict[str, dict[str, list[Path]]]) -> tuple[str, .
 
 
 def decode(path: Path, how: Decoding) -> np.ndarray:
-    """[H, W, C] uint8 of the size that is asked for.
+    """[H, W, C] uint8 of the size that is asked for, upright.
 
     Raises ValueError in plain words for a file that cannot be decoded or is too large.
     """
-    return _opened(path, how.grey, how.max_pixels, lambda image: resized(image, how))
+    return decode_marked(path, how)[0]
+
+
+def decode_marked(path: Path, how: Decoding) -> tuple[np.ndarray, frozenset[str]]:
+    """(as `decode`, what was done to the picture before it was scaled: TURNED, DEEP ...)."""
+    marks: set[str] = set()
+    return _opened(path, how, lambda image: resized(image, how), marks=marks), frozenset(marks)
+
+
+def mark_notes(marks: Mapping[str, int], how: Decoding) -> tuple[str, ...]:
+    """What was done to how many pictures, as sentences."""
+    words = {
+        TURNED: 'were turned upright, as their camera noted (EXIF)',
+        DEEP: f'have 16 bits of grey: {how.white:,} is white (data.options.white)',
+        CLEAR: f'have transparent pixels: {how.ground} lies behind them (data.options.ground)',
+        FRAMES: 'have several frames or pages: the first is taken',
+    }
+    return tuple(f'{count:,} pictures {words[mark]}.' for mark, count in sorted(marks.items()))
 
 
 def decode_annotated(path: Path, how: Decoding, size: tuple[int, int] | None) -> tuple[np.ndarray, tuple[int, int]]:
@@ -160,7 +280,7 @@ def decode_annotated(path: Path, how: Decoding, size: tuple[int, int] | None) ->
                 raise ValueError(f'it is {image.width}x{image.height}, its annotation says {size[0]}x{size[1]}')
         return resized(image, how), image.size
 
-    return _opened(path, how.grey, how.max_pixels, taken)
+    return _opened(path, how, taken, upright=size is None)
 
 
 def decode_whole(path: Path, grey: bool, max_pixels: int = Decoding.max_pixels) -> np.ndarray:
@@ -169,28 +289,64 @@ def decode_whole(path: Path, grey: bool, max_pixels: int = Decoding.max_pixels) 
     def pixels(image: Any) -> np.ndarray:
         return np.asarray(image, np.uint8).reshape(image.height, image.width, 1 if grey else 3)
 
-    return _opened(path, grey, max_pixels, pixels)
+    return _opened(path, Decoding((1, 1), grey=grey, max_pixels=max_pixels), pixels)
 
 
-def _opened(path: Path, grey: bool, max_pixels: int, taken: Callable[[Any], Any]) -> Any:
-    """What is taken of a Pillow image in grey or colour."""
+def _opened(
+    path: Path, how: Decoding, taken: Callable[[Any], Any], upright: bool = True, marks: set[str] | None = None
+) -> Any:
+    """What is taken of a Pillow image in grey or colour. marks: gets what was done to it."""
     from PIL import Image
 
     try:
-        with Image.open(path, formats=FORMATS) as image:
-            if image.width * image.height > max_pixels:
-                raise ValueError(f'{image.width}x{image.height} pixels are more than {max_pixels:,}')
-            return taken(image.convert('L' if grey else 'RGB'))
+        with Image.open(path, formats=_formats()) as image:
+            if image.width * image.height > how.max_pixels:
+                raise ValueError(f'{image.width}x{image.height} pixels are more than {how.max_pixels:,}')
+            return taken(_plain(image, how, upright, set() if marks is None else marks))
     except ValueError:
         raise
     except Exception as error:  # decoders raise OSError, SyntaxError, struct.error, DecompressionBombError ...
         raise ValueError(str(error).split(' <')[0].split(" '")[0] or type(error).__name__) from error
 
 
+@functools.cache
+def _formats() -> list[str]:
+    """The decoders of Pillow that are tried on untrusted files, as far as it was built with them."""
+    from PIL import Image
+
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]
+
+
+def _plain(image: Any, how: Decoding, upright: bool, marks: set[str]) -> Any:
+    """A Pillow image of 8 bits, grey or in colour: upright, 16 bits brought to 8, transparency laid on the ground."""
+    from PIL import Image, ImageOps
+
+    form = image.format
+    if getattr(image, 'n_frames', 1) > 1 and form != 'MPO':  # a camera's second, smaller picture
+        marks.add(FRAMES)
+    if upright and image.getexif().get(0x0112, 1) in range(2, 9):
+        image = ImageOps.exif_transpose(image)
+        marks.add(TURNED)
+    if image.mode.startswith('I;16') or image.mode == 'I' and form == 'PPM':  # that decoder brings all to 65,535
+        marks.add(DEEP)
+        values = np.asarray(image).astype(np.float64) / how.white
+        image = Image.fromarray(eight_bits(values))
+    elif image.mode in ('I', 'F'):
+        raise ValueError('32 bits of grey, of which nobody says which value is white; save it with 8 or 16')
+    if image.has_transparency_data:
+        image = image.convert('RGBA')
+        if image.getchannel('A').getextrema()[0] < 255:
+            marks.add(CLEAR)
+            image = Image.alpha_composite(Image.new('RGBA', image.size, how.ground), image)
+        image = image.convert('RGB')
+    return image.convert('L' if how.grey else 'RGB')
+
+
 def user_files(source: Path) -> list[Path]:
     """The image that a user names, or all images of a folder; UserError where there is none."""
     if source.is_dir():
-        files = sorted(file for file in source.rglob('*') if file.suffix.lower() in ENDINGS)
+        files = sorted(file for file in source.rglob('*') if is_image(file) and file.is_file())
         if not files:
             raise UserError(f'--input={source}: no image in this folder; valid: {", ".join(ENDINGS)}')
         return files
@@ -221,21 +377,22 @@ def resized(image, how: Decoding) -> np.ndarray:
     return np.asarray(image, np.uint8).reshape(how.shape)
 
 
-def decode_all(paths: Sequence[Path], how: Decoding) -> tuple[np.ndarray, dict[int, str]]:
-    """(images [N, H, W, C] uint8, position -> why it could not be decoded; such rows are zero). Threads: Pillow frees
-    the interpreter while it decodes."""
+def decode_all(paths: Sequence[Path], how: Decoding) -> tuple[np.ndarray, dict[int, str], dict[str, int]]:
+    """(images [N, H, W, C] uint8, position -> why it could not be decoded, mark -> how many have it); rows that could not be
+    decoded are zero. Threads: Pillow frees the interpreter while it decodes."""
     images = np.zeros((len(paths), *how.shape), np.uint8)
     reasons: dict[int, str] = {}
+    marks: dict[int, frozenset[str]] = {}
 
     def fill(row: int) -> None:
         try:
-            images[row] = decode(paths[row], how)
+            images[row], marks[row] = decode_marked(paths[row], how)
         except ValueError as error:
             reasons[row] = str(error)
 
     with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
         list(pool.map(fill, range(len(paths))))
-    return images, dict(sorted(reasons.items()))
+    return images, dict(sorted(reasons.items())), dict(Counter(mark for each in marks.values() for mark in each))
 
 
 def write_png(path: Path, image: np.ndarray) -> Path:

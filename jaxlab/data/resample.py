@@ -8,7 +8,8 @@ split can have a part in it, and SMOTE measures its distances between scaled fea
 | weighted | the same; an epoch draws from it with replacement, every row of a class with the same chance |
 | undersample | a random part of each class that is too large |
 | oversample | with randomly drawn copies of the rows of each class that is too small |
-| smote | with made rows between neighbours of each class that is too small (Chawla et al., arXiv 1106.1813) |
+| smote | with made rows between neighbours of each class that is too small (Chawla et al., arXiv 1106.1813); columns of
+categories take the neighbours' most frequent one (SMOTE-NC, section 6.1 there) |
 
 An epoch draws as many examples as before the resampling, so that all strategies make the same number of updates.
 """
@@ -23,25 +24,29 @@ from jaxlab.data.examples import Split
 from jaxlab.errors import UserError
 
 STRATEGIES = ('', 'weighted', 'undersample', 'oversample', 'smote')
+Codes = Sequence[tuple[int, int]]  # (first, end) of the features of one column of categories
 STREAM = 8  # the seed's stream that this module draws from
 MADE = -1  # `Split.origin` of a made row: it comes from no row of the source
 
 
 def balanced(
-    splits: Mapping[str, Split], names: Sequence[str], settings: Mapping[str, Any]
+    splits: Mapping[str, Split], names: Sequence[str], settings: Mapping[str, Any], codes: Codes = ()
 ) -> tuple[dict[str, Split], Sampling | None, str]:
     """The splits with `train` resampled as the settings ask, what was done (None: nothing), and a sentence about it."""
     strategy, ratio, neighbours = (settings[f'sampling{field}'] for field in ('', '_ratio', '_neighbours'))
     if not strategy:
         return dict(splits), None, ''
-    train, sampling = resampled(splits['train'], names, strategy, ratio, neighbours, settings['split_seed'])
+    train, sampling = resampled(splits['train'], names, strategy, ratio, neighbours, settings['split_seed'], codes)
     return {**splits, 'train': train}, sampling, note(sampling, names)
 
 
 def resampled(
-    train: Split, names: Sequence[str], strategy: str, ratio: float, neighbours: int, seed: int
+    train: Split, names: Sequence[str], strategy: str, ratio: float, neighbours: int, seed: int, codes: Codes = ()
 ) -> tuple[Split, Sampling]:
-    """The training split by the strategy, and what was done to it; `ratio`: smaller class to largest class, afterwards."""
+    """The training split by the strategy, and what was done to it; `ratio`: smaller class to largest class, afterwards.
+
+    codes: (first, end) of the features that stand for one category each time.
+    """
     labels = _labels(train, strategy)
     before = np.bincount(labels, minlength=len(names))
     after = target_counts(before, strategy, ratio)
@@ -59,7 +64,7 @@ def resampled(
                 f'data.sampling_neighbours={neighbours} needs more than {neighbours} training examples of a class; '
                 f'{names[number]!r} has {before[number]}'
             )
-    return _with_made(train, labels, after, neighbours, generator), sampling
+    return _with_made(train, labels, after, neighbours, generator, codes), sampling
 
 
 def target_counts(counts: np.ndarray, strategy: str, ratio: float = 1.0) -> np.ndarray:
@@ -91,22 +96,50 @@ def repeated_rows(labels: np.ndarray, after: np.ndarray, generator: np.random.Ge
 
 
 def smote(
-    features: np.ndarray, labels: np.ndarray, after: np.ndarray, neighbours: int, generator: np.random.Generator
+    features: np.ndarray,
+    labels: np.ndarray,
+    after: np.ndarray,
+    neighbours: int,
+    generator: np.random.Generator,
+    codes: Codes = (),
 ) -> tuple[np.ndarray, np.ndarray]:
     """(made features [M, F], the row [M] that each starts from), M = sum(after) - n.
 
     x_new = x + lambda (x' - x): x a row of the class, x' one of its k nearest rows of the same class (Euclidean, never x
-    itself, though it may be a row with the same values), lambda uniform in (0, 1).
+    itself, though it may be a row with the same values), lambda uniform in (0, 1). A category becomes the most frequent one of
+    the k neighbours.
     """
     bases = _lacking(labels, after, generator)
     partners = np.empty_like(bases)
+    around = np.empty((len(bases), neighbours), np.int64)
     for number in np.unique(labels[bases]):
         rows, mine = np.flatnonzero(labels == number), labels[bases] == number
-        near = nearest(features[rows], neighbours)  # [rows, k]
+        near = nearest(distant(features[rows], codes), neighbours)  # [rows, k]
         picked = generator.integers(0, near.shape[1], mine.sum())
-        partners[mine] = rows[near[np.searchsorted(rows, bases[mine]), picked]]
+        around[mine] = rows[near[np.searchsorted(rows, bases[mine])]]
+        partners[mine] = np.take_along_axis(around[mine], picked[:, None], axis=1)[:, 0]
     share = generator.random((len(bases), 1)).astype(features.dtype)
-    return between(features[bases], features[partners], share), bases
+    made = between(features[bases], features[partners], share)
+    for first, end in codes:
+        kinds, number = np.unique(features[:, first:end], axis=0, return_inverse=True)
+        votes = (number.reshape(-1)[around][:, :, None] == np.arange(len(kinds))).sum(axis=1)  # [M, categories]
+        made[:, first:end] = kinds[votes.argmax(axis=1)]
+    return made, bases
+
+
+def distant(features: np.ndarray, codes: Codes) -> np.ndarray:
+    """The rows of a class as SMOTE-NC measures them: two categories lie apart by the median deviation of the numbers."""
+    if not codes:
+        return features
+    plain = np.ones(features.shape[1], bool)
+    for first, end in codes:
+        plain[first:end] = False
+    apart = float(np.median(features[:, plain].std(axis=0))) if plain.any() else 1.0
+    parts = [features[:, plain]]
+    for first, end in codes:
+        kinds, number = np.unique(features[:, first:end], axis=0, return_inverse=True)
+        parts.append(np.eye(len(kinds))[number.reshape(-1)] * apart / np.sqrt(2))
+    return np.concatenate(parts, axis=1)
 
 
 def between(start: np.ndarray, end: np.ndarray, share: np.ndarray | float) -> np.ndarray:
@@ -157,10 +190,12 @@ def _lacking(labels: np.ndarray, after: np.ndarray, generator: np.random.Generat
     return np.concatenate(drawn) if drawn else np.zeros(0, np.int64)
 
 
-def _with_made(train: Split, labels: np.ndarray, after: np.ndarray, k: int, generator: np.random.Generator) -> Split:
+def _with_made(
+    train: Split, labels: np.ndarray, after: np.ndarray, k: int, generator: np.random.Generator, codes: Codes
+) -> Split:
     """The split followed by SMOTE's rows; other columns (the label) are those of the row that a made one starts from."""
     assert train.arrays is not None
-    made, bases = smote(train.arrays['features'], labels, after, k, generator)
+    made, bases = smote(train.arrays['features'], labels, after, k, generator, codes)
     added = {**train.read(bases), 'features': made}
     return Split(
         size=train.size + len(bases),

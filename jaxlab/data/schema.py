@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxlab.data.sheets import Form, strange_cell
 from jaxlab.errors import UserError, closest
 
 
@@ -17,6 +18,7 @@ class Target:
     unit: str = ''
     factor: float = 1.0
     classes: tuple[str, ...] = ()  # none: a number is predicted
+    scaled: bool = False  # whether a network learns the number less its mean, over its deviation
 
 
 def renamed(rows: np.ndarray, names: Mapping[str, str]) -> np.ndarray:
@@ -26,12 +28,16 @@ def renamed(rows: np.ndarray, names: Mapping[str, str]) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class Schema:
-    """What the rows of a table mean. texts: features that are categories; names: (name in a file, name here) of columns."""
+    """What the rows of a table mean. texts: features that are categories; names: (name in a file, name here) of columns.
+
+    form: how its files are written.
+    """
 
     features: tuple[str, ...]
     target: Target
     texts: tuple[str, ...] = ()
     names: tuple[tuple[str, str], ...] = ()
+    form: Form = Form()
 
     def derive(self, rows: np.ndarray) -> np.ndarray:
         """Rows of a file as rows with these columns."""
@@ -45,13 +51,4 @@ class Schema:
                 raise UserError(f'{where}no column {name!r}; {closest(name, names)}')
         for name in self.features:
             if name not in self.texts and rows[name].dtype.kind != 'f':
-                row = next(at for at, value in enumerate(rows[name]) if not is_number(value))
-                raise UserError(f'{where}row {row + 1}, column {name!r}: {str(rows[name][row])!r} is no number')
-
-
-def is_number(text: str) -> bool:
-    """Whether a cell is a finite number or missing."""
-    try:
-        return bool(np.isfinite(float(text)))
-    except ValueError:
-        return not text
+                raise UserError(f'{where}{strange_cell(name, rows[name])}')

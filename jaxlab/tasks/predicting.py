@@ -45,7 +45,7 @@ def _read(feature: Any, options: Mapping[str, Any]) -> tuple[list[dict[str, Any]
 
 def _answers(trained: Trained, who: Iterable[Mapping[str, Any]], found: Iterable[Any]) -> list[dict[str, Any]]:
     answers = (row for block in found for row in trained.data.answer_feature.answers(block))
-    return [{**one, **said} for one, said in zip(who, answers, strict=True)]
+    return [dict(one) if 'error' in one else {**one, **said} for one, said in zip(who, answers, strict=True)]
 
 
 def predicted(trained: Trained, state: Any, blocks: Iterable[Any]) -> Iterator[Any]:
@@ -94,6 +94,8 @@ def _who(row: Mapping[str, Any]) -> str:
 
 
 def _said(row: Mapping[str, Any]) -> str:
+    if 'error' in row:
+        return row['error']
     if 'class' not in row:
         return f'{row["target"]} {row["value"]:,.6g} {row["unit"]}'.rstrip()
     shown = list(row['probabilities'].items())[: 5 if 'row' in row else 1]

@@ -109,6 +109,25 @@ def test_every_neighbour_is_used():
     assert abs(share.mean() - 0.5) < 0.06 and share.min() >= 0
 
 
+def test_categories_are_never_mixed():
+    """SMOTE-NC: made rows have one category, the neighbours' most frequent; it also measures how far rows lie apart."""
+    generator = np.random.default_rng(0)
+    codes = np.eye(3)[generator.integers(0, 3, 40)] * [2.0, 3.0, 4.0] - 1
+    pair = generator.integers(0, 2, (40, 1)) * 2.5
+    features = np.concatenate([generator.normal(size=(40, 2)), codes, pair], axis=1)
+    made, bases = resample.smote(features, np.ones(40, int), np.array([0, 400]), 5, generator, ((2, 5), (5, 6)))
+    kinds = {tuple(row) for row in features[:, 2:5]}
+    assert {tuple(row) for row in made[:, 2:5]} <= kinds and set(made[:, 5]) <= set(features[:, 5])
+    measured = resample.distant(features, ((2, 5), (5, 6)))
+    median = np.median(features[:, :2].std(axis=0))
+    plain = ((features[0, :2] - features[:, :2]) ** 2).sum(1)
+    differs = (codes[0] != codes).any(1).astype(float) + (pair[0] != pair)[:, 0]
+    np.testing.assert_allclose(((measured[0] - measured) ** 2).sum(1), plain + differs * median**2)
+    near = resample.nearest(measured, 5)[bases[0]]
+    votes = {kind: sum(tuple(codes[one]) == kind for one in near) for kind in kinds}
+    assert votes[tuple(made[0, 2:5])] == max(votes.values())
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     counts=st.lists(st.integers(0, 50), min_size=2, max_size=5).filter(lambda found: sum(c > 0 for c in found) > 1),

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from jaxlab.data.csv_rows import table
 from jaxlab.data.fitted.columns import Preprocessing
 from jaxlab.data.schema import Target
+from jaxlab.data.sheets import table
 from jaxlab.data.splits import permuted
 from jaxlab.experiments import config as configs
 from jaxlab.experiments.prepare import prepare

@@ -205,6 +205,51 @@ def test_recall_at_a_precision_by_trying_all_thresholds(hand_made):
         assert found['test_recall_at_90_precision'][replica] == pytest.approx(max(reached))
 
 
+def test_the_positive_class_is_the_rarer_one(hand_made):
+    """Whatever its place: the same numbers under swapped classes; a named one gives those of scikit-learn's pos_label."""
+    record, data = hand_made
+    swapped = {
+        name: in_memory({**split.arrays, 'label': 1 - split.arrays['label']}) for name, split in data.splits.items()
+    }
+    names = {**data.features, 'label': ClassLabel(('rare', 'normal'))}
+    turned = {name: [{'logits': one['logits'][:, ::-1]} for one in each] for name, each in record.outputs.items()}
+    plain = binary.report(record, data, (1.0, 2.0))
+    other = binary.report(
+        dataclasses.replace(record, outputs=turned),
+        dataclasses.replace(data, splits=swapped, features=names),
+        (2.0, 1.0),
+    )
+    assert {name: pytest.approx(values) for name, values in plain.metrics.items()} == other.metrics
+    assert plain.remarks == other.remarks and "those of 'rare'" in plain.remarks[0]
+    assert 'called rare' in figure(other, 'decisions').columns and 'of them rare' in figure(other, 'roc').note
+    of_normal = binary.report(record, data, named='normal').metrics
+    labels, scores = data.splits['test'].labels, record.outputs['test'][0]['logits'][:, 1]
+    called = (scores > 0).astype(int)
+    assert of_normal['test_recall'][0] == pytest.approx(sklearn.metrics.recall_score(labels, called, pos_label=0))
+    assert of_normal['test_precision'][0] == pytest.approx(sklearn.metrics.precision_score(labels, called, pos_label=0))
+    expected = sklearn.metrics.average_precision_score(labels, -scores, pos_label=0)
+    assert of_normal['test_average_precision'][0] == pytest.approx(expected)
+    with pytest.raises(UserError, match="config.report.options.positive 'normale'; did you mean 'normal'"):
+        binary.positive_class(data, 'normale')
+
+
+def test_a_validation_split_of_too_few_is_named(hand_made):
+    record, data = hand_made
+    few = {**data.splits, 'validation': data.splits['validation'].take(np.arange(15, 40))}
+    many = {**few, 'test': data.splits['test'].take(np.r_[np.arange(30), np.repeat(np.arange(30), 3), 30:41])}
+    outputs = {
+        name: [{'logits': one['logits'][: split.size]} for one in record.outputs[name]]
+        for name, split in many.items()
+        if name != 'train'
+    }
+    outputs['test'] = [{'logits': np.resize(one['logits'], (many['test'].size, 2))} for one in record.outputs['test']]
+    remarks = binary.report(
+        dataclasses.replace(record, outputs=outputs), dataclasses.replace(data, splits=many)
+    ).remarks
+    assert any('The validation split has fewer than 10 examples of a class' in one for one in remarks)
+    assert not any('no validation split' in one for one in remarks)
+
+
 def test_odds_that_training_saw(hand_made):
     """Resampling and class weights both count; undone they are the odds of the training rows as they came."""
     _, data = hand_made

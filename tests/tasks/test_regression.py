@@ -205,3 +205,25 @@ def test_sizes_of_parameters():
     assert report.metrics['weights_sum_abs'][0] == pytest.approx(2.5005)
     sizes, below = report.figures[1].series['parameters']
     assert below.shape == (2, len(sizes)) and below[0, 0] == 0.25 and below[0, -1] == 0.75
+
+
+def test_a_target_in_dollars_is_learned(tmp_path):
+    """An own table: 20 epochs find the line; metrics, predictions and coefficients are in dollars."""
+    rng = np.random.default_rng(0)
+    rooms, age = rng.integers(1, 9, 300), rng.integers(0, 50, 300)
+    price = 150_000 + 40_000 * rooms - 1_000 * age
+    rows = '\n'.join(map(','.join, np.stack([rooms, age, price], axis=1).astype(str).tolist()))
+    (tmp_path / 'own.csv').write_text(f'rooms,age,price\n{rows}\n')
+    made = common.experiment('mine', task='regression', data='table', model='mlp')
+    made.data.options = {'path': str(tmp_path / 'own.csv'), 'target': 'price', 'kind': 'regression', 'unit': 'USD'}
+    made.model.features, made.optimizer, made.training.epochs = (), common.adam(0.05), 20
+    made.data.batch_size, made.parallel.devices = 20, 1
+    made.report.options = {'baselines': ('least_squares',)}
+    found = lab.train(made, tmp_path / 'run')
+    metrics = found.facts['metrics']
+    assert metrics['test_r2']['mean'] > 0.99 and metrics['test_loss']['mean'] < 0.01
+    assert metrics['test_rmse']['mean'] == pytest.approx(metrics['test_mse']['mean'] ** 0.5, rel=1e-4)
+    assert 0 < metrics['test_mae_usd']['mean'] < 9_000
+    table = next(one for one in found.report.figures if one.name == 'coefficients')
+    for name, network, exact in table.rows:
+        assert network == pytest.approx(exact, rel=0.1, abs=4_000), name

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxlab.data.schema import Target, is_number
+from jaxlab.data.schema import Target
+from jaxlab.data.sheets import strange_cell
 from jaxlab.errors import UserError, closest
 
 
@@ -43,7 +44,10 @@ class Column:
             count = 1 if len(categories) < 3 else len(categories)
             plain = cls(name, 'category', categories[counts.argmax()], (0.0,) * count, (1.0,) * count, categories)
         features = plain.apply(values)
-        spread = features.std(axis=0)  # over N, as scikit-learn's StandardScaler
+        with np.errstate(over='ignore', invalid='ignore'):
+            spread = features.std(axis=0)  # over N, as scikit-learn's StandardScaler
+        if not np.isfinite(spread).all():
+            raise UserError(f'column {name!r} holds numbers up to {np.abs(present).max():g}; valid: below about 1e150')
         scale = np.where(spread > 0, spread, 1.0)
         return dataclasses.replace(plain, mean=tuple(map(float, features.mean(axis=0))), scale=tuple(map(float, scale)))
 
@@ -71,17 +75,19 @@ class Column:
             return np.zeros(len(values), bool)
         return ~_missing(values) & ~np.isin(values, self.categories)
 
-    def checked(self, values: np.ndarray) -> np.ndarray:
-        """A user's values [N] in the column's own form, or a `UserError` that names the row (from 1) and what is valid."""
+    def checked(self, values: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+        """A user's values [N] in the column's own form, or a `UserError` that names the row and what is valid.
+
+        numbers: [N], which row of the file each is.
+        """
         if self.kind == 'number' and values.dtype.kind != 'f':
-            row = next(at for at, value in enumerate(values) if not is_number(value))
-            raise UserError(f'row {row + 1}, column {self.name!r}: {str(values[row])!r} is no number')
+            raise UserError(strange_cell(self.name, values, numbers))
         values = values.astype(str) if self.kind == 'category' else values
         strange = self.unknown(values)
         if strange.any():
             row = int(strange.argmax())
             raise UserError(
-                f'row {row + 1}, column {self.name!r}: unknown category {str(values[row])!r}; '
+                f'row {numbers[row]}, column {self.name!r}: unknown category {str(values[row])!r}; '
                 f'{closest(str(values[row]), self.categories)}'
             )
         return values
@@ -109,16 +115,20 @@ class Preprocessing:
     def apply(self, table: np.ndarray) -> np.ndarray:
         """[N] rows -> [N, F] float32."""
         features = [column.apply(table[column.name]) for column in self.columns]
-        return np.concatenate(features, axis=1).astype(np.float32)
+        return _single(np.concatenate(features, axis=1))
 
-    def apply_to_input(self, table: np.ndarray) -> np.ndarray:
-        """The same for rows that a user hands in: nothing may be missing from the columns, nothing unknown in them."""
+    def apply_to_input(self, table: np.ndarray, numbers: np.ndarray | None = None) -> np.ndarray:
+        """The same for rows that a user hands in: nothing may be missing from the columns, nothing unknown in them.
+
+        numbers: which rows of the file they are (None: all of them, from 1).
+        """
+        numbers = np.arange(1, len(table) + 1) if numbers is None else numbers
         names = table.dtype.names or ()
         missing = [column.name for column in self.columns if column.name not in names]
         if missing:
             raise UserError(f'column {missing[0]!r} is missing; needed are {", ".join(c.name for c in self.columns)}')
-        features = [column.apply(column.checked(table[column.name])) for column in self.columns]
-        return np.concatenate(features, axis=1).astype(np.float32)
+        features = [column.apply(column.checked(table[column.name], numbers)) for column in self.columns]
+        return _single(np.concatenate(features, axis=1))
 
     def unseen(self, table: np.ndarray) -> dict[str, int]:
         """Column -> how many rows hold a category that training never saw, where any do."""
@@ -138,6 +148,12 @@ class Preprocessing:
             raise UserError(
                 f"what the run keeps of its table's columns cannot be read ({error}); train again"
             ) from error
+
+
+def _single(features: np.ndarray) -> np.ndarray:
+    """As float32; what is larger than its largest number becomes that."""
+    most = np.finfo(np.float32).max
+    return np.clip(features, -most, most).astype(np.float32)
 
 
 def _missing(values: np.ndarray) -> np.ndarray:

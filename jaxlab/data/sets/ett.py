@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from jaxlab.data import dates
-from jaxlab.data.csv_rows import read_csv
 from jaxlab.data.dataset import Raw
 from jaxlab.data.examples import in_memory
 from jaxlab.data.features import Feature, Value
 from jaxlab.data.series import Series, windows, with_phases
+from jaxlab.data.sheets import read_csv
 from jaxlab.data.sources import Request, check_options, checksum, choose, own_folders
 from jaxlab.errors import UserError, lookup
 

@@ -6,6 +6,7 @@ Sources of the named sets: cats_dogs - Kaggle, "Dogs vs. Cats" (Asirra), 2013; f
 
 import dataclasses
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ OPTIONS = {
     'classes': (),  # only these, by name; numbered in this order (none: all)
     'memory_limit': 1 << 30,  # bytes of decoded images above which they are streamed
     'max_pixels': 50_000_000,  # of one file; larger ones are not decoded
+    'ground': 'white',  # behind transparent pixels: a colour's name, or '#rrggbb'
+    'white': images.WHITE,  # the value of 16 bits of grey that is white
 }
 
 
@@ -97,7 +100,7 @@ def read_folder(request: Request) -> Raw:
     how = _decoding(request, options, 128)
     if request.data_dir is None:
         raise UserError("data 'folder' needs a data directory: name it with data_dir or JAXLAB_DATA_DIR")
-    root = (request.data_dir / options['path']).resolve()
+    root = (request.data_dir / str(options['path'])).resolve()
     if not root.is_relative_to(request.data_dir.resolve()) or not root.is_dir():
         raise UserError(f'data.options.path={options["path"]!r} is no folder inside {str(request.data_dir)!r}')
 
@@ -145,6 +148,8 @@ def _of_classes(raw: Raw, wanted: tuple[str, ...]) -> Raw:
 
 
 def _decoding(request: Request, options: dict[str, Any], default_size: int) -> images.Decoding:
+    from PIL import ImageColor
+
     size = options['image_size'] or default_size
     size = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
     if len(size) != 2 or not all(isinstance(side, int) and 1 <= side <= 4096 for side in size):
@@ -158,7 +163,16 @@ def _decoding(request: Request, options: dict[str, Any], default_size: int) -> i
         raise UserError(
             f'data.options.shorter_side={shorter} is less than image_size={max(size)}; valid: 0, or no less than that'
         )
-    return images.Decoding(size, options['resample'], shorter, bool(options['grey']), options['max_pixels'])
+    if not isinstance(options['white'], int) or not 1 <= options['white'] <= images.WHITE:
+        raise UserError(f'data.options.white={options["white"]!r}; valid: a whole number from 1 to {images.WHITE}')
+    try:
+        ImageColor.getrgb(str(options['ground']))
+    except ValueError as error:
+        raise UserError(
+            f"data.options.ground={options['ground']!r}; valid: a colour such as 'black', or '#rrggbb'"
+        ) from error
+    limits = (bool(options['grey']), options['max_pixels'], str(options['ground']), options['white'])
+    return images.Decoding(size, options['resample'], shorter, *limits)
 
 
 def _known_files(request: Request, known: Known, how: images.Decoding, memory_limit: int) -> Raw | None:
@@ -250,7 +264,11 @@ def _from_listing(
         description,
         licence,
         identity,
-        (*listing.notes, *_bad_note(root, paths, bad)),
+        (
+            *listing.notes,
+            *_bad_note(root, paths, {row: why for row, why in bad.items() if row.isdigit()}),
+            *images.mark_notes({mark: int(count) for mark, count in bad.items() if not mark.isdigit()}, how),
+        ),
     )
 
 
@@ -265,25 +283,31 @@ def _check_parts(root: Path, listing: images.Listing, parts: dict[str, Split]) -
 
 
 def _decoded(paths: list[Path], how: images.Decoding) -> tuple[Arrays, dict[str, str]]:
-    """All images, without those that cannot be decoded: {'image', 'row': positions in `paths`}, position -> reason."""
-    decoded, bad = images.decode_all(paths, how)
+    """All images, without those that cannot be decoded: {'image', 'row': positions in `paths`}; position -> reason, and
+    mark -> how many pictures have it."""
+    decoded, bad, marks = images.decode_all(paths, how)
     rows = np.array([row for row in range(len(paths)) if row not in bad], np.int64)
-    return {'image': decoded[rows] if bad else decoded, 'row': rows}, {str(row): why for row, why in bad.items()}
+    return {'image': decoded[rows] if bad else decoded, 'row': rows}, {
+        **{str(row): why for row, why in bad.items()},
+        **{mark: str(count) for mark, count in marks.items()},
+    }
 
 
 def _examined(paths: list[Path], how: images.Decoding) -> tuple[Arrays, dict[str, str]]:
     """As `_decoded`, keeping no images: every file is decoded once now, so that none fails in the middle of a run."""
     bad: dict[str, str] = {}
+    marks: Counter[str] = Counter()
     for start in range(0, len(paths), 256):
-        found = images.decode_all(paths[start : start + 256], how)[1]
+        _, found, marked = images.decode_all(paths[start : start + 256], how)
         bad |= {str(start + row): why for row, why in found.items()}
+        marks.update(marked)
     rows = np.array([row for row in range(len(paths)) if str(row) not in bad], np.int64)
-    return {'row': rows}, bad
+    return {'row': rows}, {**bad, **{mark: str(count) for mark, count in marks.items()}}
 
 
 def _reader(paths: list[Path], labels: np.ndarray, how: images.Decoding):
     def read_rows(rows: np.ndarray) -> Arrays:
-        decoded, bad = images.decode_all([paths[row] for row in rows], how)
+        decoded, bad, _ = images.decode_all([paths[row] for row in rows], how)
         for row, why in bad.items():
             raise UserError(f'{str(paths[rows[row]])!r} could be decoded at the start and cannot any more: {why}')
         return {'image': decoded, 'label': labels[rows]}

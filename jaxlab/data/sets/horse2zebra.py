@@ -123,7 +123,7 @@ def _decoding(request: Request) -> images.Decoding:
 def _read(folder: Path, how: images.Decoding) -> Arrays:
     """All images of a folder in the order of their names."""
     paths = sorted(path for path in folder.iterdir() if images.is_image(path))
-    decoded, bad = images.decode_all(paths, how)
+    decoded, bad, _ = images.decode_all(paths, how)
     if bad or not paths:
         why = f'{paths[min(bad)].name}: {bad[min(bad)]}' if bad else 'it has no images'
         raise UserError(f'{str(folder)!r} cannot be read: {why}')

@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 
 from jaxlab.data import dates
-from jaxlab.data.csv_rows import read_csv
 from jaxlab.data.dataset import Raw
 from jaxlab.data.examples import in_memory
 from jaxlab.data.features import Value
 from jaxlab.data.series import Series, windows, with_phases
+from jaxlab.data.sheets import FORM, Form, read_csv, read_sheet, strange_cell
 from jaxlab.data.sources import Request, check_options, checksum, choose, named_file, own_folders
 from jaxlab.errors import UserError, closest
 
@@ -81,17 +81,20 @@ def read_series(request: Request) -> Raw:
     """Any CSV file with a date and a value a row, in the order of time.
 
     Options: path (in the data directory, or from where you are), date and value (names of its columns), unit, date_format
-    (such as '%d.%m.%Y'; '': found out).
+    (such as '%d.%m.%Y'; '': found out); separator, decimal, thousands, encoding, missing: as tables have them.
     """
-    own = {'path': '', 'date': 'date', 'value': 'value', 'unit': '', 'date_format': ''}
+    own = {'path': '', 'date': 'date', 'value': 'value', 'unit': '', 'date_format': '', **FORM}
     options = _options(request, own)
+    form = Form.of(options)
     path = named_file(request, 'path', options['path'], 'a CSV file with a date and a value a row')
 
     def files(request: Request) -> Raw:
-        rows = read_csv(path, (options['date'],))
-        times, values = _columns(rows, options['date'], options['value'], path, options['date_format'])
+        sheet = read_sheet(path, (options['date'],), form=form)
+        times, values = _columns(sheet.rows, options['date'], options['value'], path, options['date_format'])
         described = f'Column {options["value"]} of {path.name}, {times[0]} to {times[-1]}'
-        return _raw('files', times, values, options['value'], options['unit'], described, 'as its owner says', options)
+        who = 'as its owner says'
+        raw = _raw('files', times, values, options['value'], options['unit'], described, who, options)
+        return dataclasses.replace(raw, notes=(*sheet.notes, *raw.notes))
 
     return choose(request, {'files': files}, 'name a CSV file by data.options.path')
 
@@ -147,10 +150,13 @@ def _columns(rows: np.ndarray, date: str, value: str, path: Path, format: str = 
     _check(rows, (date, value), path)
     cells = rows[value]
     if cells.dtype.kind != 'f':
+        cells = np.char.lstrip(cells, '?')
         try:
-            cells = np.array([float(str(cell).lstrip('?') or 'nan') for cell in cells])
-        except ValueError as error:
-            raise UserError(f'{path}: column {value!r} holds something that is no number ({error})') from error
+            cells = np.array([str(cell) or 'nan' for cell in cells], np.float64)
+        except ValueError:
+            raise UserError(f'{path}, {strange_cell(value, cells)}; valid: numbers (data.options.decimal)') from None
+        if np.isinf(cells).any():
+            raise UserError(f'{path}, column {value!r}: an infinite value; valid: numbers')
     return dates.parse([str(cell) for cell in rows[date]], format, f'{path}, column {date!r}'), cells
 
 

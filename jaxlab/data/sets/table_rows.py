@@ -12,6 +12,8 @@ from jaxlab.data.features import ClassLabel, Columns, Feature, Value
 from jaxlab.data.schema import Schema, Target
 from jaxlab.errors import UserError
 
+MOST = 1e18  # of a target: its square is a float32, too
+
 
 def raw_table(
     source: str,
@@ -49,7 +51,7 @@ def _predicted(target: Target) -> dict[str, Feature]:
     """The field that `answer` makes."""
     if target.classes:
         return {'label': ClassLabel(target.classes)}
-    return {'target': Value(target.name, target.unit, target.factor)}
+    return {'target': Value(target.name, target.unit, target.factor, target.scaled)}
 
 
 def answer(rows: np.ndarray, schema: Schema, path: Path | None = None) -> dict[str, np.ndarray]:
@@ -59,6 +61,10 @@ def answer(rows: np.ndarray, schema: Schema, path: Path | None = None) -> dict[s
     if not target.classes:
         if values.dtype.kind != 'f' or np.isnan(values).any():
             raise UserError(f'{where}target {target.name!r} holds something that is no number')
+        if np.abs(values).max() > MOST:
+            raise UserError(
+                f'{where}target {target.name!r} holds {values[np.abs(values).argmax()]:g}; valid: below {MOST:g}'
+            )
         return {'target': values.astype(np.float32)}
     if values.dtype.kind == 'f':
         found = np.unique(values)

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from jaxlab.data.csv_rows import table
 from jaxlab.data.dataset import Raw
 from jaxlab.data.schema import Schema, Target
 from jaxlab.data.sets.table_rows import raw_table
+from jaxlab.data.sheets import table
 from jaxlab.data.sources import Request
 
 RARE: dict[str, Any] = {'rows': 20_000, 'features': 29, 'prevalence': 0.02, 'shifted': 6, 'seed': 8}

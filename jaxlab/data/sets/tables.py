@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from jaxlab.data.csv_rows import read_csv, table
 from jaxlab.data.dataset import Raw
+from jaxlab.data.names import in_order
 from jaxlab.data.schema import Schema, Target, renamed
 from jaxlab.data.sets import table_stand_ins
 from jaxlab.data.sets.table_rows import raw_table
+from jaxlab.data.sheets import FORM, MISSING, Form, Sheet, mostly_numbers, read_csv, read_sheet, strange_cell, table
 from jaxlab.data.sources import Reader, Request, check_options, choose, named_file, own_folders
 from jaxlab.errors import UserError, closest, lookup
 
@@ -137,23 +138,35 @@ def read_table(request: Request) -> Raw:
 
     Options: path (in the data directory, or from where you are), target (its column), kind ('classification' or
     'regression'), features (names; none: every other column), categories (columns of numbers that are names), unit (of the
-    target).
+    target), scale_target (whether a network learns a number less its mean, over its deviation); how the file is written:
+    separator, decimal, thousands, encoding ('': found out), missing (cells that mean 'missing' beside empty ones, and in
+    columns of numbers NA, None and the like).
     """
-    given = {'path': '', 'target': '', 'kind': 'classification', 'features': (), 'categories': (), 'unit': ''}
-    options = check_options(request, given)
+    given: dict[str, Any] = {
+        'path': '',
+        'target': '',
+        'kind': 'classification',
+        'features': (),
+        'categories': (),
+        'unit': '',
+    }
+    given |= {'scale_target': True, **FORM}
+    options, form = check_options(request, given), Form.of({**given, **request.options})
     classifies = lookup(KINDS, options['kind'], 'data.options.kind')
     path = named_file(request, 'path', options['path'], 'a CSV file, and data.options.target, one of its columns')
 
     def files(request: Request) -> Raw:
         texts = (*options['categories'], *((options['target'],) if classifies else ()))
-        rows = read_csv(path, texts)
-        schema = _own_schema(rows, options, classifies)
-        return raw_table('files', rows, schema, f'Rows of {path.name}', 'as its owner says', path=path)
+        sheet = read_sheet(path, texts, form=form)
+        schema = _own_schema(sheet, options, classifies, form)
+        notes = (*sheet.notes, *_missing(sheet.rows, schema, form))
+        return raw_table('files', sheet.rows, schema, f'Rows of {path.name}', 'as its owner says', notes, path=path)
 
     return choose(request, {'files': files}, 'name a CSV file by data.options.path')
 
 
-def _own_schema(rows: np.ndarray, options: dict[str, Any], classifies: bool) -> Schema:
+def _own_schema(sheet: Sheet, options: dict[str, Any], classifies: bool, form: Form) -> Schema:
+    rows = sheet.rows
     names = rows.dtype.names or ()
     for field, wanted in (
         ('target', [options['target']]),
@@ -167,21 +180,41 @@ def _own_schema(rows: np.ndarray, options: dict[str, Any], classifies: bool) -> 
     features = tuple(options['features']) or tuple(name for name in names if name != target)
     if target in features or not features:
         raise UserError(f'data.options.features {features}: valid: at least one column, without the target {target!r}')
-    classes = tuple(sorted({str(value) for value in rows[target]} - {''}, key=_by_number)) if classifies else ()
+    classes = in_order({str(value) for value in rows[target]} - {''}) if classifies else ()
     if classifies and not 2 <= len(classes) <= max(2, len(rows) // 2):
         raise UserError(
             f'target {target!r} has {len(classes)} values in {len(rows)} rows; valid: from 2 classes up to '
             'one for every other row, or data.options.kind regression'
         )
     texts = tuple(name for name in features if rows[name].dtype.kind != 'f')
-    return Schema(features, Target(target, options['unit'], 1.0, classes), texts=texts)
+    for name in (*texts, *(() if classifies else (target,))):
+        if rows[name].dtype.kind != 'f' and name not in options['categories'] and mostly_numbers(rows[name]):
+            raise UserError(
+                f'{options["path"]}, {strange_cell(name, rows[name], sheet.numbers)}, most of the column are; valid: numbers '
+                '(data.options.decimal and thousands say how they are written, missing=(CELL,) which cells are none), the '
+                'column in data.options.categories, or not in features'
+            )
+    said = Target(target, options['unit'], 1.0, classes, not classifies and bool(options['scale_target']))
+    return Schema(features, said, texts, form=form)
 
 
-def _by_number(text: str) -> tuple[float, str]:
-    try:
-        return float(text), text
-    except ValueError:
-        return np.inf, text
+def _missing(rows: np.ndarray, schema: Schema, form: Form) -> tuple[str, ...]:
+    """What is missing, and which words that often mean it are taken for a category."""
+    empty = {
+        name: int(np.isnan(rows[name]).sum() if rows[name].dtype.kind == 'f' else (rows[name] == '').sum())
+        for name in schema.features
+    }
+    said = ', '.join(f'{count:,} of {name!r}' for name, count in empty.items() if count)
+    notes = [f'Missing are {said}; the median or most frequent value of the training rows stands in.'] if said else []
+    for name in schema.texts:
+        words, counts = np.unique(rows[name], return_counts=True)
+        for word, count in zip(words.tolist(), counts.tolist(), strict=True):
+            if word and word.lower() in MISSING:
+                notes.append(
+                    f'{count:,} cells of {name!r} say {word!r}, a category like any other; '
+                    f'data.options.missing=({word!r},) makes them missing.'
+                )
+    return tuple(notes)
 
 
 def _readers(

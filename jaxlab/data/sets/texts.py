@@ -15,10 +15,8 @@ Options of every set of texts say how text becomes ids (`jaxlab/data/text`), fit
 | pieces | of pieces: a vocab.txt or tokenizer.json (in the data directory, or from where you are); '': byte pairs, learned |
 """
 
-import csv
 import dataclasses
 import functools
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,7 +26,9 @@ import numpy as np
 from jaxlab.data.dataset import Raw
 from jaxlab.data.examples import Split, in_memory
 from jaxlab.data.features import ClassLabel, Feature
+from jaxlab.data.names import in_order
 from jaxlab.data.sets import text_stand_in
+from jaxlab.data.sheets import FORM, FOUND_OUT, Form, read_cells
 from jaxlab.data.sources import Request, check_options, checksum, choose, named_file, own_folders
 from jaxlab.data.text.feature import Fit, Text, as_objects
 from jaxlab.data.text.ngrams import NgramTokenizer
@@ -67,7 +67,7 @@ def read_imdb(request: Request) -> Raw:
             return None
         parts = {}
         for part, first in zip(('train', 'test'), options['first'], strict=True):
-            texts, labels = read_texts(folder / f'{part}.csv', 'text', 'label')
+            texts, labels, _ = read_texts(folder / f'{part}.csv', 'text', 'label')
             parts[part] = _first(texts, _numbers(labels, ('0', '1'), folder / f'{part}.csv'), first)
         description = 'IMDB: reviews of films, negative or positive (Maas et al. 2011)'
         return _raw('files', parts, IMDB, description, 'research, cite Maas et al. 2011', request, options)
@@ -87,48 +87,42 @@ def read_imdb(request: Request) -> Raw:
 def read_text(request: Request) -> Raw:
     """Any CSV file (.csv), or one with tabs (.tsv), of texts with a class and with names in its first line.
 
-    Further options: path (in the data directory, or from where you are), text and label (its columns), unique.
+    Further options: path (in the data directory, or from where you are), text and label (its columns), unique; separator and
+    encoding ('': found out).
     """
-    given = {**HOW, 'path': '', 'text': 'text', 'label': 'label', 'unique': True}
+    given = {**HOW, 'path': '', 'text': 'text', 'label': 'label', 'unique': True, 'separator': '', 'encoding': ''}
     options = check_options(request, given)
+    form = Form.of({**FORM, **{name: options[name] for name in ('separator', 'encoding')}})
     path = named_file(request, 'path', options['path'], 'a CSV file with columns text,label')
 
     def files(request: Request) -> Raw:
-        texts, said = read_texts(path, options['text'], options['label'])
-        names = tuple(sorted(set(said)))
+        texts, said, notes = read_texts(path, options['text'], options['label'], form)
+        names = in_order(set(said))
         if not 2 <= len(names) <= max(2, len(said) // 2):
             raise UserError(
                 f'{path}: column {options["label"]!r} has {len(names)} values in {len(said)} rows; valid: classes'
             )
         parts = {'all': (texts, _numbers(said, names, path))}
-        return _raw('files', parts, names, f'Texts of {path.name}', 'as its owner says', request, options)
+        raw = _raw('files', parts, names, f'Texts of {path.name}', 'as its owner says', request, options)
+        return dataclasses.replace(raw, notes=(*notes, *raw.notes))
 
     return choose(request, {'files': files}, 'name a CSV file by data.options.path')
 
 
-def read_texts(path: Path, text: str, label: str) -> tuple[list[str], list[str]]:
-    """(texts, labels) of two columns of a CSV file; of a .tsv file, where a quotation mark is a mark like any other."""
-    csv.field_size_limit(sys.maxsize)
-    tabs: dict[str, Any] = {'delimiter': '\t', 'quoting': csv.QUOTE_NONE} if path.suffix == '.tsv' else {'strict': True}
-    try:
-        with open(path, newline='', encoding='utf-8-sig') as file:
-            rows = csv.reader(file, **tabs)
-            names = next(rows, [])
-            for name in (text, label):
-                if name not in names:
-                    raise UserError(f'{path}: no column {name!r} in its first line; {closest(name, names or [""])}')
-            at, answer = names.index(text), names.index(label)
-            texts, labels = [], []
-            for number, row in enumerate(rows, 2):
-                if len(row) <= max(at, answer):
-                    raise UserError(f'{path}, row {number}: {len(row)} cells; valid: {len(names)}')
-                texts.append(row[at])
-                labels.append(row[answer].strip())
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f'{path} cannot be read as CSV: {getattr(error, "strerror", None) or error}') from error
-    if not texts:
-        raise UserError(f'{path} has no rows below the names of its columns')
-    return texts, labels
+def read_texts(
+    path: Path, text: str, label: str, form: Form = FOUND_OUT
+) -> tuple[list[str], list[str], tuple[str, ...]]:
+    """(texts, labels, what was found out) of two columns of a CSV file; in a .tsv file a quotation mark encloses nothing."""
+    if path.suffix == '.tsv':
+        form = dataclasses.replace(form, separator='\t', quoted=False)
+    found = read_cells(path, form)
+    for name in (text, label):
+        if name not in found.columns:
+            raise UserError(f'{path}: no column {name!r} in its first line; {closest(name, tuple(found.columns))}')
+    labels = [cell.strip() for cell in found.columns[label].to_pylist()]
+    if '' in labels:
+        raise UserError(f'{path}, row {found.numbers[labels.index("")]}: no label; valid: a class in every row')
+    return found.columns[text].to_pylist(), labels, found.notes
 
 
 Labelled = tuple[Sequence[str], np.ndarray]  # texts, labels [N] int32
@@ -138,7 +132,7 @@ def _numbers(labels: Sequence[str], names: Sequence[str], path: Path) -> np.ndar
     known = {name: number for number, name in enumerate(names)}
     strange = next((row for row, label in enumerate(labels) if label not in known), None)
     if strange is not None:
-        raise UserError(f'{path}, row {strange + 2}: label {labels[strange]!r}; valid: {", ".join(names)}')
+        raise UserError(f'{path}, row {strange + 1}: label {labels[strange]!r}; valid: {", ".join(names)}')
     return np.array([known[label] for label in labels], np.int32)
 
 

@@ -21,6 +21,7 @@ class ClassificationReport:
     examples_shown: int
     looks: tuple[looks.Wanted, ...]  # into the trained network: config.report.options.figures
     beside: baselines.Asked  # what needs no network: config.report.options.baselines
+    positive: str  # of two classes the one that is looked for: config.report.options.positive
     weighed: bool  # whether it says how large the parameters are: config.report.options.sparsity
 
     @classmethod
@@ -28,7 +29,10 @@ class ClassificationReport:
         wishes = config.report.options
         wanted = looks.wanted(wishes.get('figures', ()), task.model, *task.inputs(task.example))
         beside = baselines.asked(wishes, classifies=True)
-        return cls(task, data, config.report.examples, wanted, beside, bool(wishes.get('sparsity', False)))
+        positive = wishes.get('positive', '')
+        if positive:
+            two_classes.positive_class(data, positive)  # said before training
+        return cls(task, data, config.report.examples, wanted, beside, positive, bool(wishes.get('sparsity', False)))
 
     def keeps(self, split: str) -> int:
         """All of the split that is reported; of two classes the validation split's too, on which a threshold is chosen."""
@@ -41,7 +45,7 @@ class ClassificationReport:
         Then what needs no network, and the looks into this one (`jaxlab/looks`).
         """
         found = classes.report(record, self.data, self.examples_shown)
-        found = found.followed_by(two_classes.report(record, self.data, self.task.class_weights))
+        found = found.followed_by(two_classes.report(record, self.data, self.task.class_weights, self.positive))
         found = found.followed_by(baselines.report(record, self.data, self.beside))
         found = found.followed_by(sparsity.report(record) if self.weighed else Report())
         return found.followed_by(Report(tuple(looks.figures(self.looks, self.task, record, self.data))))

@@ -1,6 +1,7 @@
 """What a classifier of two classes reports besides: curves over all thresholds, a chosen threshold, calibration.
 
-Class 1 is the one that is looked for. The threshold is chosen on the validation split and applied once to the test split.
+One class is looked for, the positive one: `config.report.options.positive`, else the rarer one, else the second; it is 1
+in all that follows. The threshold is chosen on the validation split and applied once to the test split.
 A network that saw other shares of the classes than there are (resampling, class weights) gives probabilities for those;
 they are corrected by the odds (`prior_corrected`). Scores [R, N] of R replicas are differences of logits, p = sigmoid(score).
 """
@@ -13,6 +14,7 @@ from scipy.special import expit
 
 from jaxlab.data.dataset import Dataset
 from jaxlab.data.labels import class_counts, labels_of, names_of
+from jaxlab.errors import lookup
 from jaxlab.figures import Figure, Lines, Matrix, Table
 from jaxlab.measures import binary, classification
 from jaxlab.protocol import Record, Report
@@ -21,18 +23,23 @@ FEWEST = 10  # examples of each class below which curves say nothing
 PRECISION = 0.9  # at which recall is reported
 RARE = 0.25  # share of a class below which corrected probabilities are of interest
 CORRECTED = ('ece', 'brier', 'precision', 'recall', 'f1')
+EQUAL = 0.45  # share of the rarer class from which on neither is rare
 GRID = np.linspace(0, 1, 201)
 BINS = 10
 
 
 @dataclasses.dataclass(frozen=True)
 class Judged:
-    """One split as the replicas see it: labels [N] in {0, 1}, probabilities [R, N]; bayes: [N], the true P(1 | x), if known."""
+    """One split as the replicas see it: labels [N] in {0, 1}, probabilities [R, N]; bayes: [N], the true P(1 | x), if known.
+
+    names: of class 0, and of the positive one, 1.
+    """
 
     split: str
     labels: np.ndarray
     scores: np.ndarray
     bayes: np.ndarray | None
+    names: tuple[str, str]
 
     @property
     def probabilities(self) -> np.ndarray:
@@ -48,7 +55,7 @@ class Judged:
     def words(self) -> str:
         """Split, number of examples and of replicas, for the notes under figures."""
         positives, replicas = int(self.labels.sum()), len(self.scores)
-        n = f'{self.split} split, n = {len(self.labels):,}, {positives:,} of them positive'
+        n = f'{self.split} split, n = {len(self.labels):,}, {positives:,} of them {self.names[1]} (the positive class)'
         return f'{n}; {replicas} replicas (thin) and their mean (thick)' if replicas > 1 else f'{n}; one replica'
 
 
@@ -66,14 +73,28 @@ class Rule:
         return [binary.counts(labels, p >= threshold) for p, threshold in pairs]
 
 
-def report(record: Record, data: Dataset, class_weights: Sequence[float] = ()) -> Report:
-    """Nothing where there are not two classes with enough examples of each."""
+def positive_class(data: Dataset, named: str = '') -> int:
+    """The class that is looked for: the named one, else the rarer one of the training examples as they came, else the second."""
+    names = names_of(data)
+    if named:
+        return lookup({name: number for number, name in enumerate(names)}, named, 'config.report.options.positive')
+    counts = class_counts(data)[0]
+    return 0 if len(names) == 2 and counts[0] < EQUAL * counts.sum() else 1
+
+
+def report(record: Record, data: Dataset, class_weights: Sequence[float] = (), named: str = '') -> Report:
+    """Nothing where there are not two classes with enough examples of each. named: the positive class ('': see above)."""
+    if len(names_of(data)) != 2:
+        return Report()
+    positive = positive_class(data, named)
     split = 'test' if 'test' in record.outputs else next(iter(record.outputs), None)
-    judged = None if split is None else judge(record, data, split)
+    judged = None if split is None else judge(record, data, split, positive)
     if judged is None:
         return Report()
-    chosen_on = judge(record, data, 'validation') if split == 'test' and 'validation' in record.outputs else None
-    trained, true = odds(data, class_weights)
+    chosen_on = (
+        judge(record, data, 'validation', positive) if split == 'test' and 'validation' in record.outputs else None
+    )
+    trained, true = odds(data, class_weights, positive)
     corrected = None
     if not np.isclose(trained, true):
         corrected = binary.prior_corrected(judged.probabilities, trained, true)
@@ -83,28 +104,35 @@ def report(record: Record, data: Dataset, class_weights: Sequence[float] = ()) -
         found |= {
             f'{name}_corrected': found[name] for name in CORRECTED
         }  # nothing to correct: so that variants compare
-    positive = names_of(data)[1]
     figures: list[Figure] = [
         _precision_recall(judged),
         _roc(judged),
         _against_threshold(judged, rules),
         _reliability(judged, corrected),
-        _decision_table(rules, judged, names_of(data)),
-        *(_confusion(rule, judged, names_of(data)) for rule in rules.values() if rule.name == TUNED),
+        _decision_table(rules, judged, judged.names),
+        *(_confusion(rule, judged, judged.names) for rule in rules.values() if rule.name == TUNED),
         _intervals(rules, judged),
     ]
-    remarks = [_against_majority(rules['half'], judged, names_of(data))]
+    remarks = [
+        f'Precision, recall, F1 and the curves are those of {judged.names[1]!r}, the positive class.',
+        _against_majority(rules['half'], judged, judged.names),
+    ]
     if corrected is not None:
         remarks.append(
-            f'Training saw odds {trained:.4g} of {positive}, there are {true:.6g}: '
+            f'Training saw odds {trained:.4g} of {judged.names[1]}, there are {true:.6g}: '
             f'a probability of 0.5 stands for {float(binary.prior_corrected(np.array(0.5), trained, true)):.6g}.'
         )
-    if chosen_on is None and judged.rare:
+    if chosen_on is None and judged.rare and 'validation' in data.splits:
+        remarks.append(
+            f'The validation split has fewer than {FEWEST} examples of a class: no threshold is chosen on it; '
+            'data.validation_fraction makes it larger, data.stratify shares the classes out.'
+        )
+    elif chosen_on is None and judged.rare:
         remarks.append('There is no validation split to choose a threshold on: data.validation_fraction makes one.')
     return Report(tuple(figures), {f'{split}_{name}': values for name, values in found.items()}, tuple(remarks))
 
 
-def judge(record: Record, data: Dataset, split: str) -> Judged | None:
+def judge(record: Record, data: Dataset, split: str, positive: int = 1) -> Judged | None:
     """The split's scores, or None: other than two classes, or too few examples of one."""
     logits = [np.asarray(outputs['logits'], np.float64) for outputs in record.outputs[split]]
     if logits[0].shape[-1] != 2 or len(names_of(data)) != 2:
@@ -113,18 +141,22 @@ def judge(record: Record, data: Dataset, split: str) -> Judged | None:
     labels = labels_of(source)
     if min(np.bincount(labels, minlength=2)) < FEWEST:
         return None
-    scores = np.stack([each[:, 1] - each[:, 0] for each in logits])
-    return Judged(split, labels, scores, (source.arrays or {}).get('bayes'))
+    scores = np.stack([each[:, positive] - each[:, 1 - positive] for each in logits])
+    bayes, names = (source.arrays or {}).get('bayes'), names_of(data)
+    if not positive and bayes is not None:
+        bayes = 1 - bayes
+    labels = (labels == positive).astype(np.int32)
+    return Judged(split, labels, scores, bayes, (names[1 - positive], names[positive]))
 
 
-def odds(data: Dataset, class_weights: Sequence[float] = ()) -> tuple[float, float]:
-    """Odds n1 / n0 that training saw (after resampling, times the class weights), and those of the data."""
+def odds(data: Dataset, class_weights: Sequence[float] = (), positive: int = 1) -> tuple[float, float]:
+    """Odds of the positive class that training saw (after resampling, times the class weights), and those of the data."""
     before, after = class_counts(data)
     weights = np.array(class_weights or (1.0, 1.0))
     if not (before > 0).all():
         return 1.0, 1.0  # one class alone: no odds to correct by
     seen = after * weights
-    return float(seen[1] / seen[0]), float(before[1] / before[0])
+    return float(seen[positive] / seen[1 - positive]), float(before[positive] / before[1 - positive])
 
 
 TUNED, HALF = 'largest F1 on the validation split', 'p at least 0.5'

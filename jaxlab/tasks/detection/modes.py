@@ -29,6 +29,9 @@ def detect(trained: Trained, options: Mapping[str, Any]) -> Done:
     ]
     rows, figures = [], []
     for number, (one, (boxes, scores, labels)) in enumerate(zip(who, found, strict=True)):
+        if 'error' in one:
+            rows.append(one)
+            continue
         image, sure = decode_whole(Path(one['file']), grey=False), scores >= max(least, 1e-9)
         size = (image.shape[1], image.shape[0])
         arguments = (boxes[sure], scores[sure], labels[sure], size)
@@ -49,6 +52,9 @@ def lines(facts: Mapping[str, Any]) -> Sequence[str]:
     """One an image."""
     found = []
     for row in facts['predictions']:
+        if 'error' in row:
+            found.append(f'{row["file"]}: {row["error"]}')
+            continue
         said = ', '.join(f'{one["class"]} ({one["score"]:.0%}) at {one["box"]}' for one in row['objects'][:8])
         more = f' and {len(row["objects"]) - 8} more' if len(row['objects']) > 8 else ''
         found.append(f'{row["file"]}: {said or "nothing"}{more}')

@@ -180,7 +180,9 @@ def _weights(record: Record, data: Dataset, rules: Mapping[str, baselines.Fitted
         note = f'mean of the absolute weights to the {kernel.shape[1]} units of the first layer; first replica'
         title = 'How strongly the first layer takes up each feature'
         return [Bars('first_layer', title, note, names, {'mean |w|': strength}, {}, 'feature', 'mean |w|')]
-    columns = {'network': np.append(kernel[:, 0], float(np.asarray(params['Dense_0']['bias'])[0]))}
+    offset, factor = target_of(data).scaling
+    bias = float(np.asarray(params['Dense_0']['bias'])[0])
+    columns = {'network': np.append(kernel[:, 0] * factor, bias * factor + offset)}
     columns |= {
         name.replace('_', ' '): values
         for name, predict in rules.items()

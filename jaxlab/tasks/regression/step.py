@@ -28,7 +28,7 @@ LOSSES: Mapping[str, Callable[..., jax.Array]] = {
 class Regression(Supervised):
     """Options:
 
-    loss: 'squared', 'absolute' or 'huber' (with `delta`, in the target's units).
+    loss: 'squared', 'absolute' or 'huber' (with `delta`, in the target's units; in its deviations where it is scaled).
     stages: (('squared', 100), ('absolute', 100)) trains with one loss after the other on the same weights, so many epochs
     each (the last to the end), every stage with an optimizer that has seen nothing; () trains with `loss` alone.
     """
@@ -38,6 +38,7 @@ class Regression(Supervised):
     example: Mapping[str, jax.ShapeDtypeStruct]
     input: str
     steps_per_epoch: int
+    scaling: tuple[float, float] = (0.0, 1.0)  # (offset, factor) of the target: what the network says, in its unit
     loss: str = 'squared'
     delta: float = 1.0
     stages: tuple = ()
@@ -49,7 +50,8 @@ class Regression(Supervised):
             raise UserError(f'config.task.name: {data.name} has classes, no numbers to predict; valid: classification')
         model = build_model(config.model, config.training.precision, classes=1)
         optimizer = build_optimizer(config.optimizer, steps_per_epoch, total_steps)
-        task = cls(model, optimizer, example, data.input, steps_per_epoch, **options)
+        scaling = getattr(data.answer_feature, 'scaling', (0.0, 1.0))
+        task = cls(model, optimizer, example, data.input, steps_per_epoch, scaling, **options)
         if task.delta <= 0:
             raise UserError(f'config.task.delta = {task.delta:g}; valid: a number above 0')
         for stage in task.stages:
@@ -77,7 +79,7 @@ class Regression(Supervised):
 
         def loss_fn(params: Any) -> tuple[jax.Array, Any]:
             outputs, updates = self.forward(network, params, batch, key)
-            predictions = outputs[..., 0]
+            predictions = self._in_unit(outputs)
             losses = self._losses(predictions, batch['target'], stage)
             return weighted_mean(losses, weight), (predictions, losses, updates)
 
@@ -95,7 +97,12 @@ class Regression(Supervised):
 
     def predict(self, state: State, inputs: jax.Array) -> jax.Array:
         """Values [N] of prepared inputs."""
-        return self.model.apply(state['model'].variables(), inputs, train=False)[..., 0]
+        return self._in_unit(self.model.apply(state['model'].variables(), inputs, train=False))
+
+    def _in_unit(self, outputs: jax.Array) -> jax.Array:
+        """[N] of what the network says [N, 1]."""
+        offset, factor = self.scaling
+        return outputs[..., 0] if self.scaling == (0.0, 1.0) else outputs[..., 0] * factor + offset
 
     def _fresh(self, network: TrainState) -> TrainState:
         """The network as its stage begins: with an optimizer that has seen nothing."""
@@ -107,7 +114,10 @@ class Regression(Supervised):
         return network.replace(opt_state=opt_state)
 
     def _losses(self, predictions: jax.Array, targets: jax.Array, stage: jax.Array) -> jax.Array:
-        """[N]: those of the stage's loss."""
+        """[N]: those of the stage's loss, in the units that the network learns."""
+        offset, factor = self.scaling
+        if self.scaling != (0.0, 1.0):
+            predictions, targets = (predictions - offset) / factor, (targets - offset) / factor
         return jnp.stack([LOSSES[name](predictions, targets, self.delta) for name in self.losses])[stage]
 
     @staticmethod

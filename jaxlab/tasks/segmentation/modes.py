@@ -23,6 +23,9 @@ def segment(trained: Trained, options: Mapping[str, Any]) -> Done:
     masks = [mask for block in predicted(trained, state, blocks) for mask in block]
     rows, written = [], {}
     for number, (one, mask) in enumerate(zip(who, masks, strict=True)):
+        if 'error' in one:
+            rows.append(one)
+            continue
         image = decode_whole(Path(one['file']), grey=False) / 255.0
         size = (image.shape[1], image.shape[0])
         whole = np.asarray(Image.fromarray(mask.astype(np.uint8)).resize(size, Image.Resampling.NEAREST))
@@ -39,7 +42,9 @@ def segment(trained: Trained, options: Mapping[str, Any]) -> Done:
 def lines(facts: Mapping[str, Any]) -> Sequence[str]:
     """One an image."""
     return [
-        f'{row["file"]}: '
+        f'{row["file"]}: {row["error"]}'
+        if 'error' in row
+        else f'{row["file"]}: '
         + ', '.join(f'{name} {share:.1%}' for name, share in row['shares'].items())
         + f'; {row["overlay"]}'
         for row in facts['predictions']
