@@ -1,7 +1,6 @@
 """python -m launch: one experiment from the command line."""
 
 import contextlib
-import errno
 import io
 import json
 import os
@@ -9,7 +8,6 @@ import shlex
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,10 +16,7 @@ from jaxlab.errors import UserError
 from jaxlab.experiments import config as configs
 from jaxlab.files import absolute, path_of
 from jaxlab.tasks.names import modes_of
-from launch import arguments, catalogue, progress
-
-BUG, USER, INTERRUPTED = 1, 2, 128  # exit codes; the last plus the signal's number
-OF_THE_DISK = (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT, errno.EPERM, errno.EFBIG)
+from launch import arguments, catalogue, ends, progress
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -43,21 +38,11 @@ def main(words: Sequence[str] | None = None) -> int:
             return 0
         return _run(asked, words, begun)
     except Exception as error:
-        refusal = _refusal(error)
+        refusal = ends.refusal(error)
         if not refusal:
             raise
         print(refusal, file=sys.stderr)
-        return USER
-
-
-def _refusal(error: Exception) -> str:
-    """One line about what the user can mend, or ''."""
-    if isinstance(error, UserError):
-        return f'error: {error}'.replace('\n', ' ')
-    if isinstance(error, OSError) and error.errno in OF_THE_DISK:
-        what = f'{error.strerror}: {error.filename or "the disk"}'
-        return f'error: {what}; free some room or choose another --workdir; the last whole checkpoint is kept'
-    return ''
+        return ends.USER
 
 
 def _run(asked: arguments.Arguments, words: Sequence[str], begun: float) -> int:
@@ -87,7 +72,7 @@ def _run(asked: arguments.Arguments, words: Sequence[str], begun: float) -> int:
         from jaxlab.training import runtime  # from here on jax is needed
 
         hosts = runtime.start(asked.deterministic, asked.join_seconds)
-        around.enter_context(_together(hosts))
+        around.enter_context(ends.together(hosts))
         from jaxlab.experiments import many, run_data
         from jaxlab.experiments.prepare import prepare
         from jaxlab.training.loop import Interrupted
@@ -107,7 +92,7 @@ def _run(asked: arguments.Arguments, words: Sequence[str], begun: float) -> int:
         reported = asked.mode in ('train', 'eval')
         prepared = prepare(config, asked.data_dir, chosen, command, described=described, reported=reported)
         if hosts is not None:
-            hosts.same(_of_this_host(prepared, asked.mode, workdir))
+            hosts.same(ends.of_this_host(prepared, asked.mode, workdir))
         patience = asked.hang_seconds if asked.hang_seconds is not None else hang.SECONDS if hosts else 0
         around.enter_context(hang.watched(watcher, patience, hosts.number if hosts else 0))
         try:
@@ -118,7 +103,7 @@ def _run(asked: arguments.Arguments, words: Sequence[str], begun: float) -> int:
         except Interrupted as stop:
             watcher.close()
             print(str(stop), file=sys.stderr)
-            return INTERRUPTED + stop.signal
+            return ends.INTERRUPTED + stop.signal
         finally:
             watcher.close()
     if runtime.is_writer():
@@ -126,48 +111,6 @@ def _run(asked: arguments.Arguments, words: Sequence[str], begun: float) -> int:
             paging.show(watcher.pages, config.worked.show)
         _show(asked, result, workdir, modes)
     return 0
-
-
-@contextlib.contextmanager
-def _together(hosts: Any) -> Iterator[None]:
-    """One of several hosts tells the others how it ends; where it fails it does not wait for them, as jax would."""
-    try:
-        yield
-    except Exception as error:
-        if hosts is None:
-            raise
-        refusal = _refusal(error)
-        if refusal:
-            print(refusal, file=sys.stderr)
-        else:
-            hosts.settle()
-            traceback.print_exc()
-        code = USER if refusal else BUG
-        hosts.leave(code)
-        sys.stderr.flush()
-        os._exit(code)
-    if hosts is not None:
-        hosts.leave(0)
-
-
-def _of_this_host(prepared: Any, mode: str, workdir: Path) -> dict[str, str]:
-    """What all hosts of a run must have alike."""
-    import jax
-
-    from jaxlab.training import runtime
-    from jaxlab.training.identity import flat
-
-    fields = flat(prepared.config.to_dict(), 'config.')
-    return {
-        'code': runtime.code_digest(),
-        **{f'version of {package}': version for package, version in runtime.versions().items()},
-        'mode': mode,
-        'workdir': str(workdir),
-        **{name: repr(value) for name, value in fields.items()},
-        'data': f'{prepared.data.source}, checksum {prepared.data.checksum}',
-        'number of devices': str(jax.local_device_count()),
-        'kind of devices': jax.local_devices()[0].device_kind,
-    }
 
 
 @contextlib.contextmanager
