@@ -138,3 +138,14 @@ def test_layer_norm_equals_flax_and_keeps_digits_of_large_means():
     shifted = jnp.array([[1e4, 1e4 + 1, 1e4 + 2, 1e4 + 3]])
     params = {'scale': jnp.ones(4), 'bias': jnp.zeros(4)}
     np.testing.assert_allclose(ours(params, shifted)[0], [-1.341641, -0.447214, 0.447214, 1.341641], atol=1e-3)
+
+
+def test_padding_is_left_out_in_both_layouts() -> None:
+    """Channels first and examples last: the same outputs, statistics and gradients as channels last, weights counted."""
+    weight = jnp.array([1.0, 1, 0, 1, 1, 0, 1, 1])
+    last, first = BatchNorm(), BatchNorm(axis=0)
+    variables = last.init(jax.random.key(2), X, True)
+    turned = lambda x: jnp.swapaxes(x, 0, -1)
+    y, new, (params, x) = step(last, variables, X, G, True, weight)
+    other, other_new, (other_params, other_x) = step(first, variables, turned(X), turned(G), True, weight)
+    close((y, new, params, x), (turned(other), other_new, other_params, turned(other_x)))
