@@ -99,4 +99,4 @@ def test_a_host_that_hangs_is_found(small, tmp_path):
     subprocess.run(['kill', '-STOP', str(stuck)], check=True)
     code, _, err = command.finish(supervisor, SECONDS)
     assert code == 42, err
-    assert 'no update for 20 s: host 0 stands after step' in err and 'machine.py' in err
+    assert 'no update for 20 s: host 0 stands after step' in err and 'loop.py' in err, err
