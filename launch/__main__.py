@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import io
 import json
 import os
 import shlex
@@ -23,11 +24,19 @@ USER, INTERRUPTED = 2, 128  # exit codes: the user's mistake; plus the signal's 
 def main(words: Sequence[str] | None = None) -> int:
     """Runs a command line; returns the exit code. Internal bugs keep their traceback."""
     words = list(sys.argv[1:] if words is None else words)
+    for stream in (sys.stdout, sys.stderr):  # a terminal of ASCII shows '?' for what it cannot write
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors='replace')
     try:
         asked = arguments.parse(words)
         if asked.list:
             rows = catalogue.experiments()
             _print_json(rows) if asked.json else catalogue.show(rows)
+            return 0
+        if asked.new:
+            from jaxlab.experiments import new
+
+            print('\n'.join(new.write(asked.new, asked.data_dir, Path.cwd())))
             return 0
         return _run(asked, words)
     except UserError as error:
@@ -160,6 +169,7 @@ def _show(asked: arguments.Arguments, result: dict[str, Any], workdir: Path, mod
     from jaxlab.report import index, terminal
 
     console = Console(highlight=False)
+    console.width = max(console.width, terminal.NARROWEST)
     if asked.mode in modes:
         for line in modes[asked.mode].lines(result):
             console.print(line, markup=False, soft_wrap=True)

@@ -42,6 +42,9 @@ def parser() -> argparse.ArgumentParser:
         'A finished or interrupted run in the same --workdir is resumed.',
     )
     result.add_argument('--config', metavar='FILE[:smoke]', help='experiment: a file or a name of --list')
+    result.add_argument(
+        '--new', metavar='NAME', help='looks at --data_dir (pictures or a CSV file), writes NAME.py for it'
+    )
     result.add_argument('--list', action='store_true', help='every experiment with its question, data, published value')
     result.add_argument(
         '--mode',
@@ -66,12 +69,12 @@ def parse(words: Sequence[str]) -> Arguments:
     overrides = tuple(word for word in words if word.startswith('--config.'))
     known = parser()
     options, rest = known.parse_known_args([word for word in words if not word.startswith('--config.')])
-    if not options.list and not options.config:
+    if not options.list and not options.config and options.new is None:
         raise UserError('--config=FILE is missing; valid: --config=configs/NAME.py, or --list to see all')
-    for name in ('workdir', 'data_dir', 'variants'):
+    for name in ('workdir', 'data_dir', 'variants', 'new'):
         if getattr(options, name) == '':
             raise UserError(f'--{name}= is empty; valid: --{name}=VALUE, or leave it out')
-    if rest and (options.list or options.mode in MODES):
+    if rest and (options.list or options.new or options.mode in MODES):
         raise unknown(rest[0])
     return Arguments(options, overrides, tuple(rest))
 

@@ -36,6 +36,7 @@ def show(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     console = Console(highlight=False)
+    console.width = max(console.width, 60)  # below it a table is broken letter by letter
     if not console.is_terminal:
         for row in rows:
             words = (row['name'], row['aim'], row['data'], _published(row))

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from jaxlab.data.examples import Arrays
-from jaxlab.errors import UserError
 
 FORMAT = 2  # goes into every key: raise it when decoding changes
 
@@ -58,10 +57,8 @@ def _write(entry: Path, arrays: Arrays, facts: Any) -> None:
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f'.{entry.name}.', dir=entry.parent))
-    except OSError as error:
-        raise UserError(
-            f'cannot write the data cache {str(entry.parent)!r}: {error.strerror}; name another cache_dir'
-        ) from error
+    except OSError:
+        return  # a folder that cannot be written costs time at the next start, nothing else
     try:
         checks = {}
         for name, values in arrays.items():

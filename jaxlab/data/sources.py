@@ -90,6 +90,7 @@ def own_folders(request: Request, *folders: str) -> list[Path]:
 
 def named_file(request: Request, option: str, given: str, what: str) -> Path:
     """The file that an option names: in the data directory, or from where the user is. what: what it must be."""
+    given = str(given)  # a file may be called 2024
     if not given:
         raise UserError(f'data {request.name!r} needs data.options.{option}, {what}')
     own = [] if request.data_dir is None or given.startswith(PACKAGE) else [request.data_dir / given]

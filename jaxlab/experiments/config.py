@@ -1,11 +1,12 @@
 """From `--config=FILE[:profile]` and overrides to a checked config. Imports nothing heavy."""
 
 import ast
+import contextlib
 import difflib
 import importlib.util
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,9 @@ COMMAND_LINE = 'command line'  # who chose a field: the user
 
 def split_profile(argument: str) -> tuple[Path, str]:
     """`configs/gan_mnist.py:smoke` or `gan_mnist:smoke` -> (path, 'smoke')."""
-    path, colon, profile = argument.partition(':')
-    profile = profile if colon else 'full'
+    path, colon, profile = argument.rpartition(':')
+    if not colon or profile not in common.PROFILES and Path(argument).is_file():  # a colon in the path is one
+        path, colon, profile = argument, '', 'full'
     if not path or profile not in common.PROFILES:
         named = f'unknown profile {profile!r}' if path else 'no file'
         raise UserError(f'{named} in --config={argument}; {closest(profile, common.PROFILES)}')
@@ -56,7 +58,8 @@ def load_module(path: Path) -> Any:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
+        with _beside(path):
+            spec.loader.exec_module(module)
     except SyntaxError as error:
         raise UserError(f'{path}, line {error.lineno}: {error.msg}') from error
     except Exception as error:
@@ -64,6 +67,17 @@ def load_module(path: Path) -> Any:
     if not callable(getattr(module, 'get_config', None)):
         raise UserError(f'{path} has no function get_config(profile)')
     return module
+
+
+@contextlib.contextmanager
+def _beside(path: Path) -> Iterator[None]:
+    """A config finds what lies beside it, behind everything that was found before."""
+    folder = str(path.resolve().parent)
+    sys.path.append(folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
 
 
 def _line_in(error: Exception, path: Path) -> int | str:
@@ -81,7 +95,8 @@ def load(path: Path, profile: str) -> common.Config:
     """The config of a file, checked."""
     module = load_module(path)
     try:
-        config = module.get_config(profile)
+        with _beside(path):
+            config = module.get_config(profile)
     except UserError:
         raise
     except Exception as error:
@@ -106,14 +121,15 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
 
 
 def literal(text: str) -> Any:
-    """A Python literal, `true` / `false` / `none` in any case, or the text itself."""
+    """A Python literal, `true` / `false` / `none` in any case, or the text itself; 1_1_1 is a text, no number."""
     words = {'true': True, 'false': False, 'none': None}
     if text.lower() in words:
         return words[text.lower()]
     try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
         return text
+    return text if isinstance(value, int | float) and '_' in text else value
 
 
 def apply(config: common.Config, changes: Mapping[str, Any], where: str) -> common.Config:
@@ -155,11 +171,17 @@ def _closest_field(path: str) -> str:
 
 
 def _fit(config: common.Config, path: str, value: Any) -> Any:
-    """A whole number where a fraction is meant, one value where a tuple is."""
+    """A whole number where a fraction is meant, one value where a tuple is, digits where a text is."""
     field = common.FIELDS.get(path)
     default = field.default if field else current(config, path)
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if isinstance(default, str) and isinstance(value, int | float) and not isinstance(value, bool) and field is None:
+        return str(value)
+    if isinstance(default, tuple) and field is None:
+        if isinstance(value, str) and ',' in value:
+            return tuple(literal(part.strip()) for part in value.split(','))
+        return (value,) if isinstance(value, int | float | str) else value
     return value
 
 

@@ -28,6 +28,7 @@ def facts(prepared: Prepared) -> dict[str, Any]:
     config, data = prepared.config, prepared.data
     default = common.experiment(config.name, task=config.task.name, data=config.data.name)
     chosen = dict.fromkeys(configs.differing(config, default), 'experiment') | dict(prepared.chosen)
+    own = prepared.chosen.get('data.name') == configs.COMMAND_LINE  # published numbers are those of other data
     rows = [
         (path, value if isinstance(value, str | int | float | bool) else str(value), chosen.get(path, 'default'))
         for path, value in sorted(flat(config.to_dict()).items())
@@ -51,7 +52,7 @@ def facts(prepared: Prepared) -> dict[str, Any]:
             'fields': {name: feature.words for name, feature in data.features.items()},
             'notes': list(data.notes),
         },
-        'published': {metric: _published(entry) for metric, entry in config.published.items()},
+        'published': {} if own else {metric: _published(entry) for metric, entry in config.published.items()},
         'config_rows': rows,
         'main_metric': config.report.options.get('main_metric'),
         'compared': list(config.report.options.get('compared', ())),

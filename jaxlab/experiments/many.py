@@ -7,7 +7,7 @@ from typing import Any
 from configs import common
 from jaxlab.experiments import several_splits, tuning
 from jaxlab.experiments.prepare import Prepared, variant
-from jaxlab.experiments.run import CURVES, open_workdir, train_once
+from jaxlab.experiments.run import CURVES, alone_in, train_once
 from jaxlab.experiments.watching import Watcher
 from jaxlab.files import write_json
 from jaxlab.training import runtime
@@ -21,7 +21,11 @@ def train(
 
     mode 'eval': evaluates the newest checkpoint of one run (see `reference`) instead.
     """
-    open_workdir(workdir)
+    with alone_in(workdir):
+        return _train(prepared, workdir, watcher, mode, allow_change)
+
+
+def _train(prepared: Prepared, workdir: Path, watcher: Watcher, mode: str, allow_change: bool) -> dict[str, Any]:
     if mode != 'train':
         return train_once(prepared, workdir, watcher, mode, allow_change)
     if prepared.config.variants:

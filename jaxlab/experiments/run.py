@@ -1,8 +1,10 @@
 """One experiment trained (or evaluated) once, and everything that this leaves in its folder."""
 
+import contextlib
+import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,14 @@ from jaxlab.experiments.prepare import Prepared, prepare
 from jaxlab.experiments.start import start_of
 from jaxlab.experiments.watching import Watcher
 from jaxlab.figures import Figure, Table, Worked
-from jaxlab.files import write_json
+from jaxlab.files import is_remote, write_json
 from jaxlab.protocol import Needed, Report
 from jaxlab.training import run as engine
 from jaxlab.training import runtime, untrained
+from jaxlab.training.identity import flat
 
+LOCK = '.lock'
+SAME_DATA = ('name', 'split', 'stratify', 'split_seed', 'test_fraction')
 CURVES = 'curves.json'  # what a comparison of variants lays over one another
 
 
@@ -55,6 +60,25 @@ def _adapted_words(item: Mapping[str, Any]) -> str:
     return f'adapted to {item["why"]}: {item["field"]} {item["instead_of"]} -> {item["value"]}'
 
 
+@contextlib.contextmanager
+def alone_in(workdir: Path) -> Iterator[None]:
+    """Opens the folder, and keeps other commands out of it until the end; a process that is killed keeps nothing."""
+    open_workdir(workdir)
+    if is_remote(workdir) or not runtime.is_writer():
+        yield
+        return
+    with open(workdir / LOCK, 'a') as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(
+                f'another command is at work in {workdir}; valid: wait for it, or another --workdir'
+            ) from None
+        except OSError:
+            pass  # a file system without locks
+        yield
+
+
 def open_workdir(workdir: Path) -> None:
     """The folder, made and tried; raises UserError where nothing can be written."""
     try:
@@ -74,6 +98,9 @@ def _needs(prepared: Prepared, workdir: Path, watcher: Watcher) -> dict[str, Nee
     for role, block in prepared.config.needs.items():
         path = configs.main_folder() / f'{block["config"]}.py'
         changes = {**dict(block.get('overrides', {}).items()), 'data.source': prepared.data.source}
+        if prepared.chosen.get('data.name') == configs.COMMAND_LINE:  # it learns from these data too
+            own = flat({name: prepared.config.data[name] for name in SAME_DATA}, 'data.')
+            changes = {'data.options': prepared.config.data.options.to_dict(), **own, **changes}
         config = configs.apply(configs.load(path, 'full'), changes, f'needs.{role}')
         needed = prepare(config, prepared.data_dir, dict.fromkeys(changes, 'experiment'))
         folder = workdir / 'needs' / role

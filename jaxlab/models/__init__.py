@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -78,7 +79,7 @@ def build_model(block: Mapping[str, Any], precision: str = 'float32', where: str
 
 def _check_type(field: dataclasses.Field, value: Any, where: str, name: str) -> None:
     """Simple annotations are checked; anything richer is left to the module."""
-    simple = {
+    simple: dict[Any, Any] = {
         int: int,
         float: (int, float),
         str: str,
@@ -93,3 +94,14 @@ def _check_type(field: dataclasses.Field, value: Any, where: str, name: str) -> 
     if kinds is not None and field.name not in ('name', 'parent') and (not isinstance(value, kinds) or wrong_bool):
         word = field.type if isinstance(field.type, str) else field.type.__name__
         raise UserError(f'config.{where}.{field.name} of {name} is {value!r}; valid: {word}')
+    if 'dropout' in field.name and isinstance(value, int | float) and not 0 <= value < 1:
+        raise UserError(
+            f'config.{where}.{field.name} of {name} is {value!r}; valid: a number from 0 up to, not including, 1'
+        )
+    items = re.fullmatch(r'tuple\[(int|float|str), \.\.\.\]', str(field.type).replace('typing.', ''))
+    if items is None or value is dataclasses.MISSING:
+        return
+    if not isinstance(value, tuple) or not all(isinstance(one, simple[items[1]]) for one in value):
+        raise UserError(
+            f'config.{where}.{field.name} of {name} is {value!r}; valid: a tuple of {items[1]}, such as (64, 32)'
+        )

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 LONGEST = 300  # characters of a formula with its numbers put in
 
 
+NARROWEST = 60  # columns below which a table is broken letter by letter; a terminal then breaks its lines
+
+
 def print_results(results: Mapping[str, Any], console: 'Console') -> None:
     """What came out: the answer, the metrics by split, published beside measured, where the time went."""
     _head(results, console)

@@ -26,11 +26,17 @@ Play = Callable[
 
 
 def built(
-    config: Any, roles: Sequence[str], steps_per_epoch: int, total_steps: int, periods: Mapping[str, int] | None = None
+    config: Any,
+    roles: Sequence[str],
+    steps_per_epoch: int,
+    total_steps: int,
+    periods: Mapping[str, int] | None = None,
+    known: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, tuple[Any, optax.GradientTransformation]]:
     """Role -> (network, update rule), from the blocks `config.model.ROLE` and `config.optimizer.ROLE`.
 
-    periods: role -> n, where it moves in every n-th step only: its schedule then counts its own steps.
+    periods: role -> n, where it moves in every n-th step only: its schedule then counts its own steps. known: role ->
+    arguments of its network that the data decide.
     """
     for field in ('model', 'optimizer'):
         for name in config[field]:
@@ -39,7 +45,9 @@ def built(
                 raise UserError(f'unknown field config.{field}.{name} of task {task}; {closest(name, roles)}')
     found = {}
     for role in roles:
-        network = build_model(config.model.get(role, {}), config.training.precision, f'model.{role}')
+        network = build_model(
+            config.model.get(role, {}), config.training.precision, f'model.{role}', **(known or {}).get(role, {})
+        )
         epoch, whole = (max(count // (periods or {}).get(role, 1), 1) for count in (steps_per_epoch, total_steps))
         found[role] = network, build_optimizer(config.optimizer.get(role, {}), epoch, whole, f'optimizer.{role}')
     return found

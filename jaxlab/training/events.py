@@ -52,12 +52,12 @@ class Events:
                 for replica, value in enumerate(values):
                     tag = name if len(values) == 1 else f'{name}/replica_{replica}'
                     self._board.add_scalar(tag, value, row['step'])
+        self._board.flush()  # a kill costs no epoch that is over
         self._copy()
 
     def _copy(self) -> None:
         """Into the bucket, where the run lies in one."""
         if self._local != self.folder:
-            self._board.flush()
             for file in self._local.iterdir():
                 write_file(self.folder / file.name, file.read_bytes())
 

@@ -43,6 +43,9 @@ NEUTRAL: Mapping[str, Any] = {
 }
 
 
+GOING_ON = ', or --allow_config_change to go on from there'  # helps where the weights have the same shapes
+
+
 def flat(config: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
     """Dotted path -> value, as JSON would give it back."""
     found: dict[str, Any] = {}
@@ -78,9 +81,10 @@ def check_same(mine: Mapping[str, Any], theirs: Mapping[str, Any], workdir: Path
         if mine.get(path) != theirs.get(path)
     ]
     if differing:
+        going_on = '' if 'replicas' in mine and mine['replicas'] != theirs.get('replicas') else GOING_ON
         raise UserError(
-            f'{workdir} holds checkpoints of another config: {"; ".join(differing)}; valid: another --workdir, --fresh to '
-            'start again beside it, or --allow_config_change to go on from there'
+            f'{workdir} holds checkpoints of another config: {"; ".join(differing)}; valid: another --workdir, or --fresh '
+            f'to start again beside it{going_on}'
         )
 
 

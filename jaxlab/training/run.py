@@ -156,7 +156,13 @@ def _resume(
         plateau = dict(machine.config.optimizer).get('plateau')
         return start, Progress(plateau=Plateau.from_block(plateau) if plateau else None)
     listener.say(f'restored step {saved.step} from {checkpoints.folder}')
-    return saved.state, Progress.from_meta(saved.meta)
+    progress = Progress.from_meta(saved.meta)
+    if progress.stopped:
+        # Decided anew, of the history alone: a greater patience or another aim goes on from there.
+        progress.stopped = control.reason_to_stop(machine.config.training, progress.history)
+        more = '' if progress.stopped is None else f': {progress.stopped["reason"]}'
+        listener.say(f'training had stopped{more}' if more else 'training had stopped early; it goes on')
+    return saved.state, progress
 
 
 def _finish(

@@ -47,6 +47,8 @@ def test_every_mode_in_every_format(tmp_path, gradient, mode):
             continue
         path = tmp_path / f'x.{ending}'
         try:
+            if mode.startswith('I') and ending not in ('png', 'tif', 'tiff'):
+                continue  # written as other numbers
             if mode == 'I;16':
                 Image.fromarray(gradient.astype(np.uint16) * 257).save(path)
             elif mode in ('LAB', 'PA'):

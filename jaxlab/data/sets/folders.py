@@ -100,7 +100,7 @@ def read_folder(request: Request) -> Raw:
     how = _decoding(request, options, 128)
     if request.data_dir is None:
         raise UserError("data 'folder' needs a data directory: name it with data_dir or JAXLAB_DATA_DIR")
-    root = (request.data_dir / options['path']).resolve()
+    root = (request.data_dir / str(options['path'])).resolve()
     if not root.is_relative_to(request.data_dir.resolve()) or not root.is_dir():
         raise UserError(f'data.options.path={options["path"]!r} is no folder inside {str(request.data_dir)!r}')
 

@@ -1,5 +1,6 @@
 """What the options of an adversarial task may be: said before anything is trained."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -43,6 +44,32 @@ def check_options(options: dict[str, Any], classes: int) -> None:
             )
     if options.get('conditional') and not classes:
         raise UserError('config.task.conditional: these data have no classes; valid: False')
+
+
+STRIDES = (1, 2, 2)  # of a generator that names none
+
+
+def sizes_of(block: Any, shape: tuple[int, ...]) -> dict[str, Any]:
+    """What a generator must be told to make images [H, W, C] of this shape, where its block does not say it."""
+    height, width, channels = shape
+    stretch = math.prod(block.get('strides', STRIDES))
+    found: dict[str, Any] = {'channels': channels, 'image_shape': shape}
+    if height == width and not height % stretch:
+        found['size'] = height // stretch
+    return found
+
+
+def check_made(network: Any, codes: Any, shape: tuple[int, ...]) -> None:
+    """Refuses a generator whose images are not of the shape that the data have. codes: the shape of what it is given."""
+    run = lambda codes: network.init_with_output(jax.random.key(0), codes, train=False)[0]
+    made = tuple(jax.eval_shape(run, codes).shape[1:])
+    if made != shape:
+        mine, theirs = ('x'.join(map(str, one)) for one in (made, shape))
+        side = max(round(max(shape[:2]) / 4), 1) * 4
+        raise UserError(
+            f'config.model.generator makes images of {mine}, the data have {theirs}; valid: '
+            f'data.options.image_size={side}, or a generator whose size times its strides is that of the data'
+        )
 
 
 def check_discriminator(

@@ -34,7 +34,7 @@ from jaxlab.measures.sums import sums, weighted_mean
 from jaxlab.optimizers import TrainState
 from jaxlab.protocol import Batch, Needed, Sums
 from jaxlab.tasks import adversarial
-from jaxlab.tasks.gan.checks import check_discriminator, check_options
+from jaxlab.tasks.gan.checks import check_discriminator, check_made, check_options, sizes_of
 from jaxlab.tasks.judging import SEEN, Judge, scores
 
 State = dict[str, TrainState]
@@ -93,11 +93,12 @@ class Gan:
         classes = len(names_of(data))
         check_options(options, classes)
         periods = {GENERATOR: options.get('critic_steps', 1)}
-        roles = adversarial.built(config, PLAYERS, steps_per_epoch, total_steps, periods)
+        shape = tuple(data.splits['train'].blank(1)['image'].shape[1:])
+        known = {GENERATOR: sizes_of(config.model.get(GENERATOR, {}), shape)}
+        roles = adversarial.built(config, PLAYERS, steps_per_epoch, total_steps, periods, known)
         (generator, generator_rule), (discriminator, discriminator_rule) = (roles[name] for name in PLAYERS)
         if options.get('spectral'):
             discriminator = SpectralNorm(discriminator)
-        shape = tuple(data.splits['train'].blank(1)['image'].shape[1:])
         task = cls(
             generator,
             discriminator,
@@ -126,6 +127,7 @@ class Gan:
                 jax.eval_shape(self._transformed, made, jax.eval_shape(lambda: jax.random.key(0)))
             except UserError as error:
                 raise UserError(f'config.task.transform_made: made images have no labels; {error}') from error
+        check_made(self.generator, self._codes_of(1), self.image_shape)
         network, images = self.networks()[DISCRIMINATOR]
         variables = jax.eval_shape(lambda x: network.init(jax.random.key(0), x, train=False), images)
         output = lambda variables, x: network.apply(variables, x, train=False)

@@ -1,0 +1,79 @@
+"""`--new=NAME`: looks at somebody's own data and writes a first experiment for them, its guesses marked as such."""
+
+import keyword
+import shlex
+from pathlib import Path
+from typing import Any
+
+from jaxlab.data.looked_over import Look, look_over
+from jaxlab.errors import UserError
+from jaxlab.experiments import config as configs
+
+BATCH = 32
+UPDATES = 2000  # of a first training, about
+BASELINES = {'folder': ('majority',), 'table': ('majority', 'logistic'), 'regression': ('mean', 'least_squares')}
+
+
+def write(name: str, place: str | None, folder: Path) -> list[str]:
+    """Writes NAME.py into the folder; returns what is to be said: what was found, and the command that trains."""
+    if not name.isidentifier() or keyword.iskeyword(name) or name in configs.names():
+        raise UserError(f'--new={name}; valid: a name of letters, digits and _ that no experiment of the project has')
+    if not place:
+        raise UserError('--new needs --data_dir=FOLDER of class folders, or --data_dir=FILE.csv')
+    data, path = Path(place).expanduser(), folder / f'{name}.py'
+    if not data.exists():
+        raise UserError(f'--data_dir={place}: no such file or folder')
+    if path.exists():
+        raise UserError(f'{path} is there already; valid: another name, or remove it')
+    look = look_over(data)
+    path.write_text(text(name, look))
+    root = data if data.is_dir() else data.parent
+    command = f'python -m launch --config={path.name} --data_dir={shlex.quote(str(root))}'
+    return [*look.said, f'Written: {path.name}. Look through its guesses, then: {command}']
+
+
+def text(name: str, look: Look) -> str:
+    """The config file."""
+    epochs = min(max(round(UPDATES * BATCH / max(look.rows, 1)), 10), 60)
+    options = ''.join(_line(key, value, look.guessed.get(key, '')) for key, value in look.options.items())
+    model = 'lenet' if look.data == 'folder' else 'mlp'
+    question = {
+        'folder': 'Can a small network tell my pictures apart?',
+        'table': f'What do the other columns say of {look.options.get("target")}?',
+    }[look.data]
+    baselines = BASELINES['regression' if look.task == 'regression' else look.data]
+    lines = [
+        f'"""{name.replace("_", " ").capitalize()}: a first experiment, written by --new. Guesses are marked."""',
+        '',
+        'from configs import common',
+        '',
+        '',
+        "def get_config(profile='full'):",
+        f'    config = common.experiment({name!r}, task={look.task!r}, data={look.data!r}, model={model!r})',
+        f'    config.aim = {question!r}',
+        f'    config.data.options = {{\n{options}    }}',
+    ]
+    if look.task == 'classification' and not look.parts[1:]:
+        lines.append('    config.data.stratify = True')
+    if 'validation' not in look.parts:
+        lines.append(
+            '    config.data.validation_fraction = 0.15  # on it the best epoch is chosen, never on the test part'
+        )
+    lines.append(f'    config.data.batch_size = {min(BATCH, max(look.rows // 8, 1))}')
+    if model == 'mlp':
+        lines.append('    config.model.features = (64,)  # guessed: one hidden layer')
+    if look.rare:
+        lines.append(f"    config.task.class_weights = 'balanced'  # guessed: {look.rare!r} is rare")
+    lines += [
+        '    config.optimizer = common.adam(1e-3)' if model == 'lenet' else '    config.optimizer = common.adam(3e-3)',
+        f'    config.training.epochs = {epochs}  # guessed: about {UPDATES:,} updates',
+        "    config.training.best_metric, config.training.restore_best = 'validation_loss', True",
+        '    config.training.patience = 10',
+        f"    config.report.options = {{'baselines': {baselines!r}}}",
+        "    return common.with_profile(config, profile, smoke={'training.epochs': 1, 'data.limit': 64})",
+    ]
+    return '\n'.join(lines) + '\n'
+
+
+def _line(key: str, value: Any, why: str) -> str:
+    return f'        {key!r}: {value!r},' + (f'  # guessed: {why}' if why else '') + '\n'

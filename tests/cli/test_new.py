@@ -1,0 +1,84 @@
+"""--new: a first experiment for a folder, a table and an imbalanced table; it trains, and predicts; mistakes."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxlab.data.looked_over import look_over
+from jaxlab.errors import UserError
+from jaxlab.experiments import config as configs
+from jaxlab.experiments import new
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """60 pictures of two classes, one of them twice."""
+    rng = np.random.default_rng(0)
+    for number in range(60):
+        name = ('dark', 'light')[number % 2]
+        pixels = rng.integers(0, 60, (40, 50, 3), np.uint8) + np.uint8((20, 150)[number % 2])
+        (tmp_path / 'mine' / name).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(tmp_path / 'mine' / name / f'{number}.png')
+    (tmp_path / 'mine' / 'dark' / 'again.png').write_bytes((tmp_path / 'mine' / 'dark' / '0.png').read_bytes())
+    return tmp_path / 'mine'
+
+
+def written(folder, rare=False):
+    """300 rows: an ID, two columns that say something, one that does not, one that is always the same."""
+    rng = np.random.default_rng(1)
+    size, colour = rng.normal(size=300), rng.integers(0, 3, 300)
+    good = (size > 1.6) if rare else (size + (colour == 1) > 0)
+    lines = ['customer_id,size,colour,note,country,returned']
+    for at in range(300):
+        shown = '' if at % 50 == 7 else f'{size[at]:.3f}'
+        lines.append(f'{9000 - 3 * at},{shown},{"rgb"[colour[at]]},n{at},CH,{("no", "yes")[int(good[at])]}')
+    (folder / 'rows.csv').write_text('\n'.join(lines) + '\n')
+    return folder / 'rows.csv'
+
+
+@pytest.mark.slow
+def test_pictures_are_trained_on(pictures, launch, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    said = launch('--new=my_pictures', f'--data_dir={pictures}').out
+    assert '61 pictures of 2 classes: dark 31, light 30' in said and '1 files are copies of others' in said
+    text = (tmp_path / 'my_pictures.py').read_text()
+    assert len(text.splitlines()) < 30 and "'image_size': 32,  # guessed" in text
+    words = [f'--config={tmp_path / "my_pictures.py"}', f'--data_dir={pictures}', f'--workdir={tmp_path / "run"}']
+    found = launch(*words, '--config.training.epochs=4', '--json').json()['metrics']
+    assert found['test_accuracy']['mean'] > 0.9 > found['test_accuracy_majority']['mean']
+    assert 'is there already' in launch('--new=my_pictures', f'--data_dir={pictures}').error
+
+
+@pytest.mark.parametrize('rare', [False, True])
+def test_tables_are_looked_over(tmp_path, rare):
+    look = look_over(written(tmp_path, rare))
+    said = ' '.join(look.said)
+    assert look.options['target'] == 'returned' and look.options['features'] == ('size', 'colour')
+    assert "Left out: 'customer_id', it counts or names the rows" in said and "'country', the same in every row" in said
+    assert "'note', a text of its own in 300 of 300 rows" in said and "6 cells of 'size' are missing" in said
+    assert (look.rare == 'yes') is rare and ('Rare' in said) is rare
+    text = new.text('mine', look)
+    assert ("class_weights = 'balanced'" in text) is rare and "'baselines': ('majority', 'logistic')" in text
+    (tmp_path / 'mine.py').write_text(text)
+    config = configs.load(tmp_path / 'mine.py', 'smoke')
+    assert config.data.validation_fraction == 0.15 and config.training.best_metric == 'validation_loss'
+
+
+def test_numbers_to_predict(tmp_path):
+    (tmp_path / 'houses.csv').write_text('rooms,price\n' + '\n'.join(f'{at % 5},{100.5 * at}' for at in range(80)))
+    look = look_over(tmp_path)
+    assert look.task == 'regression' and "'baselines': ('mean', 'least_squares')" in new.text('houses', look)
+
+
+def test_mistakes(tmp_path):
+    (tmp_path / 'empty').mkdir()
+    for name, place, words in (
+        ('1st', tmp_path, 'valid: a name'),
+        ('lenet_mnist', tmp_path, 'valid: a name'),
+        ('mine', None, 'needs --data_dir'),
+        ('mine', tmp_path / 'nowhere', 'no such file'),
+        ('mine', tmp_path / 'empty', 'neither pictures nor a table'),
+    ):
+        with pytest.raises(UserError, match=words):
+            new.write(name, place and str(place), tmp_path)
+    assert not list(tmp_path.glob('*.py'))
