@@ -70,6 +70,11 @@ def _run(asked: arguments.Arguments, words: Sequence[str]) -> int:
     options = {} if asked.mode in arguments.MODES else arguments.of_a_mode(asked, modes)
     workdir = _workdir(asked, config)
 
+    if asked.export:
+        from jaxlab.experiments import export, many
+
+        print('\n'.join(export.export(many.reference_folder(config, workdir), Path(asked.export))))
+        return 0
     with _stdout_kept_clean(asked.json):
         from jaxlab.training import runtime  # from here on jax is needed
 

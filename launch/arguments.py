@@ -45,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         '--new', metavar='NAME', help='looks at --data_dir (pictures or a CSV file), writes NAME.py for it'
     )
+    result.add_argument('--export', metavar='FILE.zip', help='the trained network, a card and predict.py, for others')
     result.add_argument('--list', action='store_true', help='every experiment with its question, data, published value')
     result.add_argument(
         '--mode',
@@ -71,7 +72,7 @@ def parse(words: Sequence[str]) -> Arguments:
     options, rest = known.parse_known_args([word for word in words if not word.startswith('--config.')])
     if not options.list and not options.config and options.new is None:
         raise UserError('--config=FILE is missing; valid: --config=configs/NAME.py, or --list to see all')
-    for name in ('workdir', 'data_dir', 'variants', 'new'):
+    for name in ('workdir', 'data_dir', 'variants', 'new', 'export'):
         if getattr(options, name) == '':
             raise UserError(f'--{name}= is empty; valid: --{name}=VALUE, or leave it out')
     if rest and (options.list or options.new or options.mode in MODES):

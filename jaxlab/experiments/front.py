@@ -171,10 +171,16 @@ class Run:
 
         Names are paths such as `model.params.Dense_0.kernel`.
         """
+        from safetensors.numpy import load
+
+        written = self.weights()
+        write_file(path_of(path), written)
+        return {name: array.shape for name, array in load(written).items()}
+
+    def weights(self) -> bytes:
+        """What `save_weights` writes."""
         from safetensors.numpy import save
 
         from jaxlab.training.start import named
 
-        arrays = named(self.state)
-        write_file(path_of(path), save(arrays))
-        return {name: array.shape for name, array in arrays.items()}
+        return save(named(self.state))

@@ -64,7 +64,7 @@ def _fitted(workdir: Path) -> dict[str, Any]:
 
 
 def _has_weights(workdir: Path) -> bool:
-    return any((workdir / 'checkpoints').glob('[0-9]*'))
+    return any((workdir / 'checkpoints').glob('[0-9]*')) or (workdir / 'weights.safetensors').is_file()
 
 
 def _read(file: Path) -> Any:

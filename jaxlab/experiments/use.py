@@ -22,6 +22,9 @@ def describe(prepared: Prepared) -> dict[str, Any]:
     return {**facts(prepared), **cost(prepared.config, prepared.task, prepared.data)}
 
 
+WEIGHTS = 'weights.safetensors'  # of a run that was given away (`jaxlab/experiments/export.py`)
+
+
 @dataclasses.dataclass(frozen=True)
 class Run:
     """The newest checkpoint of a run (with `restore_best` the best one)."""
@@ -50,11 +53,23 @@ class Run:
         """(the first replica's state, the step that it was saved at)."""
         from jaxlab.training.run import restore
 
+        if (self.workdir / WEIGHTS).is_file() and not (self.workdir / 'checkpoints').is_dir():
+            return self._given(), self.prepared.config.training.steps
         if not (self.workdir / 'checkpoints').is_dir():
             raise UserError(f'no checkpoint in {self.workdir}; train first: the same command with --mode=train')
         arguments = (self.config, self.task, self.data, self.workdir, self.watcher, self.allow_change)
         machine, state, progress, _ = restore(*arguments)
         return machine.replica(state, 0), progress.step
+
+    def _given(self) -> Any:
+        """The state of a run that was given away: its weights alone."""
+        import jax
+        import jax.numpy as jnp
+
+        from jaxlab.training.start import Start
+
+        blank = {name: jnp.zeros(one.shape, one.dtype) for name, one in self.task.example.items()}
+        return Start.read(self.workdir / WEIGHTS).apply(self.task.init(jax.random.key(0), blank))
 
 
 def use(

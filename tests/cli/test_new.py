@@ -1,13 +1,17 @@
 """--new: a first experiment for a folder, a table and an imbalanced table; it trains, and predicts; mistakes."""
 
+import zipfile
+
 import numpy as np
 import pytest
 from PIL import Image
 
+import jaxlab
 from jaxlab.data.looked_over import look_over
 from jaxlab.errors import UserError
 from jaxlab.experiments import config as configs
 from jaxlab.experiments import new
+from jaxlab.training import runtime
 
 
 @pytest.fixture
@@ -46,6 +50,17 @@ def test_pictures_are_trained_on(pictures, launch, tmp_path, monkeypatch):
     words = [f'--config={tmp_path / "my_pictures.py"}', f'--data_dir={pictures}', f'--workdir={tmp_path / "run"}']
     found = launch(*words, '--config.training.epochs=4', '--json').json()['metrics']
     assert found['test_accuracy']['mean'] > 0.9 > found['test_accuracy_majority']['mean']
+    given = launch(*words[::2], f'--export={tmp_path / "model.zip"}').out
+    assert 'predict.py' in given
+    with zipfile.ZipFile(tmp_path / 'model.zip') as archive:
+        archive.extractall(tmp_path / 'given')
+    card, program = ((tmp_path / 'given' / name).read_text() for name in ('README.md', 'predict.py'))
+    assert '**Classes**: dark, light' in card and 'accuracy: ' in card and 'must not be used' in card
+    assert len(program.splitlines()) <= 40 and str(pictures) not in (tmp_path / 'given' / 'results.json').read_text()
+    mine = launch(*words, '--mode=predict', f'--input={pictures / "light"}', '--json').json()['predictions']
+    monkeypatch.setattr(runtime, 'start', lambda: None)  # the cache and the allocator stay those of the tests
+    assert jaxlab.open_run(tmp_path / 'given').predict(pictures / 'light') == mine
+    assert 'ends in .zip' in launch(*words, '--export=model').error
     assert 'is there already' in launch('--new=my_pictures', f'--data_dir={pictures}').error
 
 
