@@ -1,6 +1,7 @@
 """docs/own_data.md: each of its experiments is built, on data as they arrive."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,16 +10,15 @@ from PIL import Image
 from configs import common
 from jaxlab.experiments import config as configs
 from jaxlab.experiments.prepare import prepare
-from tests.conftest import ROOT
 
-PAGE = (ROOT / 'docs' / 'own_data.md').read_text()
+PAGE = (Path(__file__).resolve().parents[2] / 'docs' / 'own_data.md').read_text()
 BLOCKS = dict(re.findall(r'```python (\w+)\n(.*?)```', PAGE, re.DOTALL))
 KINDS = {  # block -> task, data, model
     'pictures': ('classification', 'folder', 'lenet'),
     'table': ('classification', 'table', 'mlp'),
     'numbers': ('regression', 'table', 'mlp'),
     'text': ('classification', 'text', 'bag'),
-    'series': ('forecasting', 'series', 'recurrent'),
+    'series': ('forecasting', 'series', 'sequence'),
 }
 
 
