@@ -11,7 +11,6 @@ from PIL import Image
 from rich.console import Console
 
 from configs import common
-from jaxlab.data.cache import cached
 from jaxlab.errors import UserError
 from jaxlab.experiments import config as configs
 from jaxlab.experiments.facts import facts
@@ -118,12 +117,6 @@ def test_a_narrow_terminal():
             {'name': 'x', 'metrics': {'test_accuracy': {'mean': 0.5, 'values': [0.5]}}, 'aim': 'A'}, console
         )
         assert ' accuracy  0.500000 ' in out.getvalue()
-
-
-def test_a_cache_that_cannot_be_written_costs_nothing_else(tmp_path):
-    (tmp_path / 'file').write_text('no folder')
-    arrays, notes = cached(tmp_path / 'file' / 'cache', 'x', 'k', lambda: ({'a': np.ones(3)}, {'b': 1}))
-    assert arrays['a'].sum() == 3 and notes == {'b': 1}
 
 
 def test_published_numbers_are_those_of_other_data(tmp_path):

@@ -74,8 +74,8 @@ def test_predicting_decodes_as_training_did_and_block_by_block(launch, tmp_path,
     words = (config, f'--workdir={tmp_path / "run"}', f'--data_dir={tmp_path / "data"}', '--config.training.epochs=15')
     assert launch(*words).code == 0
     seen = []
-    decode = features.decode
-    monkeypatch.setattr(features, 'decode', lambda file, how: seen.append(how) or decode(file, how))
+    decode = features.decode_all
+    monkeypatch.setattr(features, 'decode_all', lambda files, how: seen.append(how) or decode(files, how))
     blocks = []
     predicted = predicting.predicted
 

@@ -47,8 +47,13 @@ def test_pictures_are_trained_on(pictures, launch, tmp_path, monkeypatch):
     assert '61 pictures of 2 classes: dark 31, light 30' in said and '1 files are copies of others' in said
     text = (tmp_path / 'my_pictures.py').read_text()
     assert len(text.splitlines()) < 30 and "'image_size': 32,  # guessed" in text
-    words = [f'--config={tmp_path / "my_pictures.py"}', f'--data_dir={pictures}', f'--workdir={tmp_path / "run"}']
-    found = launch(*words, '--config.training.epochs=4', '--json').json()['metrics']
+    words = [
+        f'--config={tmp_path / "my_pictures.py"}',
+        f'--data_dir={pictures}',
+        f'--workdir={tmp_path / "run"}',
+        '--config.training.epochs=4',
+    ]
+    found = launch(*words, '--json').json()['metrics']
     assert found['test_accuracy']['mean'] > 0.9 > found['test_accuracy_majority']['mean']
     given = launch(*words[::2], f'--export={tmp_path / "model.zip"}').out
     assert 'predict.py' in given
