@@ -181,7 +181,8 @@ def _fit(config: common.Config, path: str, value: Any) -> Any:
     if isinstance(default, tuple) and field is None:
         if isinstance(value, str) and ',' in value:
             return tuple(literal(part.strip()) for part in value.split(','))
-        return (value,) if isinstance(value, int | float | str) else value
+        texts = path.startswith('data.options.') or default and all(isinstance(one, str) for one in default)
+        return (value,) if isinstance(value, int | float) or texts and isinstance(value, str) else value
     return value
 
 

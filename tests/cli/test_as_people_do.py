@@ -53,6 +53,8 @@ def test_values_as_they_are_typed():
     assert (found.data.options.path, found.data.options.features, found.model.features) == ('2024', ('b',), (64,))
     several = configs.apply(config, configs.parse_overrides(['--config.model.features=64,32']), 'test')
     assert several.model.features == (64, 32)
+    weighted = configs.apply(config, {'task.class_weights': (1.0, 2.0)}, 'test')
+    assert configs.apply(weighted, {'task.class_weights': 'balanced'}, 'test').task.class_weights == 'balanced'
 
 
 @pytest.mark.parametrize(
