@@ -115,7 +115,8 @@ def read_sheet(
     header: as `read_cells` has it.
     """
     found = read_cells(path, form, header)
-    commas = [name for name, cells in found.columns.items() if _decimal(_trimmed(cells), found.form.separator) == ',']
+    sign = found.form.separator
+    commas = [name for name, cells in found.columns.items() if sign != ',' and _decimal(_trimmed(cells), sign) == ',']
     notes = found.notes
     if commas and not form.decimal:
         notes = (*notes, f'{path.name}: numbers have a decimal comma (column {commas[0]!r}).')

@@ -19,6 +19,7 @@ from jaxlab.experiments.run import alone_in
 from jaxlab.models import build_model
 from jaxlab.report import terminal
 from jaxlab.tasks.supervised import check_fits
+from jaxlab.training.events import Events
 from jaxlab.training.identity import check_same
 from launch.__main__ import main
 from tests.cli import command
@@ -163,6 +164,15 @@ def test_two_commands_in_one_folder(tmp_path):
             pass
     with alone_in(tmp_path / 'run'):
         pass
+
+
+def test_a_kill_costs_no_epoch_of_the_events(tmp_path):
+    """What was written lies in the file before it is closed."""
+    events = Events(tmp_path, writer=True)
+    events.start([])
+    events.write({'epoch': 1, 'step': 5, 'train_loss': [0.5]})
+    assert any(b'train_loss' in path.read_bytes() for path in (tmp_path / 'events').iterdir())
+    events.close()
 
 
 def test_a_flag_that_cannot_help_is_not_recommended(tmp_path):
