@@ -236,3 +236,13 @@ def test_names_in_order():
     assert in_order(['10', '2', '1', '-1', '1.5', 'b', 'a']) == ('-1', '1', '1.5', '2', '10', 'a', 'b')
     assert in_order(['class10', 'class2', 'nan', 'inf', '1_0']) == ('1_0', 'class2', 'class10', 'inf', 'nan')
     assert in_order(['10-19', '0-9', '100-']) == ('0-9', '10-19', '100-')
+
+
+@pytest.mark.parametrize('kind, cells', [('classification', ('a', 'b')), ('regression', ('1.5', '-2'))])
+def test_rows_without_an_answer_are_left_out_and_counted(tmp_path, kind, cells):
+    lines = ['x,kind', *(f'{row},{cells[row % 2] if row % 5 else ""}' for row in range(40))]
+    made = own(tmp_path, lines, kind=kind)
+    field, values = ('label', [0, 1]) if kind == 'classification' else ('target', [-2, 1.5])
+    found = np.concatenate([split.arrays[field] for split in made.splits.values()])
+    assert [(found == value).sum() for value in values] == [16, 16] and len(found) == 32
+    assert any("8 rows without a value of 'kind' are left out" in note for note in made.notes)

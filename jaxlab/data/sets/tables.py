@@ -159,6 +159,7 @@ def read_table(request: Request) -> Raw:
         texts = (*options['categories'], *((options['target'],) if classifies else ()))
         sheet = read_sheet(path, texts, form=form)
         schema = _own_schema(sheet, options, classifies, form)
+        sheet = _answered(sheet, schema.target.name)
         notes = (*sheet.notes, *_missing(sheet.rows, schema, form))
         return raw_table('files', sheet.rows, schema, f'Rows of {path.name}', 'as its owner says', notes, path=path)
 
@@ -196,6 +197,16 @@ def _own_schema(sheet: Sheet, options: dict[str, Any], classifies: bool, form: F
             )
     said = Target(target, options['unit'], 1.0, classes, not classifies and bool(options['scale_target']))
     return Schema(features, said, texts, form=form)
+
+
+def _answered(sheet: Sheet, target: str) -> Sheet:
+    """The rows that have a value of the target: nothing can be learned from the others, nor can they be scored."""
+    values = sheet.rows[target]
+    there = ~np.isnan(values) if values.dtype.kind == 'f' else values != ''
+    if there.all() or not there.any():
+        return sheet
+    note = f'{(~there).sum():,} rows without a value of {target!r} are left out.'
+    return Sheet(sheet.rows[there], sheet.numbers[there], (*sheet.notes, note))
 
 
 def _missing(rows: np.ndarray, schema: Schema, form: Form) -> tuple[str, ...]:
