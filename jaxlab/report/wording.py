@@ -12,7 +12,23 @@ SPLIT_WORDS = {'train': 'training', 'validation': 'validation', 'test': 'test', 
 
 ABBREVIATIONS = {
     each.lower(): each
-    for each in ('AUC', 'BLEU', 'ECE', 'ELBO', 'F1', 'IoU', 'KL', 'MAE', 'mAP', 'MAPE', 'MCC', 'MSE', 'NLL', 'PSNR')
+    for each in (
+        'AUC',
+        'BLEU',
+        'chrF',
+        'ECE',
+        'ELBO',
+        'F1',
+        'IoU',
+        'KL',
+        'MAE',
+        'mAP',
+        'MAPE',
+        'MCC',
+        'MSE',
+        'NLL',
+        'PSNR',
+    )
     + ('RMSE', 'ROC', 'SSIM')
 }
 
