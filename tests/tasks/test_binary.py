@@ -250,6 +250,19 @@ def test_a_validation_split_of_too_few_is_named(hand_made):
     assert not any('no validation split' in one for one in remarks)
 
 
+def test_a_test_split_of_too_few_is_named(hand_made):
+    """Four of the positive class: no curves, and the report says why."""
+    record, data = hand_made
+    rows = np.r_[np.arange(30), 30:34]
+    few = dataclasses.replace(data, splits={**data.splits, 'test': data.splits['test'].take(rows)})
+    outputs = {**record.outputs, 'test': [{'logits': one['logits'][rows]} for one in record.outputs['test']]}
+    found = binary.report(dataclasses.replace(record, outputs=outputs), few)
+    assert not found.figures and not found.metrics
+    assert found.remarks == (
+        '4 of the 34 examples of the test split are rare: precision, recall and curves need 10 of each class.',
+    )
+
+
 def test_odds_that_training_saw(hand_made):
     """Resampling and class weights both count; undone they are the odds of the training rows as they came."""
     _, data = hand_made

@@ -90,7 +90,7 @@ def report(record: Record, data: Dataset, class_weights: Sequence[float] = (), n
     split = 'test' if 'test' in record.outputs else next(iter(record.outputs), None)
     judged = None if split is None else judge(record, data, split, positive)
     if judged is None:
-        return Report()
+        return Report(remarks=() if split is None else _too_few(data, split, positive))
     chosen_on = (
         judge(record, data, 'validation', positive) if split == 'test' and 'validation' in record.outputs else None
     )
@@ -147,6 +147,12 @@ def judge(record: Record, data: Dataset, split: str, positive: int = 1) -> Judge
         bayes = 1 - bayes
     labels = (labels == positive).astype(np.int32)
     return Judged(split, labels, scores, bayes, (names[1 - positive], names[positive]))
+
+
+def _too_few(data: Dataset, split: str, positive: int) -> tuple[str, ...]:
+    counts = np.bincount(labels_of(data.splits[split]), minlength=2)
+    there = f'{counts[positive]:,} of the {counts.sum():,} examples of the {split} split are {names_of(data)[positive]}'
+    return (f'{there}: precision, recall and curves need {FEWEST} of each class.',)
 
 
 def odds(data: Dataset, class_weights: Sequence[float] = (), positive: int = 1) -> tuple[float, float]:
