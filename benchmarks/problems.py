@@ -67,9 +67,9 @@ PROBLEMS = {
         stock=False,
     ),
     # Fine-tuning as a step sees it: all parameters, batch norm over the batch, no dropout.
-    'resnet18_160': _seen('ResNet-18 at 160x160, SGD with momentum', 8, 160, 11_181_642),
-    'efficientnet_lite0': _seen('EfficientNet-Lite0 at 160x160, SGD with momentum', 8, 160, 3_383_818),
-    'unet': _seen('U-Net on ResNet-34 at 128x128, SGD with momentum', 4, 128, 24_436_369, kind='segmentation'),
+    'resnet_fine': _seen('ResNet-18 at 160x160, SGD', 8, 160, 11_181_642),
+    'lite0': _seen('EfficientNet-Lite0 at 160x160, SGD', 8, 160, 3_383_818),
+    'unet': _seen('U-Net on ResNet-34 at 128x128, SGD', 4, 128, 24_436_369, kind='segmentation'),
     # One picture through body and heads; boxes are not suppressed on either side.
     'ssdlite': _seen('SSDlite at 320x320, forward pass', 1, 320, 2_469_860, kind='inference'),
     # PyTorch's has no mask of padding: there is none in these tokens.
@@ -111,8 +111,8 @@ NETWORKS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
         ('jaxlab.models.cyclegan:ResNetGenerator', {'width': 32, 'blocks': 4}),
         ('jaxlab.models.cyclegan:PatchDiscriminator', {'width': 32}),
     ),
-    'resnet18_160': (('jaxlab.models.resnet:ResNet', {'depth': 18, **UP_TO_TEN}),),
-    'efficientnet_lite0': (('jaxlab.models.mobile:MobileNet', {'dropout': 0.0, **UP_TO_TEN}),),
+    'resnet_fine': (('jaxlab.models.resnet:ResNet', {'depth': 18, **UP_TO_TEN}),),
+    'lite0': (('jaxlab.models.mobile:MobileNet', {'dropout': 0.0, **UP_TO_TEN}),),
     'unet': (('jaxlab.models.unet:UNet', {}),),
     'ssdlite': (('jaxlab.models.ssdlite:SSDLite', {'classes': 20}),),
     'bert': (('jaxlab.models.text_encoder:TextClassifier', {'classes': 2}),),

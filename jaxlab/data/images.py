@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxlab.data.names import in_order
+from jaxlab.data.names import in_order, plain_names
 from jaxlab.errors import UserError
 from jaxlab.files import write_atomically
 
@@ -207,13 +207,6 @@ def _refuse_parts(root: Path, classes: dict[str, list[Path]]) -> None:
             f'{str(root)!r}: {", ".join(map(repr, classes))} all hold the folders {", ".join(sorted(inside[0]))}: which of them '
             'are parts? valid names of parts: train, validation (or val), test'
         )
-
-
-def plain_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Folders' names as names of classes: a number in front ('01_cat') goes where all have one and the rest tells them apart."""
-    rests = [re.fullmatch(r'\d+[_. -]+(.*[^\W\d].*)', name) for name in names]
-    plain = tuple(rest[1] for rest in rests if rest)
-    return plain if len(set(plain)) == len(names) else tuple(names)
 
 
 def _unread(root: Path) -> tuple[str, ...]:

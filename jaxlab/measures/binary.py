@@ -10,6 +10,8 @@ import numpy as np
 import sklearn.metrics
 from scipy import stats
 
+from jaxlab.measures.classification import precision_recall_curve, roc_curve
+
 FEWEST = 20  # examples of each class below which percentile intervals cover too little
 
 
@@ -64,6 +66,30 @@ def recall_at_precision(labels: np.ndarray, scores: np.ndarray, precision: float
     """The largest recall that some threshold reaches with at least this precision; 0 if none does."""
     found, recall, _ = sklearn.metrics.precision_recall_curve(labels, scores)
     return float(recall[:-1][found[:-1] >= precision].max(initial=0.0))
+
+
+def precision_over(labels: np.ndarray, scores: np.ndarray, recalls: np.ndarray) -> np.ndarray:
+    """The precision [K] at the highest threshold whose recall is at least each of `recalls` [K], above 0."""
+    curve = precision_recall_curve(labels, scores)  # recall falls along the curve
+    return curve.y[np.searchsorted(-curve.x, -recalls + 1e-12, side='right') - 1]
+
+
+def sensitivity_over(labels: np.ndarray, scores: np.ndarray, rates: np.ndarray) -> np.ndarray:
+    """The largest true positive rate [K] whose false positive rate is at most each of `rates` [K]."""
+    curve = roc_curve(labels, scores)
+    return curve.y[np.searchsorted(curve.x, rates + 1e-12, side='right') - 1]
+
+
+def scores_over(labels: np.ndarray, probabilities: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """[3, K]: precision, recall and F1 of `p >= threshold`."""
+    above = [
+        len(p) - np.searchsorted(np.sort(p), thresholds)
+        for p in (probabilities[labels == 1], probabilities[labels == 0])
+    ]
+    hits, false = (each.astype(np.float64) for each in above)
+    called, positives = hits + false, float(labels.sum())
+    precision = np.divide(hits, called, out=np.full(len(thresholds), np.nan), where=called > 0)
+    return np.stack([precision, hits / positives, 2 * hits / (called + positives)])
 
 
 def prior_corrected(probabilities: np.ndarray, trained_odds: float, true_odds: float) -> np.ndarray:

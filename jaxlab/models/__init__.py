@@ -95,7 +95,7 @@ def _check_type(field: dataclasses.Field, value: Any, where: str, name: str) -> 
     if kinds is not None and field.name not in ('name', 'parent') and (not isinstance(value, kinds) or wrong_bool):
         word = field.type if isinstance(field.type, str) else field.type.__name__
         raise UserError(f'config.{where}.{field.name} of {name} is {value!r}; valid: {word}')
-    if 'dropout' in field.name and isinstance(value, int | float) and not 0 <= value < 1:
+    if 'dropout' in field.name and kinds is not bool and isinstance(value, int | float) and not 0 <= value < 1:
         raise UserError(
             f'config.{where}.{field.name} of {name} is {value!r}; valid: a number from 0 up to, not including, 1'
         )

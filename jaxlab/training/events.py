@@ -40,7 +40,8 @@ class Events:
         purge = history[-1]['step'] + 1 if history else 0
         if is_remote(self.folder):
             self._local = Path(tempfile.mkdtemp(prefix='jaxlab-events-'))
-        self._board = _board_writer()(str(self._local), purge_step=purge)
+        # A thread of its own writes; a kill costs the epochs of the last second.
+        self._board = _board_writer()(str(self._local), purge_step=purge, flush_secs=1)
 
     def write(self, row: Mapping[str, Any]) -> None:
         """Adds the row of one epoch to metrics.jsonl and to TensorBoard's events."""
@@ -52,7 +53,6 @@ class Events:
                 for replica, value in enumerate(values):
                     tag = name if len(values) == 1 else f'{name}/replica_{replica}'
                     self._board.add_scalar(tag, value, row['step'])
-        self._board.flush()  # a kill costs no epoch that is over
         self._copy()
 
     def _copy(self) -> None:

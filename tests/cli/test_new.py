@@ -55,7 +55,7 @@ def test_pictures_are_trained_on(pictures, launch, tmp_path, monkeypatch):
     ]
     found = launch(*words, '--json').json()['metrics']
     assert found['test_accuracy']['mean'] > 0.9 > found['test_accuracy_majority']['mean']
-    given = launch(words[0], *run, f'--export={tmp_path / "model.zip"}').out
+    given = launch(*words, f'--export={tmp_path / "model.zip"}').out
     assert 'predict.py' in given
     with zipfile.ZipFile(tmp_path / 'model.zip') as archive:
         archive.extractall(tmp_path / 'given')

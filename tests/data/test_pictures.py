@@ -6,8 +6,9 @@ from PIL import Image, features
 
 from jaxlab.data import load
 from jaxlab.data.features import Image as Picture
-from jaxlab.data.images import CLEAR, DEEP, TURNED, Decoding, decode, decode_marked, plain_names
+from jaxlab.data.images import CLEAR, DEEP, TURNED, Decoding, decode, decode_marked
 from jaxlab.data.labels import names_of
+from jaxlab.data.names import plain_names
 from jaxlab.errors import UserError
 
 WHOLE = Decoding((8, 12))

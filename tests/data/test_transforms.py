@@ -11,33 +11,16 @@ from hypothesis import given, settings, strategies
 
 from jaxlab.data.transforms import TRANSFORMS, Context, compose, geometry
 from jaxlab.errors import UserError
+from tests.data.augmented import CONTEXT, augment, batch_of
 
 RAMP = jnp.arange(25.0).reshape(1, 5, 5, 1)
 BLACK = jnp.float32(0)
-CONTEXT = Context(0.0, 1.0, 4)
 
 
 @functools.partial(jax.jit, static_argnames='size')
 def matrix_of(theta=0.0, shift=(0.0, 0.0), zoom=(1.0, 1.0), size=(5, 5)):
     angle = jnp.deg2rad(jnp.array([theta]))
     return geometry.affine_matrix(size, angle, jnp.array([shift]), jnp.zeros(1), jnp.array([zoom]))
-
-
-def batch_of(count=6, size=12, channels=3, seed=0, dtype=np.float32):
-    generator = np.random.default_rng(seed)
-    image = generator.uniform(0, 1, (count, size, size, channels))
-    image = image.astype(np.float32) if dtype == np.float32 else (image * 255).astype(np.uint8)
-    return {'image': jnp.asarray(image), 'label': jnp.arange(count, dtype=jnp.int32) % 4}
-
-
-PROGRAMS = {}  # one for the same transforms of the same fields: traced once a file, compiled once a shape
-
-
-def augment(batch, *transforms, key=0, context=CONTEXT):
-    what = repr((transforms, context, sorted(batch)))
-    if what not in PROGRAMS:
-        PROGRAMS[what] = jax.jit(compose(transforms, context, batch))
-    return PROGRAMS[what](batch, jax.random.key(key))
 
 
 warp = jax.jit(geometry.warp, static_argnums=2)
@@ -272,65 +255,6 @@ def test_a_flat_image_stays_flat(seed, fill):
     image = jnp.full((2, 9, 9, 1), 0.3)
     out = augment({'image': image}, ('affine', {'rotation': 180, 'shift': 0.4, 'zoom': 0.5, 'fill': fill}), key=seed)
     np.testing.assert_allclose(out['image'], 0.3, atol=1e-6)
-
-
-def marked_boxes(size=24):
-    """Images with one white rectangle each, the same as mask and as box (second box: padding)."""
-    image, boxes = np.zeros((8, size, size, 1), np.float32), np.zeros((8, 2, 4), np.float32)
-    for row in range(8):
-        top, left, high, wide = 6 + row % 3, 8 - row % 4, 7, 5 + row % 3
-        image[row, top : top + high, left : left + wide] = 1
-        boxes[row, 0] = np.array([left, top, left + wide, top + high]) / size
-    return {
-        'image': jnp.asarray(image),
-        'mask': jnp.asarray(image[..., 0].astype(np.int32)),
-        'boxes': jnp.asarray(boxes),
-    }
-
-
-@pytest.mark.parametrize(
-    'transform, slack',
-    [
-        (('flip', {'vertical': True}), 0.01),
-        (('shift', {'pixels': 4, 'fill': 'constant'}), 0.01),
-        (('crop', {'padding': 3}), 0.01),
-        (('zoom', {'amount': 0.3, 'fill': 'constant'}), 1.01),
-        (('affine', {'shift': 0.15, 'horizontal_flip': True, 'fill': 'constant'}), 1.01),
-    ],
-)
-@pytest.mark.parametrize('key', range(3))
-def test_mask_and_boxes_move_with_the_image(transform, slack, key):
-    batch = marked_boxes()
-    out = augment(batch, transform, key=key)
-    assert out['mask'].dtype == jnp.int32 and set(np.unique(out['mask'])) <= {0, 1}
-    white = np.asarray(out['image'][..., 0]) > 0.5
-    assert (white != np.asarray(out['mask'])).sum() <= (0.1 * white.sum() if slack > 1 else 0)
-    for mask, boxes in zip(np.asarray(out['mask']), np.asarray(out['boxes']), strict=True):
-        rows, columns = np.nonzero(mask)
-        seen = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
-        np.testing.assert_allclose(boxes[0] * 24, seen, atol=slack)
-        assert not boxes[1].any()
-
-
-def test_a_turned_box_contains_the_turned_object_and_a_lost_one_vanishes():
-    batch = marked_boxes()
-    out = augment(batch, ('rotation', {'degrees': 45, 'fill': 'constant'}))
-    for mask, box in zip(np.asarray(out['mask']), np.asarray(out['boxes'][:, 0]) * 24, strict=True):
-        rows, columns = np.nonzero(mask)
-        assert box[0] - 1 <= columns.min() and box[1] - 1 <= rows.min()
-        assert columns.max() + 1 <= box[2] + 1 and rows.max() + 1 <= box[3] + 1
-    far = geometry.translated(batch, jnp.full((8, 2), 23.0), 'constant', CONTEXT)
-    assert not far['boxes'].any() and not far['mask'].any()
-
-
-@pytest.mark.parametrize('moved, left', [(3.0, (0, 4)), (4.0, (0, 3)), (5.0, None), (6.0, None)])
-def test_a_box_stays_while_its_centre_is_in_the_image(moved, left):
-    """Columns 1 to 6 of 24 (centre 4): moved by 4 to the left the right half is left, by more the object is given up."""
-    boxes = jnp.array([[[1, 4, 7, 10]]]) / 24
-    batch = {'image': jnp.zeros((1, 24, 24, 1)), 'boxes': boxes}
-    out = geometry.translated(batch, jnp.array([[0.0, moved]]), 'constant', CONTEXT)['boxes'][0, 0] * 24
-    expected = (0, 0, 0, 0) if left is None else (left[0], 4, left[1], 10)
-    np.testing.assert_allclose(out, expected, atol=1e-5)
 
 
 def test_brightness_and_contrast_use_the_true_range():

@@ -89,7 +89,7 @@ def test_one_writer(two):
     assert [row['epoch'] for row in rows(workdir)] == [1, 2, 3, 4, 5, 6]
     assert sorted(path.name for path in (workdir / 'checkpoints').iterdir()) == ['65', '78']
     assert (workdir / 'report.html').is_file() and len(list((workdir / 'events').iterdir())) == 1
-    assert not list(workdir.glob('.*'))
+    assert [path.name for path in workdir.glob('.*')] == ['.lock']  # no half-written file
 
 
 def test_each_process_reads_its_own_rows(tmp_path):

@@ -245,9 +245,11 @@ def _calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float:
 
 def _precision_recall(judged: Judged) -> Lines:
     share = float(judged.labels.mean())
-    series = {'model': (GRID[1:], np.stack([precision_at(judged.labels, row) for row in judged.scores]))}
+    series = {
+        'model': (GRID[1:], np.stack([binary.precision_over(judged.labels, row, GRID[1:]) for row in judged.scores]))
+    }
     if judged.bayes is not None:
-        series['Bayes rule'] = (GRID[1:], precision_at(judged.labels, judged.bayes))
+        series['Bayes rule'] = (GRID[1:], binary.precision_over(judged.labels, judged.bayes, GRID[1:]))
     note = f'{judged.words}. The area under the steps is the average precision.'
     return Lines(
         'precision_recall',
@@ -261,16 +263,10 @@ def _precision_recall(judged: Judged) -> Lines:
     )
 
 
-def precision_at(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Precision [200] at the highest threshold whose recall is at least 0.005, 0.01 ... 1."""
-    curve = classification.precision_recall_curve(labels, scores)  # recall falls along the curve
-    return curve.y[np.searchsorted(-curve.x, -GRID[1:] + 1e-12, side='right') - 1]
-
-
 def _roc(judged: Judged) -> Lines:
-    series = {'model': (GRID, np.stack([_true_at(judged.labels, row) for row in judged.scores]))}
+    series = {'model': (GRID, np.stack([binary.sensitivity_over(judged.labels, row, GRID) for row in judged.scores]))}
     if judged.bayes is not None:
-        series['Bayes rule'] = (GRID, _true_at(judged.labels, judged.bayes))
+        series['Bayes rule'] = (GRID, binary.sensitivity_over(judged.labels, judged.bayes, GRID))
     series['chance'] = (np.array([0.0, 1.0]), np.array([0.0, 1.0]))
     note = (
         f'{judged.words}. Where positives are rare this curve is kind: a small false positive rate is many false calls.'
@@ -286,15 +282,9 @@ def _roc(judged: Judged) -> Lines:
     )
 
 
-def _true_at(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """The largest true positive rate [201] with a false positive rate of at most 0, 0.005 ... 1."""
-    curve = classification.roc_curve(labels, scores)
-    return curve.y[np.searchsorted(curve.x, GRID + 1e-12, side='right') - 1]
-
-
 def _against_threshold(judged: Judged, rules: dict[str, Rule]) -> Lines:
     """Precision, recall and F1 of every threshold, and where the chosen one lies."""
-    tables = np.stack([_scores_over(judged.labels, row) for row in judged.probabilities])  # [R, 3, T]
+    tables = np.stack([binary.scores_over(judged.labels, row, GRID) for row in judged.probabilities])  # [R, 3, T]
     series = {name: (GRID, tables[:, at]) for at, name in enumerate(('precision', 'recall', 'F1'))}
     vertical = {}
     if 'tuned' in rules:
@@ -310,17 +300,6 @@ def _against_threshold(judged: Judged, rules: dict[str, Rule]) -> Lines:
         'score',
         vertical=vertical,
     )
-
-
-def _scores_over(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """[3, 201]: precision, recall and F1 of `p >= threshold` for the thresholds 0, 0.005 ... 1."""
-    above = [
-        len(p) - np.searchsorted(np.sort(p), GRID) for p in (probabilities[labels == 1], probabilities[labels == 0])
-    ]
-    hits, false = (each.astype(np.float64) for each in above)
-    called, positives = hits + false, float(labels.sum())
-    precision = np.divide(hits, called, out=np.full(len(GRID), np.nan), where=called > 0)
-    return np.stack([precision, hits / positives, 2 * hits / (called + positives)])
 
 
 def _reliability(judged: Judged, corrected: np.ndarray | None) -> Lines:
