@@ -105,6 +105,7 @@ def test_where_tokens_look(subject):
     np.testing.assert_allclose(heads.images.sum(axis=2), 1, rtol=1e-5)
     np.testing.assert_allclose(whole.values, heads.images[2:, ..., 0].mean(axis=0), rtol=1e-6)
     assert len(whole.row_names) == len(whole.values) <= 14 and heads.images.std() > 0.01
+    assert heads.high == heads.images.max() < 1  # the colours tell weights apart
     (alone,) = attention.self_attention(reader, longest=1)  # the shortest text there is, too long for numbers
     assert alone.images.shape[1] <= len(whole.row_names)
     assert attention.self_attention(subject) == []  # recurrent: nothing looks

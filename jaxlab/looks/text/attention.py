@@ -74,6 +74,7 @@ def by_head(
         (),
         [f'layer {number}' for number, _ in layers],
         heads,
+        high=float(images.max()),
         colours='sequential',
         value_label='weight',
     )
