@@ -36,10 +36,11 @@ def table(found: Mapping[str, Mapping[str, Any]], reference: str) -> Table:
     ]
     rows = [(variant, *cells, *tests) for variant, cells, tests in zip(alike, counts, further, strict=True)]
     note = (
-        f"The first replica of each, n = {count:,} examples. McNemar's exact test, two-sided: could as many examples be gained "
-        'and lost by chance? It says nothing of another seed, and knows one training of each.'
+        f'How many of n = {count:,} examples are right, of {reference} (the reference) and of each variant, by their first '
+        "replicas. McNemar's exact test, two-sided: could as many be gained and lost by chance? It says nothing of another "
+        'seed, and knows one training of each.'
     )
-    columns = ['variant', 'both right', 'only it right', f'only {reference} right', 'both wrong', 'p', 'p (Holm)']
+    columns = ['variant', 'both', 'it alone', 'reference alone', 'neither', 'p', 'p (Holm)']
     columns = columns[: 7 if len(p) > 1 else 6]
     title = f'The same examples: {reference} and the others'
     return Table('same_examples', title, note, columns, rows, align='<' + '>' * (len(columns) - 1))
