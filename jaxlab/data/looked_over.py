@@ -10,13 +10,14 @@ import numpy as np
 
 from jaxlab.data import images
 from jaxlab.data.names import in_order
-from jaxlab.data.sheets import read_sheet
+from jaxlab.data.sheets import Form, Sheet, is_strange, mostly_numbers, read_sheet, strange_cell
 from jaxlab.errors import UserError
 
 RARE = 0.25  # share of all examples over that of an equal share, below which a class is rare
 TABLES = ('.csv', '.tsv', '.txt')
 TARGETS = ('target', 'label', 'class', 'y', 'outcome')  # names that a target often has, in any case
 MOST_CLASSES = 20  # different whole numbers from which on a column is taken for numbers to predict
+MOST_ODD = 3  # different cells that are no numbers among numbers
 SIZES = (16, 32, 64, 96)  # pixels a side that a first network is given
 
 
@@ -92,6 +93,9 @@ def pictures(root: Path, listing: images.Listing) -> Look:
 def table(path: Path) -> Look:
     """Target, kind, missing values, columns that say nothing or too much, equal rows."""
     sheet = read_sheet(path)
+    odd = _odd(path, sheet)
+    if odd:
+        sheet = read_sheet(path, form=Form(missing=odd))
     rows, names = sheet.rows, list(sheet.rows.dtype.names or ())
     if len(names) < 2:
         raise UserError(f'{path} has one column; valid: a target and at least one column beside it')
@@ -119,6 +123,10 @@ def table(path: Path) -> Look:
         'target': target,
         'kind': 'classification' if classifies else 'regression',
     }
+    if odd:
+        options['missing'] = odd
+        guessed['missing'] = f'{", ".join(map(repr, odd))} among numbers'
+        said.append(f'Cells that are no numbers in columns of numbers are taken for missing: {", ".join(odd)}.')
     features = tuple(name for name in names if name != target and name not in left)
     if not features:
         raise UserError(
@@ -136,6 +144,20 @@ def table(path: Path) -> Look:
         rare = _rare(counts)
     task = 'classification' if classifies else 'regression'
     return Look('table', task, options, len(rows), tuple(said), guessed, rare)
+
+
+def _odd(path: Path, sheet: Sheet) -> tuple[str, ...]:
+    """The cells that are no numbers in columns that otherwise are of numbers; many different ones are refused."""
+    columns = {name: sheet.rows[name] for name in sheet.rows.dtype.names or ()}
+    mixed = {name: values for name, values in columns.items() if values.dtype.kind != 'f' and mostly_numbers(values)}
+    found = {name: {cell for cell in values.tolist() if is_strange(cell)} for name, values in mixed.items()}
+    for name, cells in found.items():
+        if len(cells) > MOST_ODD:
+            raise UserError(
+                f'{path}, {strange_cell(name, columns[name], sheet.numbers)}, most of the column are; valid: numbers, or a '
+                'config of your own (data.options.decimal, thousands, missing, categories)'
+            )
+    return tuple(sorted(set().union(*found.values())))
 
 
 def _suspicious(values: np.ndarray, name: str) -> str:

@@ -174,11 +174,14 @@ def mostly_numbers(values: np.ndarray) -> bool:
 
 def strange_cell(name: str, values: np.ndarray, numbers: np.ndarray | None = None) -> str:
     """Which cell of a column of texts [N] is the first that is no number, in words. numbers: rows of the file."""
-    missing = [cell.lower() in MISSING for cell in values.tolist()]
-    strange = (at for at, cell in enumerate(values.tolist()) if not missing[at] and not _is(NUMBER, cell))
-    row = next(strange, 0)
+    row = next((at for at, cell in enumerate(values.tolist()) if is_strange(cell)), 0)
     shown = row + 1 if numbers is None else int(numbers[row])
     return f'row {shown}, column {name!r}: {str(values[row])!r} is no number'
+
+
+def is_strange(cell: str) -> bool:
+    """Whether a cell is neither a number nor one that says it is missing."""
+    return cell.lower() not in MISSING and not _is(NUMBER, cell)
 
 
 def _is(pattern: str, cell: str) -> bool:

@@ -90,6 +90,19 @@ def test_numbers_to_predict(tmp_path):
     assert look.task == 'regression' and "'baselines': ('mean', 'least_squares')" in new.text('houses', look)
 
 
+def test_a_few_cells_that_are_no_numbers(tmp_path):
+    """They are guessed to be missing and said; many different ones are refused by row and column."""
+    rows = [f'{at / 7:.3f},{at % 2}' for at in range(80)]
+    (tmp_path / 'cells.csv').write_text('\n'.join(['size,good', *rows[:40], '-,1', '-,0', *rows[40:]]))
+    look = look_over(tmp_path)
+    assert look.options['missing'] == ('-',) and 'features' not in look.options
+    assert "'missing': ('-',),  # guessed: '-' among numbers" in new.text('cells', look)
+    assert any('taken for missing: -' in one for one in look.said) and "2 cells of 'size' are missing." in look.said
+    (tmp_path / 'cells.csv').write_text('\n'.join(['size,good', *rows, 'a,1', 'b,1', 'c,0', 'd,0']))
+    with pytest.raises(UserError, match=r"row 81, column 'size': 'a' is no number, most of the column are"):
+        look_over(tmp_path)
+
+
 def test_mistakes(tmp_path):
     (tmp_path / 'empty').mkdir()
     for name, place, words in (
