@@ -137,11 +137,17 @@ def p_value(value: float) -> str:
     return '< 0.0001' if value < 1e-4 else f'{value:.4f}'.rstrip('0').rstrip('.') if value < 1 else '1'
 
 
+PRINTED = 3  # decimals of a published number from which on equality to its last one says something
+
+
 def gap(mean: float, published: float, name: str, spread: float = math.nan, judged: bool = True) -> str:
     """The signed gap to the published number and, if it is to be judged, whether that is better."""
     difference = mean - published
     if difference == 0 or not math.isfinite(difference):
         return 'equal' if difference == 0 else 'not comparable'
+    decimals = len(repr(float(published)).partition('.')[2])
+    if decimals >= PRINTED and round(mean, decimals) == published:
+        return 'equal as printed'
     sign = meaning(name).better * (1 if difference > 0 else -1) if judged else 0
     verdict = {1: ', better', -1: ', worse', 0: ''}[sign]
     size = aligned(abs(difference), spread) if spread > 0 else number(abs(difference), 3)

@@ -10,6 +10,7 @@ import numpy as np
 from jaxlab.layers import Conv, ConvTranspose, Dense
 from jaxlab.layers.attention import MultiHeadAttention
 from jaxlab.layers.recurrent import GRU, LSTM, SimpleRNN
+from jaxlab.models.beginning import first_variables
 from jaxlab.protocol import Task
 
 FORWARD, BACKWARD = (Conv, Dense, nn.Conv, nn.Dense), (ConvTranspose, nn.ConvTranspose)
@@ -72,7 +73,7 @@ def _shapes(module: nn.Module, example: Any) -> Any:
 
     def initialise(*inputs: Any) -> Any:
         keys = {'params': jax.random.key(0), 'dropout': jax.random.key(1)}
-        return module.init(keys, *inputs, train=False)
+        return first_variables(module, keys, *inputs)
 
     return jax.eval_shape(initialise, *(example if isinstance(example, tuple) else (example,)))
 

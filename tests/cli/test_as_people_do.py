@@ -7,6 +7,7 @@ import time
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from PIL import Image
 from rich.console import Console
@@ -19,7 +20,7 @@ from jaxlab.experiments.prepare import prepare
 from jaxlab.experiments.run import alone_in
 from jaxlab.models import build_model
 from jaxlab.report import terminal
-from jaxlab.tasks.supervised import check_fits
+from jaxlab.tasks.supervised import Supervised
 from jaxlab.training.events import Events
 from jaxlab.training.identity import check_same
 from launch.__main__ import main
@@ -131,15 +132,23 @@ def test_published_numbers_are_those_of_other_data(tmp_path):
     assert facts(prepare(mine, str(tmp_path)))['published']  # what the experiment itself says of other data stays
 
 
-def test_a_network_that_has_nothing_left(tmp_path):
+def test_a_network_that_has_nothing_left():
     """LeNet needs 12 pixels; the message says the least, which is enough."""
-    lenet = build_model({'name': 'lenet'}, classes=3)
+    task = Supervised()
+    task.model, task.input, task.optimizer = build_model({'name': 'lenet'}, classes=3), 'image', optax.sgd(0.1)
+
+    def start(side: int):
+        images = jax.ShapeDtypeStruct((2, side, side, 3), jnp.float32)
+        return jax.eval_shape(lambda x: task.init(jax.random.key(0), {'image': x}), images)
+
     with pytest.raises(
         UserError, match=r'LeNet takes no images of 8x8 pixels; valid: data.options.image_size from (\d+) up'
     ) as said:
-        check_fits(lenet, jax.ShapeDtypeStruct((1, 8, 8, 3), jnp.float32))
+        start(8)
     side = int(str(said.value).split('from ')[1].split(' ')[0])
-    check_fits(lenet, jax.ShapeDtypeStruct((1, side, side, 3), jnp.float32))
+    assert start(side)
+    with pytest.raises(UserError, match=r'takes no images'):
+        start(side - 1)
 
 
 @pytest.mark.parametrize(('size', 'grey'), [(28, False), (32, True), (20, False), (30, True)])

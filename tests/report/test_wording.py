@@ -52,6 +52,8 @@ def test_gap_says_what_is_better_only_where_it_may():
     assert wording.gap(0.5, 0.7, 'test_loss') == '−0.200, better'
     assert wording.gap(0.5, 0.7, 'test_loss', judged=False) == '−0.200'
     assert wording.gap(0.5, 0.5, 'test_loss') == 'equal'
+    assert wording.gap(0.33687, 0.3369, 'test_bleu') == 'equal as printed'
+    assert wording.gap(0.98, 1.0, 'test_accuracy') == '−0.0200, worse', 'a round number claims no decimals'
     assert wording.gap(0.98796, 0.9897, 'test_accuracy', spread=0.0016) == '−0.0017, worse'
 
 

@@ -17,7 +17,7 @@ from jaxlab.measures.sums import sums, weighted_mean
 from jaxlab.models import build_model
 from jaxlab.optimizers import build_optimizer
 from jaxlab.protocol import Batch, Sums
-from jaxlab.tasks.supervised import State, Supervised, check_fits, prepared
+from jaxlab.tasks.supervised import State, Supervised, prepared
 
 
 def _clipped(outputs: jax.Array, labels: jax.Array, label_smoothing: float) -> jax.Array:
@@ -54,9 +54,7 @@ class Classification(Supervised):
         optimizer = build_optimizer(config.optimizer, steps_per_epoch, total_steps)
         lookup(LOSSES, options.get('loss', 'cross_entropy'), 'config.task.loss')
         options['class_weights'] = class_weights(options.get('class_weights', 'none'), data)
-        example = prepared(data)
-        check_fits(model, example[data.input])
-        return cls(model, optimizer, example, data.input, tuple(config.data.scale), **options)
+        return cls(model, optimizer, prepared(data), data.input, tuple(config.data.scale), **options)
 
     def train_step(self, state: State, batch: Batch, key: jax.Array) -> tuple[State, Sums]:
         """One update. batch: {'image': [N, H, W, C] float32, 'label': [N] int32, 'weight': [N] float32 in {0, 1}}."""
