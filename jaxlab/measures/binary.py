@@ -7,10 +7,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import sklearn.metrics
-from scipy import stats
 
-from jaxlab.measures.classification import precision_recall_curve, roc_curve
+from jaxlab.measures.classification import precision_recall_curve, roc_curve, scikit_learn
 
 FEWEST = 20  # examples of each class below which percentile intervals cover too little
 
@@ -49,7 +47,7 @@ def counts(labels: np.ndarray, called: np.ndarray) -> Counts:
 
 def best_f1_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
     """The threshold with the largest F1; of equal ones the highest."""
-    precision, recall, thresholds = sklearn.metrics.precision_recall_curve(labels, scores)
+    precision, recall, thresholds = scikit_learn().precision_recall_curve(labels, scores)
     f1 = 2 * precision * recall / np.maximum(precision + recall, np.finfo(np.float64).tiny)
     best = len(thresholds) - 1 - int(np.argmax(f1[:-1][::-1]))
     return float(thresholds[best])
@@ -57,14 +55,14 @@ def best_f1_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
 
 def precision_threshold(labels: np.ndarray, scores: np.ndarray, precision: float) -> float:
     """The lowest threshold with at least this precision, so that recall is largest; infinite (nothing called) if none."""
-    found, _, thresholds = sklearn.metrics.precision_recall_curve(labels, scores)
+    found, _, thresholds = scikit_learn().precision_recall_curve(labels, scores)
     enough = np.flatnonzero(found[:-1] >= precision)
     return float(thresholds[enough[0]]) if len(enough) else float('inf')
 
 
 def recall_at_precision(labels: np.ndarray, scores: np.ndarray, precision: float) -> float:
     """The largest recall that some threshold reaches with at least this precision; 0 if none does."""
-    found, recall, _ = sklearn.metrics.precision_recall_curve(labels, scores)
+    found, recall, _ = scikit_learn().precision_recall_curve(labels, scores)
     return float(recall[:-1][found[:-1] >= precision].max(initial=0.0))
 
 
@@ -105,21 +103,25 @@ def prior_corrected(probabilities: np.ndarray, trained_odds: float, true_odds: f
 
 def brier(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Mean of (p - label)^2."""
-    return float(sklearn.metrics.brier_score_loss(labels, probabilities))
+    return float(scikit_learn().brier_score_loss(labels, probabilities))
 
 
 def ranked_auc(labels: np.ndarray, scores: np.ndarray) -> float:
     """The area under the ROC curve from ranks (Mann and Whitney's U), six times as fast: a bootstrap asks for hundreds."""
+    from scipy.stats import rankdata
+
     positive = np.asarray(labels) == 1
     hits, others = int(positive.sum()), int((~positive).sum())
-    return float((stats.rankdata(scores)[positive].sum() - hits * (hits + 1) / 2) / (hits * others))
+    return float((rankdata(scores)[positive].sum() - hits * (hits + 1) / 2) / (hits * others))
 
 
 def wilson(successes: int, total: int, level: float = 0.95) -> tuple[float, float]:
     """Wilson's interval of a share; NaN without examples."""
+    from scipy.stats import binomtest
+
     if not total:
         return float('nan'), float('nan')
-    interval = stats.binomtest(successes, total).proportion_ci(level, method='wilson')
+    interval = binomtest(successes, total).proportion_ci(level, method='wilson')
     return float(interval.low), float(interval.high)
 
 

@@ -1,14 +1,13 @@
 """Classification metrics on the host, through scikit-learn: labels [N] int and probabilities [N, C] float in.
 
-Import this module where a report is made, not at start-up: scikit-learn takes a second. Class c's column is c, also
-where a class never occurs; what is then undefined (the recall of no examples) is NaN, never silently 0.
+Class c's column is c, also where a class never occurs; what is then undefined (the recall of no examples) is NaN, never
+silently 0.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-import sklearn.metrics
 
 
 class Scores(NamedTuple):
@@ -38,6 +37,13 @@ class Calibration(NamedTuple):
     error: float
 
 
+def scikit_learn() -> Any:
+    """`sklearn.metrics`, imported where a first score is asked for: it takes longer than all that a training needs."""
+    import sklearn.metrics
+
+    return sklearn.metrics
+
+
 def accuracy(labels: np.ndarray, predictions: np.ndarray) -> float:
     """Share of examples with the right class."""
     return float(np.mean(_labels(labels) == _labels(predictions)))
@@ -58,13 +64,13 @@ def class_histogram(labels: np.ndarray, classes: int) -> np.ndarray:
 
 def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, classes: int) -> np.ndarray:
     """[C, C] int; row: true class, column: predicted class."""
-    return sklearn.metrics.confusion_matrix(_labels(labels), _labels(predictions), labels=range(classes))
+    return scikit_learn().confusion_matrix(_labels(labels), _labels(predictions), labels=range(classes))
 
 
 def class_scores(labels: np.ndarray, predictions: np.ndarray, classes: int) -> Scores:
     """Precision, recall, F1 and support of each class."""
     return Scores(
-        *sklearn.metrics.precision_recall_fscore_support(
+        *scikit_learn().precision_recall_fscore_support(
             _labels(labels), _labels(predictions), labels=range(classes), zero_division=np.nan
         )
     )
@@ -76,7 +82,7 @@ def average_scores(labels: np.ndarray, predictions: np.ndarray, average: str = '
     Classes that occur neither as label nor as prediction are left out of the mean, as scikit-learn does by default.
     """
     present = np.union1d(_labels(labels), _labels(predictions))
-    scores = sklearn.metrics.precision_recall_fscore_support(
+    scores = scikit_learn().precision_recall_fscore_support(
         labels, predictions, labels=present, average=average, zero_division=0.0
     )
     return dict(zip(('precision', 'recall', 'f1'), map(float, scores[:3]), strict=True))
@@ -90,29 +96,29 @@ def balanced_accuracy(labels: np.ndarray, predictions: np.ndarray) -> float:
 
 def matthews_correlation(labels: np.ndarray, predictions: np.ndarray) -> float:
     """Correlation of label and prediction, -1 to 1 (several classes: Gorodkin's); 0 where either is constant."""
-    return float(sklearn.metrics.matthews_corrcoef(_labels(labels), _labels(predictions)))
+    return float(scikit_learn().matthews_corrcoef(_labels(labels), _labels(predictions)))
 
 
 def roc_curve(labels: np.ndarray, scores: np.ndarray) -> Curve:
     """labels [N] in {0, 1}, scores [N]. The area is the chance that a positive scores above a negative."""
-    x, y, thresholds = sklearn.metrics.roc_curve(_binary(labels), scores)
-    return Curve(x, y, thresholds, float(sklearn.metrics.auc(x, y)))
+    x, y, thresholds = scikit_learn().roc_curve(_binary(labels), scores)
+    return Curve(x, y, thresholds, float(scikit_learn().auc(x, y)))
 
 
 def precision_recall_curve(labels: np.ndarray, scores: np.ndarray) -> Curve:
     """labels [N] in {0, 1}, scores [N]. The area is the average precision (steps, no optimistic straight lines)."""
-    precision, recall, thresholds = sklearn.metrics.precision_recall_curve(_binary(labels), scores)
-    return Curve(recall, precision, thresholds, float(sklearn.metrics.average_precision_score(labels, scores)))
+    precision, recall, thresholds = scikit_learn().precision_recall_curve(_binary(labels), scores)
+    return Curve(recall, precision, thresholds, float(scikit_learn().average_precision_score(labels, scores)))
 
 
 def roc_auc(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Area under the ROC curve. Scores [N] or [N, 2]: of class 1; [N, C]: mean over classes, one against the rest."""
-    return _over_classes(labels, probabilities, sklearn.metrics.roc_auc_score)
+    return _over_classes(labels, probabilities, scikit_learn().roc_auc_score)
 
 
 def pr_auc(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Average precision, by the same rule as `roc_auc`. Its trivial value is the share of positives, not 1/2."""
-    return _over_classes(labels, probabilities, sklearn.metrics.average_precision_score)
+    return _over_classes(labels, probabilities, scikit_learn().average_precision_score)
 
 
 def log_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:

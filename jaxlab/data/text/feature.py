@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from scipy import sparse
 
 from jaxlab.data import plain
 from jaxlab.data.examples import Split
@@ -65,6 +64,8 @@ class Text(Tensor):
 
     def flat(self, values: np.ndarray) -> Any:
         """[N, size] float64, sparse: how often each id occurs, padding left out."""
+        from scipy import sparse
+
         rows, columns = np.nonzero(values != self.tokenizer.frame.padding)
         shape = (len(values), self.tokenizer.size)
         return sparse.csr_matrix((np.ones(len(rows)), (rows, values[rows, columns])), shape)

@@ -10,7 +10,6 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import expit
 
 from jaxlab.data.dataset import Dataset
 from jaxlab.data.labels import class_counts, labels_of, names_of
@@ -44,6 +43,8 @@ class Judged:
     @property
     def probabilities(self) -> np.ndarray:
         """[R, N] of class 1, as the network gives them."""
+        from scipy.special import expit
+
         return expit(self.scores)
 
     @property
