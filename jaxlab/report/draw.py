@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from jaxlab import figures
 from jaxlab.files import path_of, write_file
 from jaxlab.report import charts, grids, style
@@ -23,6 +25,7 @@ PAINTERS: dict[
     figures.Graph: grids.draw_graph,
 }
 GIF_DPI = 110
+PNG_LEVEL = 3  # half the time of Pillow's 6, a tenth more bytes
 LAST_FRAME_SECONDS = 2.0
 
 
@@ -57,8 +60,17 @@ def _paint(figure: figures.Figure) -> Any:
 
 def _png(canvas: Any) -> bytes:
     buffer = io.BytesIO()
-    canvas.savefig(buffer, format='png', dpi=style.DPI, metadata={'Software': None})
+    _picture(canvas, style.DPI).save(buffer, format='PNG', dpi=(style.DPI, style.DPI), compress_level=PNG_LEVEL)
     return buffer.getvalue()
+
+
+def _picture(canvas: Any, dpi: int) -> Any:
+    """The figure as an RGB image of Pillow: laid out and drawn once, where `savefig` would do it twice."""
+    from PIL import Image
+
+    canvas.set_dpi(dpi)
+    canvas.canvas.draw()
+    return Image.fromarray(np.asarray(canvas.canvas.buffer_rgba())[..., :3])
 
 
 def _gif(animation: figures.Animation) -> bytes:
@@ -69,11 +81,7 @@ def _gif(animation: figures.Animation) -> bytes:
         raise ValueError(f'animation {animation.name!r} has no frames')
     canvases = [_paint(_titled(animation, frame)) for frame in animation.frames]
     _share_limits(canvases, animation.frames)
-    pictures = []
-    for canvas in canvases:
-        canvas.set_dpi(GIF_DPI)
-        canvas.canvas.draw()
-        pictures.append(Image.fromarray(_pixels(canvas)).convert('RGB'))
+    pictures = [_picture(canvas, GIF_DPI) for canvas in canvases]
     size = (max(picture.width for picture in pictures), max(picture.height for picture in pictures))
     frames = [_on_white(picture, size).quantize(128, dither=Image.Dither.NONE) for picture in pictures]
     milliseconds = [max(20, round(1000 * animation.seconds_per_frame))] * len(frames)
@@ -91,12 +99,6 @@ def _titled(animation: figures.Animation, frame: figures.Figure) -> figures.Figu
 
     title = ': '.join(dict.fromkeys(part for part in (animation.title, frame.title) if part))
     return dataclasses.replace(frame, title=title, note=frame.note or animation.note)
-
-
-def _pixels(canvas: Any) -> Any:
-    import numpy as np
-
-    return np.asarray(canvas.canvas.buffer_rgba())[..., :3].copy()
 
 
 def _on_white(picture: Any, size: tuple[int, int]) -> Any:
