@@ -84,7 +84,7 @@ test: $(VENV)/.ready-test
 	@$(PY) -m pytest $(WORKERS) -m 'not parity' $(ARGS)
 
 parity: $(VENV)/.ready-test $(VENV)/.ready-parity
-	@$(PY) -m pytest -m parity $(ARGS)
+	@$(PY) -m pytest $(WORKERS) -m parity $(ARGS)
 
 smoke: $(VENV)/.ready-base
 	@$(PY) -m launch.smoke $(ARGS)
