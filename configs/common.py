@@ -78,7 +78,7 @@ START = (
     lambda v: BLOCK[1](v) and (not v or _is_start(v)),
 )
 BACKBONE = (
-    '{} or {model: a block, layout: text, weights: text, mirrored: true or false, roots: true or false}',
+    '{} or {model: a block, layout: text, weights: text}',
     lambda v: BLOCK[1](v) and (not v or _is_backbone(v)),
 )
 NEEDS = (
@@ -129,13 +129,7 @@ def _is_start(value: Any) -> bool:
 
 def _is_backbone(value: Any) -> bool:
     texts = [value.get('layout'), value.get('weights', '')]
-    switches = [value.get('mirrored', False), value.get('roots', False)]
-    return (
-        set(value) <= {'model', 'layout', 'weights', 'mirrored', 'roots'}
-        and BLOCK[1](value.get('model'))
-        and all(map(TEXT[1], texts))
-        and all(isinstance(each, bool) for each in switches)
-    )
+    return set(value) <= {'model', 'layout', 'weights'} and BLOCK[1](value.get('model')) and all(map(TEXT[1], texts))
 
 
 def _is_tuning(value: Any) -> bool:
@@ -206,8 +200,7 @@ FIELDS: Mapping[str, Field] = {
         {},
         BACKBONE,
         'a network that is never trained, through which every image goes once before training: {model, layout, weights}; '
-        'what it says of them is kept, and the model learns from that (no transforms then). mirrored: the mean over an image '
-        'and its mirror image; roots: square roots of the features, at one length',
+        'what it says of them is kept, and the model learns from that (no transforms then)',
     ),
     'data.sampling': _field(
         '',

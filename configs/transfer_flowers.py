@@ -51,11 +51,6 @@ def get_config(profile: str = 'full') -> common.Config:
         'fine_tuned': {'training.phases': (head, {**upper, 'train': ()}), 'published': {}},
         'from_scratch': {'start': {}, 'training.phases': (), 'training.epochs': 10, 'published': {}},
         'kept_features': kept,
-        # The mean over an image and its mirror image, square roots at equal length: features of one scale.
-        'kept_roots': {
-            **kept,
-            'data.backbone': {**kept['data.backbone'], 'mirrored': True, 'roots': True},
-        },
         'kept_mobilenet': {**kept, **centred, 'data.backbone': {'model': mobile, **weights}},
         'mobilenet_v2': {
             **centred,

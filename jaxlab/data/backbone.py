@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
@@ -35,11 +34,7 @@ FIELD = 'features'
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Backbone:
-    """A network [N, H, W, C] -> [N, D] with published weights, and how pixels are scaled for it.
-
-    mirrored: the mean of what it says of an image and of its mirror image. roots: square roots (with their signs), then
-    every image's features to a mean square of 1, so that few large ones do not drown the others (Perronnin et al., ECCV 2010).
-    """
+    """A network [N, H, W, C] -> [N, D] with published weights, and how pixels are scaled for it."""
 
     model: Mapping[str, Any]
     layout: str
@@ -47,8 +42,6 @@ class Backbone:
     scale: tuple[float, float]
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    mirrored: bool = False
-    roots: bool = False
 
     @classmethod
     def of(cls, settings: Mapping[str, Any], data_dir: Path | None) -> Self:
@@ -57,8 +50,7 @@ class Backbone:
         weights = block.get('weights', '')
         if weights:
             weights = str(place(block['layout'], weights, data_dir).resolve())
-        options = {name: block[name] for name in ('mirrored', 'roots') if name in block}
-        return cls(block['model'], block['layout'], weights, *own, **options)
+        return cls(block['model'], block['layout'], weights, *own)
 
     def published(self) -> Published:
         """Its weights; the classifier that they may have is left out."""
@@ -78,22 +70,13 @@ class Backbone:
 
         @jax.jit
         def run(variables: Any, images: jax.Array) -> jax.Array:
-            images = scaled({'image': images})['image']
-            views = (images, images[:, :, ::-1]) if self.mirrored else (images,)
-            found = sum(model.apply(variables, view, train=False) for view in views) / len(views)
-            return rooted(found) if self.roots else found
+            return model.apply(variables, scaled({'image': images})['image'], train=False)
 
         def features(images: np.ndarray) -> np.ndarray:
             filled = np.concatenate([images, np.repeat(images[:1], BLOCK - len(images), axis=0)])
             return np.asarray(run(variables(images.shape[1:]), filled))[: len(images)]
 
         return features
-
-
-def rooted(features: jax.Array) -> jax.Array:
-    """[N, D] -> [N, D]: sign(x) sqrt|x|, each row over its root mean square."""
-    roots = jnp.sign(features) * jnp.sqrt(jnp.abs(features))
-    return roots / jnp.sqrt(jnp.mean(roots**2, axis=1, keepdims=True) + 1e-12)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -98,25 +98,6 @@ def test_other_weights_pixels_or_scales_are_other_features(kept, file, variables
             load(**{'file': file, 'cache': kept[1], **changes})
 
 
-def test_mirror_images_and_roots(kept, file, variables):
-    """Twice as seen by the network itself, the roots by NumPy."""
-    plain = data_sets.load({**SETTINGS, 'options': dict(SIZE)})
-    images = plain.splits['test'].arrays['image'].astype(np.float32) / 127.5 - 1
-    weights = {**variables, 'batch_stats': jax.tree.map(np.abs, variables['batch_stats'])}
-    one, other = (
-        np.asarray(ResNet(0, 18, width=4).apply(weights, jnp.asarray(each), train=False))
-        for each in (images, images[:, :, ::-1])
-    )
-    assert np.abs(one - other).max() > 1e-2
-    block = {'model': MODEL, 'layout': 'resnet18', 'weights': str(file), 'mirrored': True}
-    found = load(file, backbone=block).splits['test'].arrays['features']
-    np.testing.assert_allclose(found, (one + other) / 2, rtol=2e-3, atol=1e-4)
-    rooted = load(file, backbone={**block, 'roots': True}).splits['test'].arrays['features']
-    roots = np.sqrt(np.abs(found)) * np.sign(found)
-    np.testing.assert_allclose(rooted, roots / np.sqrt((roots**2).mean(1, keepdims=True)), rtol=1e-3, atol=1e-3)
-    np.testing.assert_allclose((rooted**2).mean(1), 1, rtol=1e-4)
-
-
 def test_a_users_image_goes_the_same_way(kept, tmp_path):
     """Also through what a run keeps of its data, without the images."""
     data = kept[0]
