@@ -123,6 +123,14 @@ def metric_interval(values: Values, bounded: bool, level: float = 0.95, shared: 
     return t_interval(array, level, shared)
 
 
+def clipped(interval: Interval | None, low: float, high: float) -> Interval | None:
+    """The part of it between what the metric can be: a distance is not below 0."""
+    if interval is None or (low <= interval.low and interval.high <= high):
+        return interval
+    method = f'{interval.method}, clipped'
+    return dataclasses.replace(interval, low=max(interval.low, low), high=min(interval.high, high), method=method)
+
+
 def paired_interval(values: Values, reference: Values, level: float = 0.95) -> Interval | None:
     """Student's interval of the mean of `values - reference`, paired by position (same seed, same data order)."""
     interval = t_interval(_differences(values, reference), level)

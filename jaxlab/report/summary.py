@@ -106,15 +106,16 @@ def single_values(results: Mapping[str, Any]) -> list[tuple[str, str]]:
 def interval_of(name: str, results: Mapping[str, Any]) -> statistics.Interval | None:
     """Student's interval over replicas, widened where the values are several splits of one data set; for one replica's
     share of things that were counted Wilson's."""
-    values = wording.values_of((results.get('metrics') or {}).get(name) or [])
+    values, metric = wording.values_of((results.get('metrics') or {}).get(name) or []), meaning(name)
     split = split_of(name)[0]
     # How many it counts, its task says; a run of an older version counted examples.
     examples = ((results.get('data') or {}).get('examples') or {}).get(split)
     total = round(results['counts'].get(name, 0)) if results.get('counts') else examples
-    if len(values) == 1 and meaning(name).share_of and total and 0 <= values[0] <= 1 and split != 'train':
+    if len(values) == 1 and metric.share_of and total and 0 <= values[0] <= 1 and split != 'train':
         return statistics.wilson(values[0] * total, total)
     sizes = resampled(results)
-    return statistics.metric_interval(values, meaning(name).bounded, shared=sizes[1] / sizes[0] if sizes else 0.0)
+    found = statistics.metric_interval(values, metric.bounded, shared=sizes[1] / sizes[0] if sizes else 0.0)
+    return statistics.clipped(found, metric.low, metric.high)
 
 
 def resampled(results: Mapping[str, Any]) -> tuple[int, int] | None:

@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from jaxlab.report import statistics as s
+from jaxlab.report import summary
 
 RNG = np.random.default_rng(7)
 
@@ -54,6 +55,17 @@ def test_bounded_interval_with_other_bounds():
     unit = s.bounded_interval([0.2, 0.4, 0.5])
     percent = s.bounded_interval([20, 40, 50], low=0, high=100)
     assert (percent.low, percent.high) == pytest.approx((100 * unit.low, 100 * unit.high))
+
+
+def test_an_interval_ends_where_its_metric_does():
+    plain = s.t_interval([2.4, 3.6, 10.5])
+    assert plain.low < 0
+    inside = s.clipped(plain, 0.0, math.inf)
+    assert (inside.low, inside.high, inside.method) == (0.0, plain.high, f'{plain.method}, clipped')
+    assert s.clipped(plain, -math.inf, math.inf) is plain and s.clipped(None, 0.0, 1.0) is None
+    results = {'metrics': {name: [2.4, 3.6, 10.5] for name in ('test_frechet_distance', 'test_loss')}}
+    assert summary.interval_of('test_frechet_distance', results) == inside
+    assert summary.interval_of('test_loss', results) == plain, 'a loss may be below 0'
 
 
 def test_metric_interval_chooses():
