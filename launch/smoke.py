@@ -1,8 +1,9 @@
 """Runs the smoke profile of every config through the command line: `python -m launch.smoke [NAME ...]` (`make smoke`).
 
-Prints a line each with its seconds; exit code 1 when one fails, leaves no results behind, or takes longer than it may.
-Runs stand side by side, two by default, and machines are busy: there the clock says little. So the seconds of the
-processor are measured as well, for each run alone, and a run is too slow only when both are over the limit.
+Prints a line each with its seconds; exit code 1 when one fails, leaves no results behind, could not draw a figure, or
+takes longer than it may. Runs stand side by side, two by default, and machines are busy: there the clock says little. So
+the seconds of the processor are measured as well, for each run alone, and a run is too slow only when both are over the
+limit.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from jaxlab.experiments.config import names
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LEFT_BEHIND = ('config.json', 'metrics.jsonl', 'results.json', 'report.html')
+UNDRAWN = 'could not be drawn'  # as the pages' templates say it
 STOP = 5  # a run is stopped after so many times the limit
 
 
@@ -42,6 +44,8 @@ def run(name: str, workdir: pathlib.Path, limit: float) -> Outcome:
         wrong = f'exit code {code}\n' + _tail(said)
     elif missing := lacking(workdir):
         wrong = f'left no {", ".join(missing)}'
+    elif failed := undrawn(workdir):
+        wrong = f'a figure of {", ".join(failed)} could not be drawn'
     elif min(seconds, processor) > limit:
         wrong = f'took longer than {limit:.0f} s'
     return Outcome(wrong, seconds, processor)
@@ -76,6 +80,12 @@ def lacking(workdir: pathlib.Path) -> list[str]:
     expected = [workdir / item for item in ('comparison.html', 'results.json')] if variants else []
     expected += [folder / item for folder in variants or [workdir] for item in LEFT_BEHIND]
     return [str(file.relative_to(workdir)) for file in expected if not file.is_file()]
+
+
+def undrawn(workdir: pathlib.Path) -> list[str]:
+    """The pages that say of a figure that it could not be drawn."""
+    pages = sorted(workdir.rglob('*.html'))
+    return [str(page.relative_to(workdir)) for page in pages if UNDRAWN in page.read_text()]
 
 
 def summary(workdir: pathlib.Path) -> str:

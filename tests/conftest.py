@@ -103,9 +103,10 @@ class Said:
 
 @pytest.fixture
 def launch(capsys, monkeypatch):
-    """`launch('--config=...', ...)`: the command line in this process, quick, on one device; signal handlers and streams
-    are as they were afterwards."""
+    """`launch('--config=...', ...)`: the command line in this process, quick, on one device, its figures blank; signal
+    handlers and streams are as they were afterwards."""
     from launch.__main__ import main
+    from tests.undrawn import undrawn
 
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     cache = jax.config.jax_compilation_cache_dir
@@ -116,7 +117,8 @@ def launch(capsys, monkeypatch):
     def run(*words: str) -> Said:
         capsys.readouterr()
         one_device = ['--config.parallel.devices=1'] if any(word.startswith('--config=') for word in words) else []
-        code = main([*one_device, *words])
+        with undrawn():
+            code = main([*one_device, *words])
         captured = capsys.readouterr()
         return Said(code, captured.out, captured.err)
 

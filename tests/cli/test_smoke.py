@@ -3,8 +3,11 @@
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
+from jaxlab import figures
+from jaxlab.report import page
 from launch import smoke
 
 BUSY = 'import time\nwhile time.process_time() < 0.6: pass\nprint("done")'
@@ -49,3 +52,14 @@ def test_too_slow_is_slow_by_clock_and_processor(monkeypatch, tmp_path, seconds,
 def test_a_run_that_leaves_nothing_has_failed(monkeypatch, tmp_path):
     monkeypatch.setattr(smoke, 'measured', lambda command, stop: (0, '', 1.0, 1.0))
     assert smoke.run('mlp_xor', tmp_path, 30.0).wrong == f'left no {", ".join(smoke.LEFT_BEHIND)}'
+
+
+def test_a_figure_that_could_not_be_drawn_is_a_failure(monkeypatch, tmp_path):
+    """As the page of a report says it of one whose data are wrong."""
+    for name in smoke.LEFT_BEHIND:
+        (tmp_path / name).touch()
+    monkeypatch.setattr(smoke, 'measured', lambda command, stop: (0, '', 1.0, 1.0))
+    crooked = figures.Lines('curve', 'A curve', series={'a': (np.arange(3), np.arange(2))})
+    with pytest.warns(UserWarning, match='could not be drawn'):
+        page.write_report(tmp_path, {'name': 'mlp_xor', 'metrics': {}}, figures=[crooked])
+    assert smoke.run('mlp_xor', tmp_path, 30.0).wrong == 'a figure of report.html could not be drawn'
