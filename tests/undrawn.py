@@ -21,9 +21,7 @@ def _blank(figure: Figure, folder: Path) -> Path:
     kind = 'gif' if isinstance(figure, Animation) else 'png'
     buffer = io.BytesIO()
     Image.new('P', (1, 1)).save(buffer, kind)
-    folder = path_of(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    return write_file(folder / f'{file_stem(figure.name)}.{kind}', buffer.getvalue())
+    return write_file(path_of(folder) / f'{file_stem(figure.name)}.{kind}', buffer.getvalue())
 
 
 @contextlib.contextmanager
