@@ -9,8 +9,9 @@ from jaxlab.data.looked_over import Look, look_over
 from jaxlab.errors import UserError
 from jaxlab.experiments import config as configs
 
-BATCH = 32
+BATCH, LARGEST = 32, 1024  # examples an update
 UPDATES = 2000  # of a first training, about
+EPOCHS = (10, 60)
 BASELINES = {'folder': ('majority',), 'table': ('majority', 'logistic'), 'regression': ('mean', 'least_squares')}
 
 
@@ -34,7 +35,7 @@ def write(name: str, place: str | None, folder: Path) -> list[str]:
 
 def text(name: str, look: Look) -> str:
     """The config file."""
-    epochs = min(max(round(UPDATES * BATCH / max(look.rows, 1)), 10), 60)
+    batch, epochs, updates = _length(max(look.rows, 1))
     options = ''.join(_line(key, value, look.guessed.get(key, '')) for key, value in look.options.items())
     model = 'lenet' if look.data == 'folder' else 'mlp'
     question = {
@@ -59,20 +60,29 @@ def text(name: str, look: Look) -> str:
         lines.append(
             '    config.data.validation_fraction = 0.15  # on it the best epoch is chosen, never on the test part'
         )
-    lines.append(f'    config.data.batch_size = {min(BATCH, max(look.rows // 8, 1))}')
+    lines.append(f'    config.data.batch_size = {batch}')
     if model == 'mlp':
         lines.append('    config.model.features = (64,)  # guessed: one hidden layer')
     if look.rare:
         lines.append(f"    config.task.class_weights = 'balanced'  # guessed: {look.rare!r} is rare")
     lines += [
         '    config.optimizer = common.adam(1e-3)' if model == 'lenet' else '    config.optimizer = common.adam(3e-3)',
-        f'    config.training.epochs = {epochs}  # guessed: about {UPDATES:,} updates',
+        f'    config.training.epochs = {epochs}  # guessed: about {updates:,} updates',
         "    config.training.best_metric, config.training.restore_best = 'validation_loss', True",
         '    config.training.patience = 10',
         f"    config.report.options = {{'baselines': {baselines!r}}}",
         "    return common.with_profile(config, profile, smoke={'training.epochs': 1, 'data.limit': 64})",
     ]
     return '\n'.join(lines) + '\n'
+
+
+def _length(rows: int) -> tuple[int, int, int]:
+    """Examples an update, epochs, and how many updates these are, to one digit: of many rows larger batches."""
+    batch = min(BATCH, max(rows // 8, 1))
+    while batch < LARGEST and EPOCHS[0] * rows > 2 * UPDATES * batch:
+        batch *= 2
+    epochs = min(max(round(UPDATES * batch / rows), EPOCHS[0]), EPOCHS[1])
+    return batch, epochs, int(float(f'{max(epochs * rows / batch, 1):.0e}'))
 
 
 def _line(key: str, value: Any, why: str) -> str:

@@ -10,6 +10,8 @@ import numpy as np
 
 from jaxlab.measures.classification import precision_recall_curve, roc_curve, scikit_learn
 
+DRAWN = 10_000_000  # examples of all resamples together: large test sets need fewer, whose ends lie close anyway
+FEWEST_DRAWS = 100
 FEWEST = 20  # examples of each class below which percentile intervals cover too little
 
 
@@ -135,14 +137,15 @@ def bootstrap(
 ) -> tuple[float, float]:
     """Percentile interval of `metric(labels, scores)` over stratified resamples: as many of each class as there are.
 
-    How far another test set of these sizes would move the number for one trained model. NaN below 20 of either class.
+    How far another test set of these sizes would move the number for one trained model. NaN below 20 of either class. Above
+    20,000 examples there are fewer than 500 draws, 100 at least.
     """
     rows = [np.flatnonzero(np.asarray(labels) == number) for number in (0, 1)]
     if min(map(len, rows)) < FEWEST:
         return float('nan'), float('nan')
     generator = np.random.default_rng(seed)
     values = []
-    for _ in range(draws):
+    for _ in range(min(draws, max(FEWEST_DRAWS, DRAWN // len(labels)))):
         drawn = np.concatenate([generator.choice(each, len(each)) for each in rows])
         values.append(metric(labels[drawn], scores[drawn]))
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])

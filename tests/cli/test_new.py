@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import jaxlab
-from jaxlab.data.looked_over import look_over
+from jaxlab.data.looked_over import Look, look_over
 from jaxlab.errors import UserError
 from jaxlab.experiments import config as configs
 from jaxlab.experiments import new
@@ -115,3 +115,14 @@ def test_mistakes(tmp_path):
         with pytest.raises(UserError, match=words):
             new.write(name, place and str(place), tmp_path)
     assert not list(tmp_path.glob('*.py'))
+
+
+@pytest.mark.parametrize(
+    ('rows', 'batch', 'epochs', 'updates'),
+    [(40, 5, 60, 500), (1437, 32, 45, 2000), (60_000, 256, 10, 2000), (1_500_000, 1024, 10, 10_000)],
+)
+def test_a_first_training_takes_minutes_whatever_the_size(rows, batch, epochs, updates):
+    look = Look('table', 'classification', {'target': 'x'}, rows, said=(), guessed={})
+    written = new.text('mine', look)
+    assert f'batch_size = {batch}\n' in written
+    assert f'epochs = {epochs}  # guessed: about {updates:,} updates' in written

@@ -126,6 +126,19 @@ def test_wilson():
     assert binary.wilson(0, 4, 0.8) == pytest.approx((0, z * z / (4 + z * z)))
 
 
+def test_large_test_sets_are_drawn_less_often():
+    """The report of 300,000 test rows took minutes: what a draw costs grows with them, what it adds does not."""
+
+    def calls(n):
+        asked = []
+        labels = np.arange(n) % 2
+        binary.bootstrap(labels, labels.astype(float), lambda truth, scores: asked.append(len(truth)) or 0.5)
+        assert set(asked) == {n}
+        return len(asked)
+
+    assert [calls(n) for n in (1000, 20_000, 50_000, 200_000)] == [500, 500, 200, 100]
+
+
 def test_bootstrap_of_a_mean():
     """The percentile interval of a recall is about that of the binomial; both classes keep their sizes."""
     labels = np.repeat([0, 1], [500, 100])
