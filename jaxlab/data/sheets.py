@@ -27,6 +27,7 @@ COMMA = r'[+-]?\d*,\d+([eE][+-]?\d+)?'  # a decimal comma, or thousands
 ALIKE = (
     r"[$€£]?\s?[+-]?(\d+[.,]?\d*|[.,]\d+|\d{1,3}([,.' ]\d{3})+([.,]\d+)?)([eE][+-]?\d+)?\s?[%$€£]?"  # meant as numbers
 )
+MOST_LINES = 4  # line breaks in a cell from which on it is asked whether they are rows
 SAMPLE = 50  # rows by which a separator is recognised
 MOST_BYTES = 2**31 - 1  # of one block, as pyarrow reads
 FORM = {'separator': '', 'decimal': '', 'thousands': '', 'encoding': '', 'missing': ()}  # options of a data set
@@ -163,7 +164,9 @@ def read_cells(path: Path, form: Form = FOUND_OUT, header: bool | None = True) -
     kept = _named(path, names, columns, notes)
     made = dataclasses.replace(form, separator=separator)
     lines = np.setdiff1d(np.arange(1, int(named) + len(there) + len(blank) + 1), blank)[int(named) :]
-    return Cells(kept, lines[there] - int(named), made, tuple(notes))
+    numbers = lines[there] - int(named)
+    notes += [f'{path.name}, row {numbers[row]}, {said}' for row, said in _swallowed(kept, separator, len(first))]
+    return Cells(kept, numbers, made, tuple(notes))
 
 
 def mostly_numbers(values: np.ndarray) -> bool:
@@ -273,6 +276,26 @@ def _parsed(path: Path, text: str, separator: str, quoted: bool, width: int) -> 
     if quoted and text.count('"') % 2 and '\n' in str(columns[-1][-1]):
         raise UserError(f'{path} cannot be read as CSV: a quotation mark is opened and never closed')
     return columns, blank
+
+
+def _swallowed(columns: dict[str, Any], separator: str, width: int) -> list[tuple[int, str]]:
+    """The first cell of each column that holds lines which look like rows of the file: a quotation mark was left open, and
+    another one closed it far below."""
+    import pyarrow.compute as pc
+
+    found = []
+    for name, cells in columns.items():
+        breaks = np.asarray(pc.count_substring(cells, '\n'))
+        for row in np.flatnonzero(breaks >= MOST_LINES).tolist():
+            inner = str(cells[row]).split('\n')[1:-1]
+            alike = sum(line.count(separator) == width - 1 for line in inner)
+            if 5 * alike >= 4 * len(inner):
+                said = (
+                    f'column {name!r}: one cell holds {alike} lines that look like rows; is a quotation mark left open?'
+                )
+                found.append((row, said))
+                break
+    return found
 
 
 def _hint(row: str, separator: str) -> str:

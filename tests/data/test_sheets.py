@@ -69,6 +69,19 @@ def test_rows_keep_their_numbers(sheet):
         sheet('a,b\n1,2\n\n3,4\n,\n5,x\n', numbers=['b'])
 
 
+def test_rows_inside_a_cell_are_said(sheet):
+    """A quotation mark that is left open takes in the rows up to the next one; a text of several lines does not look so."""
+    rows = [f'item {number},{number}.5,yes' for number in range(30)]
+    rows[5], rows[20] = '"item 5,5.5,yes', 'item 20",20.5,yes'
+    found = sheet('\n'.join(['name,size,label', *rows]))
+    assert len(found.rows) == 15
+    assert found.notes == (
+        "x.csv, row 6, column 'name': one cell holds 14 lines that look like rows; is a quotation mark left open?",
+    )
+    poem = '"One, two,\nthree\nfour, five\nsix, seven\neight\nnine, ten"'
+    assert sheet(f'text,label\n{poem},a\nshort,b\n').notes == ()
+
+
 def test_words_that_are_missing_numbers_or_categories(sheet):
     rows = sheet('a,b,c\n1,None,x\nNone,NA,\nn/a,y,NULL\n').rows
     assert np.isnan(rows['a']).tolist() == [False, True, True]
