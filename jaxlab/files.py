@@ -87,7 +87,7 @@ def write_atomically(path: Path, mode: str = 'wb') -> Iterator[IO]:
         content: Any = io.BytesIO() if 'b' in mode else io.StringIO()
         yield content
         written = content.getvalue()
-        path.write_bytes(written if 'b' in mode else written.encode())
+        cloud.write(str(path), written if 'b' in mode else written.encode())
         return
     partial = path.with_name(f'.{path.name}.{os.getpid()}.part')
     try:

@@ -93,7 +93,9 @@ def named_file(request: Request, option: str, given: str, what: str) -> Path:
     given = str(given)  # a file may be called 2024
     if not given:
         raise UserError(f'data {request.name!r} needs data.options.{option}, {what}')
-    own = [] if request.data_dir is None or given.startswith(PACKAGE) or is_remote(given) else [request.data_dir / given]
+    own = (
+        [] if request.data_dir is None or given.startswith(PACKAGE) or is_remote(given) else [request.data_dir / given]
+    )
     places = [*own, readable(given).expanduser()]
     found = next((place for place in places if place.is_file()), None)
     if found is None:

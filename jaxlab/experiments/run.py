@@ -17,7 +17,7 @@ from jaxlab.experiments.prepare import Prepared, prepare
 from jaxlab.experiments.start import start_of
 from jaxlab.experiments.watching import Watcher
 from jaxlab.figures import Figure, Table, Worked
-from jaxlab.files import is_remote, make_folder, write_json
+from jaxlab.files import is_remote, make_folder, write_file, write_json
 from jaxlab.protocol import Needed, Report
 from jaxlab.training import run as engine
 from jaxlab.training import runtime, untrained
@@ -85,7 +85,8 @@ def open_workdir(workdir: Path) -> None:
     """The folder, made and tried; raises UserError where nothing can be written."""
     try:
         probe = make_folder(workdir) / f'.writable-{os.getpid()}'
-        probe.touch()
+        write_file(probe, b'')
+        next(iter(workdir.iterdir()))  # what may not be listed would look like a folder without checkpoints
         probe.unlink()
     except Exception as error:
         said = cloud.refusal(error) or getattr(error, 'strerror', '')

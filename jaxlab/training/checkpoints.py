@@ -136,12 +136,14 @@ class Checkpoints:
             try:
                 return self._manager.restore(step, args=self._args.Composite(meta=self._args.JsonRestore())).meta
             except Exception as error:
-                self._heard(error)
+                self._heard(error, step)
         return None
 
-    def _heard(self, error: Exception) -> None:
+    def _heard(self, error: Exception, step: int) -> None:
         """A bucket that does not answer has lost nothing: what it holds is not taken for damaged."""
         refused = cloud.refusal(error)
+        if not refused and files.is_remote(self.folder):
+            refused = cloud.unreadable(str(self.folder / str(step)))
         if refused:
             raise UserError(
                 f'a checkpoint in {self.folder} could not be read: {refused}; it is kept; run the same command again'
@@ -155,7 +157,7 @@ class Checkpoints:
             tree, meta = jax.tree.map(np.asarray, restored.state), restored.meta
             sound = _seal(tree, meta) == meta['digest']
         except Exception as error:
-            self._heard(error)
+            self._heard(error, step)
             raise ValueError(_words(error)) from error
         if not sound:
             raise ValueError('its bytes do not match its digest')
@@ -211,7 +213,7 @@ class Checkpoints:
         try:
             return self._manager.restore(step, args=self._args.Composite(meta=self._args.JsonRestore())).meta['score']
         except Exception as error:
-            self._heard(error)
+            self._heard(error, step)
             return None
 
 

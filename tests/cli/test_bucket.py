@@ -1,6 +1,5 @@
 """A working directory, data and weights in a bucket, against an emulator of the store and a way to it that can be bad."""
 
-import contextlib
 import time
 
 import numpy as np
@@ -9,7 +8,6 @@ from PIL import Image
 
 import jaxlab
 from jaxlab import cloud, files
-from jaxlab.experiments import many
 from tests.cli import command, store
 
 SECONDS = 120  # of one start, on a busy machine
@@ -139,17 +137,19 @@ def test_no_permission(way, bucket, tiny, undisturbed, launch):
 
     way.rule = none
     said = launch(*words)
-    assert said.error.endswith(f'cannot write to --workdir={bucket}: no permission; valid: a bucket that can be written')
+    assert said.error.endswith(
+        f'cannot write to --workdir={bucket}: no permission; valid: a bucket that can be written'
+    )
 
     def until_the_second_checkpoint(number: int, method: str, path: str) -> str | int:
-        return 403 if method in ('POST', 'PUT') and 'checkpoints%2F16' in path else 'pass'
+        return 403 if method in ('POST', 'PUT') and 'checkpoints/16' in path else 'pass'
 
     way.rule = until_the_second_checkpoint
     said = launch(*words)
     assert 'no permission; the last whole checkpoint is kept' in said.error
 
     def unreadable(number: int, method: str, path: str) -> str | int:
-        return 403 if method == 'GET' and 'checkpoints%2F8%2Fstate' in path else 'pass'
+        return 403 if method == 'GET' and 'checkpoints/8/state' in path else 'pass'
 
     way.rule = unreadable
     said = launch(*words)
@@ -175,7 +175,9 @@ def test_data_and_weights_in_a_bucket(bucket, launch, write_config, tmp_path, mo
     files.write_file(bucket / 'data' / 'dark' / '6.png', image.read_bytes())
     cloud.copy_of.cache_clear()
     files.readable(str(bucket / 'data'))
-    changed = {path.name for path, time_of_it in times.items() if not path.exists() or path.stat().st_mtime_ns != time_of_it}
+    changed = {
+        path.name for path, time_of_it in times.items() if not path.exists() or path.stat().st_mtime_ns != time_of_it
+    }
     assert changed == {'6.png', '7.png'}
 
 
