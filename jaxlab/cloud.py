@@ -16,7 +16,8 @@ from typing import Any
 from jaxlab.errors import UserError
 
 SCHEME = 'gs://'
-CLIENTS = ('gcsfs', 'aiohttp', 'google', 'requests', 'urllib3')  # packages that raise errors of their own
+# packages that raise errors of their own
+CLIENTS = re.compile(r'(gcsfs|aiohttp|google\.(auth|api_core|cloud)|requests|urllib3)\b')
 UNAVAILABLE = ('UNAVAILABLE', 'DEADLINE_EXCEEDED', 'RESOURCE_EXHAUSTED')
 AT_ONCE = 512  # objects of a copy that are asked for together
 
@@ -66,7 +67,7 @@ def refusal(error: BaseException | None) -> str:
 def _words(error: BaseException) -> str:
     """Of one error, not of what caused it. gcsfs raises Python's own errors, too, and TensorStore names its codes in words."""
     text, code = f'{type(error).__name__}: {error}', str(getattr(error, 'code', ''))
-    of_client = type(error).__module__.partition('.')[0] in CLIENTS
+    of_client = CLIENTS.match(type(error).__module__) is not None
     of_python = isinstance(error, OSError) and error.errno is None and re.search(r'\bb/', text)
     if not (of_client or of_python or SCHEME in text):
         return ''

@@ -5,9 +5,13 @@ import time
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.numpy import save
 
 import jaxlab
 from jaxlab import cloud, files
+from jaxlab.data import load
+from jaxlab.errors import UserError
+from jaxlab.training.start import Start
 from tests.cli import command, store
 
 SECONDS = 120  # of one start, on a busy machine
@@ -179,6 +183,33 @@ def test_data_and_weights_in_a_bucket(bucket, launch, write_config, tmp_path, mo
         path.name for path, time_of_it in times.items() if not path.exists() or path.stat().st_mtime_ns != time_of_it
     }
     assert changed == {'6.png', '7.png'}
+    found = load({'name': 'folder', 'options': {'image_size': 8}}, str(bucket / 'data'))
+    assert found.source == 'files' and sum(split.size for split in found.splits.values()) == 15
+    files.write_file(bucket / 'weights.safetensors', save({'model.params.a': np.arange(3.0)}))
+    assert Start.read(files.readable(str(bucket / 'weights.safetensors'))).weights['model.params.a'][2] == 2
+
+
+def test_what_is_no_refusal_of_a_bucket(bucket):
+    """A missing object, a damaged one, another package of Google's, what was said already."""
+    from gcsfs.retry import HttpError
+    from google.protobuf.message import DecodeError
+
+    damaged = ValueError(
+        'DATA_LOSS: Error reading gs://lab/run/checkpoints/8/state/d/1: CRC-32C checksum verification failed'
+    )
+    for error in (
+        FileNotFoundError('b/lab/o/x'),
+        damaged,
+        DecodeError('x'),
+        UserError('gs://lab: no'),
+        OSError(28, 'full'),
+    ):
+        assert cloud.refusal(error) == ''
+    busy = HttpError({'code': 503, 'message': 'try again'})
+    assert cloud.refusal(busy) == 'it does not answer (HttpError: try again, 503)'
+    wrapped = RuntimeError('a save failed')
+    wrapped.__cause__ = ValueError('PERMISSION_DENIED: Error writing gs://lab/x: HTTP response code: 403')
+    assert cloud.refusal(wrapped) == 'no permission'
 
 
 def test_without_the_packages(monkeypatch, tiny, launch):
