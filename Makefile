@@ -50,7 +50,7 @@ help:
 	@echo 'make bench [ARGS=--json=FILE] whole training steps against Flax and PyTorch'
 	@echo 'make bench-accelerator [ARGS=--data_dir=DIR]  what an accelerator can do, in eight minutes'
 	@echo 'make notebooks                executes the notebooks'
-	@echo 'make setup [EXTRAS="test cuda"]  only the set-up; extras: test lint parity pretrained mutants notebooks tfds-prepare cuda tpu'
+	@echo 'make setup [EXTRAS="test cuda"]  only the set-up; extras: test lint parity pretrained mutants notebooks tfds-prepare cloud cuda tpu'
 	@echo 'make clean | distclean        removes caches | and .venv; runs/ stays'
 
 # ---- set-up ----------------------------------------------------------------------------------------------------------

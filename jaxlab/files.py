@@ -2,7 +2,7 @@
 
 A path is a `pathlib.Path`, of a bucket an `epath.Path`, which has the same methods; what the two do differently is here. A
 local file is written beside its place, then renamed; a bucket shows an object when all of it was sent. Imports nothing
-heavy: the command line names its working directory by it.
+heavy: the command line names its working directory by it. What only a bucket needs is in `jaxlab/cloud.py`.
 """
 
 import contextlib
@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from jaxlab import cloud
 from jaxlab.errors import UserError
 
 if TYPE_CHECKING:
@@ -30,10 +31,25 @@ def path_of(place: str | os.PathLike) -> Path:
         return _in_package(str(place).removeprefix(PACKAGE))
     if isinstance(place, Path) or not is_remote(place):
         return Path(place)
+    cloud.set_up(str(place))
     from etils import epath  # a tenth of a second that a local run does without
 
     remote: Any = epath.Path(place)
     return remote
+
+
+def readable(place: str | os.PathLike) -> Path:
+    """The same of what is only read, by any library: of a bucket a copy on this machine."""
+    if not is_remote(place):
+        return path_of(place)
+    return cloud.copy_of(os.fspath(place), cache_folder() / 'buckets')
+
+
+def cache_folder() -> Path:
+    """Where compiled programs, decoded data and copies from buckets are kept: JAXLAB_CACHE_DIR, else the user's cache folder."""
+    named = os.environ.get('JAXLAB_CACHE_DIR')
+    base = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
+    return Path(named) if named else Path(base) / 'jaxlab'
 
 
 def _in_package(place: str) -> Path:
@@ -56,15 +72,22 @@ def absolute(path: Path) -> Path:
     return path if is_remote(path) else path.resolve()
 
 
+def make_folder(path: Path) -> Path:
+    """The folder, made where it is missing. A bucket has none, and its client would make a bucket of a wrong name."""
+    if not is_remote(path):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
 @contextlib.contextmanager
 def write_atomically(path: Path, mode: str = 'wb') -> Iterator[IO]:
     """Opens a file that takes the place of `path` only when everything was written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     if is_remote(path):  # closing it in a bucket would send what there is also after an error
         content: Any = io.BytesIO() if 'b' in mode else io.StringIO()
         yield content
         written = content.getvalue()
-        path.write_bytes(written if 'b' in mode else written.encode())
+        cloud.write(str(path), written if 'b' in mode else written.encode())
         return
     partial = path.with_name(f'.{path.name}.{os.getpid()}.part')
     try:
@@ -103,12 +126,12 @@ def load_arrays(path: Path) -> 'dict[str, np.ndarray]':
 
 def move(folder: Path, target: Path) -> None:
     """Moves a folder; what lay there before is gone. The folder of the target is made."""
-    target.parent.mkdir(parents=True, exist_ok=True)
     if is_remote(target):
         if target.exists():
             target.rmtree()  # type: ignore[attr-defined]
-        folder.rename(target)
+        cloud.move(str(folder), str(target))
         return
+    make_folder(target.parent)
     if target.exists():
         shutil.rmtree(target)
     shutil.move(str(folder), str(target))

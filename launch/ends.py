@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from jaxlab import cloud
 from jaxlab.errors import UserError
 
 BUG, USER, INTERRUPTED = 1, 2, 128  # exit codes; the last plus the signal's number
@@ -22,7 +23,8 @@ def refusal(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno in OF_THE_DISK:
         what = f'{error.strerror}: {error.filename or "the disk"}'
         return f'error: {what}; free some room or choose another --workdir; the last whole checkpoint is kept'
-    return ''
+    said = cloud.refusal(error)
+    return said and f'error: the bucket: {said}; the last whole checkpoint is kept; run the same command again to go on'
 
 
 @contextlib.contextmanager

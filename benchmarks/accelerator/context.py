@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.problems import Setting
-from jaxlab.training import runtime
+from jaxlab.files import cache_folder
 
 QUICKLY_COMPILED = '--xla_backend_optimization_level=0'
 
@@ -45,7 +45,7 @@ class Context:
 
         Several share the card, so none may take its memory beforehand; what one compiled need not be compiled again.
         """
-        folder = Path(os.environ.get('JAX_COMPILATION_CACHE_DIR') or runtime.cache_folder() / 'compiled')
+        folder = Path(os.environ.get('JAX_COMPILATION_CACHE_DIR') or cache_folder() / 'compiled')
         kept = {
             'JAX_COMPILATION_CACHE_DIR': str(folder),
             'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0',

@@ -12,7 +12,7 @@ import numpy as np
 from jaxlab.data.dataset import Raw
 from jaxlab.data.examples import Arrays
 from jaxlab.errors import UserError, closest
-from jaxlab.files import PACKAGE, path_of
+from jaxlab.files import PACKAGE, is_remote, readable
 
 SOURCES = ('tfds', 'files', 'embedded')  # the order in which `auto` looks
 DATA_DIR_VARIABLE = 'JAXLAB_DATA_DIR'
@@ -41,7 +41,7 @@ def named_dir(data_dir: str | os.PathLike | None) -> Path | None:
         data_dir, said_by = os.environ.get(DATA_DIR_VARIABLE), DATA_DIR_VARIABLE
     if not data_dir:
         return None
-    path = Path(data_dir).expanduser()
+    path = readable(data_dir).expanduser()
     if not path.is_dir():
         raise UserError(f'{said_by}={str(data_dir)!r} is not a directory; name an existing one or leave it out')
     return path
@@ -93,8 +93,10 @@ def named_file(request: Request, option: str, given: str, what: str) -> Path:
     given = str(given)  # a file may be called 2024
     if not given:
         raise UserError(f'data {request.name!r} needs data.options.{option}, {what}')
-    own = [] if request.data_dir is None or given.startswith(PACKAGE) else [request.data_dir / given]
-    places = [*own, path_of(given).expanduser()]
+    own = (
+        [] if request.data_dir is None or given.startswith(PACKAGE) or is_remote(given) else [request.data_dir / given]
+    )
+    places = [*own, readable(given).expanduser()]
     found = next((place for place in places if place.is_file()), None)
     if found is None:
         raise UserError(f'data.options.{option}={given!r} is no file (looked at {", ".join(map(str, places))})')

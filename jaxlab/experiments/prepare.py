@@ -10,9 +10,10 @@ from configs import common
 from jaxlab import data as data_sets
 from jaxlab.data.dataset import Dataset
 from jaxlab.experiments import config as configs
+from jaxlab.files import cache_folder
 from jaxlab.protocol import Reporter, Task
 from jaxlab.tasks.build import build_report, build_task
-from jaxlab.training import phases, runtime
+from jaxlab.training import phases
 from jaxlab.training.feeding import Feed
 from jaxlab.training.identity import flat
 from jaxlab.training.machine import check_sizes
@@ -93,7 +94,7 @@ def _steps(config: common.Config, data: Dataset) -> tuple[int, int]:
 
 
 def _load(config: common.Config, data_dir: str | None) -> Dataset:
-    return data_sets.load(config.data, data_dir, runtime.cache_folder() / 'data')
+    return data_sets.load(config.data, data_dir, cache_folder() / 'data')
 
 
 def _adaptations(config: common.Config, changes: Mapping[str, Any], data: Dataset) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from jaxlab import cloud
 from jaxlab.errors import UserError
 from jaxlab.experiments import config as configs
 from jaxlab.experiments import run_data
@@ -16,7 +17,7 @@ from jaxlab.experiments.prepare import Prepared, prepare
 from jaxlab.experiments.start import start_of
 from jaxlab.experiments.watching import Watcher
 from jaxlab.figures import Figure, Table, Worked
-from jaxlab.files import is_remote, write_json
+from jaxlab.files import is_remote, make_folder, write_file, write_json
 from jaxlab.protocol import Needed, Report
 from jaxlab.training import run as engine
 from jaxlab.training import runtime, untrained
@@ -83,14 +84,16 @@ def alone_in(workdir: Path) -> Iterator[None]:
 def open_workdir(workdir: Path) -> None:
     """The folder, made and tried; raises UserError where nothing can be written."""
     try:
-        workdir.mkdir(parents=True, exist_ok=True)
-        probe = workdir / f'.writable-{os.getpid()}'
-        probe.touch()
+        probe = make_folder(workdir) / f'.writable-{os.getpid()}'
+        write_file(probe, b'')
+        next(iter(workdir.iterdir()))  # what may not be listed would look like a folder without checkpoints
         probe.unlink()
-    except OSError as error:
-        raise UserError(
-            f'cannot write to --workdir={workdir}: {error.strerror}; valid: a folder that can be written'
-        ) from error
+    except Exception as error:
+        said = cloud.refusal(error) or getattr(error, 'strerror', '')
+        if not said:
+            raise
+        kind = 'bucket' if is_remote(workdir) else 'folder'
+        raise UserError(f'cannot write to --workdir={workdir}: {said}; valid: a {kind} that can be written') from error
 
 
 def _needs(prepared: Prepared, workdir: Path, watcher: Watcher) -> dict[str, Needed]:
@@ -105,7 +108,7 @@ def _needs(prepared: Prepared, workdir: Path, watcher: Watcher) -> dict[str, Nee
         config = configs.apply(configs.load(path, 'full'), changes, f'needs.{role}')
         needed = prepare(config, prepared.data_dir, dict.fromkeys(changes, 'experiment'))
         folder = workdir / 'needs' / role
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         watcher.say(f'{role}: {config.name}, in {folder}')
         start = start_of(needed, _needs(needed, folder, watcher), watcher)
         helper = watcher.helper(role)

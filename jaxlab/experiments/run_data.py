@@ -16,7 +16,7 @@ from jaxlab.data.fitted.columns import Preprocessing
 from jaxlab.data.settings import checked
 from jaxlab.errors import UserError
 from jaxlab.experiments.prepare import Prepared
-from jaxlab.files import write_json
+from jaxlab.files import cache_folder, write_json
 from jaxlab.training import runtime
 
 FILE = 'data.json'
@@ -28,7 +28,7 @@ def as_in_run(prepared: Prepared, workdir: Path) -> Prepared:
     fitted = {} if prepared.described else _fitted(workdir)
     if not fitted or fitted == prepared.data.fitted:
         return prepared
-    cache = runtime.cache_folder() / 'data'
+    cache = cache_folder() / 'data'
     data = data_sets.load(prepared.config.data, prepared.data_dir, cache, fitted=fitted)
     return dataclasses.replace(prepared, data=data)
 

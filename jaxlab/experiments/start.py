@@ -8,7 +8,7 @@ from jaxlab.data.sources import named_dir
 from jaxlab.errors import UserError, closest
 from jaxlab.experiments.prepare import Prepared
 from jaxlab.experiments.watching import Watcher
-from jaxlab.files import path_of
+from jaxlab.files import readable
 from jaxlab.models.pretrained.source import beneath, published
 from jaxlab.protocol import Needed
 from jaxlab.training.start import Start, named
@@ -27,7 +27,7 @@ def start_of(prepared: Prepared, needs: Mapping[str, Needed], watcher: Watcher) 
     if 'layout' in block:
         return _published(prepared, block, skip, watcher)
     if 'weights' in block:
-        return Start.read(path_of(block['weights']), skip)
+        return Start.read(readable(block['weights']), skip)
     if block['needs'] not in needs:
         raise UserError(f'config.start.needs = {block["needs"]!r}; {closest(block["needs"], needs)} of config.needs')
     return Start(named(needs[block['needs']].state), skip, f'config.start.needs = {block["needs"]!r}')

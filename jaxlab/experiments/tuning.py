@@ -11,7 +11,7 @@ from jaxlab.errors import UserError
 from jaxlab.experiments.prepare import Prepared, changed
 from jaxlab.experiments.watching import Watcher
 from jaxlab.figures import Table
-from jaxlab.files import write_json
+from jaxlab.files import make_folder, write_json
 from jaxlab.training import run as engine
 from jaxlab.training import runtime
 from jaxlab.training.control import Diverged, check_honest
@@ -102,7 +102,7 @@ def _read(workdir: Path, block: Mapping[str, Any]) -> Tuning | None:
 def _reached(trial: Prepared, block: Mapping[str, Any], value: Any, workdir: Path, watcher: Watcher) -> float | None:
     """The value of the metric that a trial reaches; None where it diverges."""
     folder = workdir / 'tuning' / f'{block["field"].rpartition(".")[2]}_{value:g}'
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     helper = watcher.helper(f'{block["field"]} = {value:g}')
     try:
         outcome = engine.train(trial.config, trial.task, trial.data, folder, helper, trial=True)

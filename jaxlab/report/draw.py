@@ -39,7 +39,6 @@ def draw(figure: figures.Figure, folder: Path) -> Path:
     if not is_drawn(figure):
         raise TypeError(f'{type(figure).__name__} {figure.name!r} is typeset, not drawn')
     folder = path_of(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     with style.settings():
         if isinstance(figure, figures.Animation):
             return write_file(folder / f'{file_stem(figure.name)}.gif', _gif(figure))

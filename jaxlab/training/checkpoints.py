@@ -21,7 +21,7 @@ import numpy as np
 from flax import serialization
 from jax.experimental import multihost_utils
 
-from jaxlab import files
+from jaxlab import cloud, files
 from jaxlab.errors import UserError
 
 Template = Callable[[int], Any]  # step -> a state of the form that a checkpoint of this step has
@@ -57,8 +57,7 @@ class Checkpoints:
         from orbax.checkpoint import checkpoint_managers as managers
 
         _quieten()
-        folder.mkdir(parents=True, exist_ok=True)
-        self.folder = files.absolute(folder)
+        self.folder = files.absolute(files.make_folder(folder))
         self._args = ocp.args
         self._scores: dict[int, float | None] = {}
         self.seconds = 0.0  # that writing kept others waiting
@@ -122,9 +121,10 @@ class Checkpoints:
             yield
             self.seconds += time.perf_counter() - begun
         except Exception as error:
-            if not isinstance(error, OSError) and SYSTEM_ERROR not in str(error):
+            refused = cloud.refusal(error)
+            if not (refused or isinstance(error, OSError) or SYSTEM_ERROR in str(error)):
                 raise
-            reason = str(error).strip().splitlines()[0].rpartition(': ')[2].partition(' [')[0]
+            reason = refused or str(error).strip().splitlines()[0].rpartition(': ')[2].partition(' [')[0]
             raise UserError(
                 f'a checkpoint in {self.folder} could not be written: {reason}; the last whole checkpoint is kept; '
                 'free some room or choose another --workdir'
@@ -135,9 +135,19 @@ class Checkpoints:
         for step in reversed(self.steps):
             try:
                 return self._manager.restore(step, args=self._args.Composite(meta=self._args.JsonRestore())).meta
-            except Exception:
-                continue
+            except Exception as error:
+                self._heard(error, step)
         return None
+
+    def _heard(self, error: Exception, step: int) -> None:
+        """A bucket that does not answer has lost nothing: what it holds is not taken for damaged."""
+        refused = cloud.refusal(error)
+        if not refused and files.is_remote(self.folder):
+            refused = cloud.unreadable(str(self.folder / str(step)))
+        if refused:
+            raise UserError(
+                f'a checkpoint in {self.folder} could not be read: {refused}; it is kept; run the same command again'
+            ) from error
 
     def read(self, step: int, template: Any) -> Saved:
         """One checkpoint, checked. Raises ValueError if it is damaged, UserError if it is sound and of another network."""
@@ -147,6 +157,7 @@ class Checkpoints:
             tree, meta = jax.tree.map(np.asarray, restored.state), restored.meta
             sound = _seal(tree, meta) == meta['digest']
         except Exception as error:
+            self._heard(error, step)
             raise ValueError(_words(error)) from error
         if not sound:
             raise ValueError('its bytes do not match its digest')
@@ -201,7 +212,8 @@ class Checkpoints:
     def _score(self, step: int) -> float | None:
         try:
             return self._manager.restore(step, args=self._args.Composite(meta=self._args.JsonRestore())).meta['score']
-        except Exception:
+        except Exception as error:
+            self._heard(error, step)
             return None
 
 

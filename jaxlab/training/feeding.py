@@ -102,11 +102,16 @@ def blocks(order: np.ndarray, batch_size: int, steps: int | None = None) -> np.n
 def gather(split: Split, indices: np.ndarray) -> dict[str, np.ndarray]:
     """Examples for an index block of any shape [..., batch] (or [..., batch, domains], as the split's `rows` are).
 
-    Padding rows repeat example 0 (their weight is 0).
+    Padding rows repeat example 0 (their weight is 0). A source is asked for each example once, also where much is padding.
     """
     one = split.rows.shape[1:]  # of an example's index: () or (domains,)
     shape = indices.shape[: indices.ndim - len(one)]
-    read = split.read(np.maximum(indices, 0).reshape(-1, *one))
+    rows = np.maximum(indices, 0).reshape(-1, *one)
+    if split.arrays is None:
+        rows, places = np.unique(rows, axis=0, return_inverse=True)
+        read = {name: array[places.reshape(-1)] for name, array in split.read(rows).items()}
+    else:
+        read = split.read(rows)
     return {name: array.reshape(*shape, *array.shape[1:]) for name, array in read.items()}
 
 

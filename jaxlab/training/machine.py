@@ -24,7 +24,7 @@ from jaxlab.training.programs import SNAPSHOT, Programs, key_for
 from jaxlab.training.start import Start
 
 CALL_SECONDS = 0.5  # what a call of several updates should take: progress is seen, Ctrl-C is heard
-STREAM_BYTES = 64 << 20  # of a block of streamed examples
+STREAM_BYTES = 4 << 20  # of a block of streamed examples; nothing is computed while the first of an epoch is read
 EVALUATED = 1024  # examples of an evaluation between two looks at signals (or one batch of them)
 
 

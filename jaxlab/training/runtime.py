@@ -11,17 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from jaxlab.errors import UserError
+from jaxlab.files import cache_folder
 from jaxlab.training import hosts
 from jaxlab.training.hosts import Hosts
 
 PATIENCE = 300.0  # seconds that hosts which have come wait for the others
-
-
-def cache_folder() -> Path:
-    """Where compiled programs and decoded data are kept: JAXLAB_CACHE_DIR, else the user's cache folder."""
-    named = os.environ.get('JAXLAB_CACHE_DIR')
-    base = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
-    return Path(named) if named else Path(base) / 'jaxlab'
 
 
 @functools.cache

@@ -30,7 +30,6 @@ class Snapshots:
             return
         self._kept[epoch] = jax.tree.map(storable, arrays)
         if self.writer:
-            self.folder.mkdir(parents=True, exist_ok=True)
             with write_atomically(self.folder / f'epoch_{epoch:04d}.npz') as file:
                 np.savez_compressed(file, **self._kept[epoch])
 

@@ -15,6 +15,7 @@ from jaxlab.data.dataset import Dataset
 from jaxlab.data.examples import Split
 from jaxlab.experiments.prepare import prepare
 from jaxlab.training import machine, run, runtime
+from jaxlab.training.feeding import gather
 from tests.training import lab
 
 
@@ -38,19 +39,29 @@ def streamed(dataset: Dataset, noted: list | None = None, seconds: float = 0.0) 
     return dataclasses.replace(dataset, splits={name: stream(split) for name, split in dataset.splits.items()})
 
 
-def config() -> common.Config:
-    """Two devices share batches of 24, the last of an epoch holds 4; three blocks an epoch."""
-    return lab.small(parallel__devices=2, data__eval_batch_size=10)
+def config(devices: int) -> common.Config:
+    """Devices share batches of 24, the last of an epoch holds 4; three blocks an epoch."""
+    return lab.small(parallel__devices=devices, data__eval_batch_size=4 * devices)
 
 
-def train(workdir: Path) -> dict[str, Any]:
-    """What the run measured, and the rows of the source that were read for its index blocks."""
+def _noting(asked: list, split: Split, indices: np.ndarray) -> dict[str, np.ndarray]:
+    """`gather`; (size of the split, examples that were asked for, without padding) is added."""
+    asked.append((split.size, indices[indices >= 0].tolist()))
+    return gather(split, indices)
+
+
+def train(workdir: Path, devices: int) -> dict[str, Any]:
+    """What the run measured, how many rows of the source were read for its index blocks, and which examples of the
+    training split were asked for, block by block."""
     machine.STREAM_BYTES = 2 * 24 * (784 + 4)
     noted: list = []
-    ready = prepare(config())
+    asked: list = []
+    ready = prepare(config(devices))
+    machine.gather = lambda split, indices: _noting(asked, split, indices)
     found = run.train(ready.config, ready.task, streamed(ready.data, noted), workdir, lab.Listener())
     return {
         'rows': [len(rows) for rows, _ in noted],
+        'asked': [rows for split, rows in asked if split == ready.data.splits['train'].size],
         'loss': [row['train_loss'] for row in found.record.history],
         'test': found.record.metrics['test_loss'],
         'digest': found.facts['params_digest'],
@@ -59,4 +70,4 @@ def train(workdir: Path) -> dict[str, Any]:
 
 if __name__ == '__main__':
     runtime.start()
-    print(json.dumps(train(Path(sys.argv[1]))))
+    print(json.dumps(train(Path(sys.argv[1]), int(sys.argv[2]))))

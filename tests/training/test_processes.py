@@ -1,8 +1,10 @@
 """Two processes (`jax.distributed`, gloo) share every batch: the losses of one, one writer, one checkpoint."""
 
+import itertools
 import json
 import signal
 import socket
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -92,21 +94,26 @@ def test_one_writer(two):
     assert [path.name for path in workdir.glob('.*')] == ['.lock']  # no half-written file
 
 
-def test_each_process_reads_its_own_rows(tmp_path):
-    """Streamed: half of every batch each, and the losses of one process with two devices, which reads all."""
-    module, both = 'tests.training.reading', '--xla_force_host_platform_device_count=2'
-    processes = start_two(str(tmp_path / 'two'), module=module)
-    one = command.program(module, str(tmp_path / 'one'), env=command.environment(XLA_FLAGS=both))
+def test_four_processes_read_every_example_once(tmp_path):
+    """Streamed: a quarter of every batch each, together all of an epoch and none twice; the losses of one process with four
+    devices, which reads all."""
+    module, all_four = 'tests.training.reading', '--xla_force_host_platform_device_count=4'
+    processes = start_hosts(*[(str(tmp_path / 'four'), '4')] * 4, module=module)
+    one = command.program(module, str(tmp_path / 'one'), '4', env=command.environment(XLA_FLAGS=all_four))
     ends = finish_two([*processes, one])
-    assert [code for code, _, _ in ends] == [0, 0, 0], '\n'.join(err for _, _, err in ends)
-    *two, whole = (json.loads(out.splitlines()[-1]) for _, out, _ in ends)
-    # Two examples for their size and form, three blocks of two updates in each of two epochs, the test split.
-    assert sorted(whole['rows']) == [1, 1, *[48] * 6, 50]
-    for found in two:
-        assert sorted(found['rows']) == [1, 1, *[24] * 6, 25]
+    assert [code for code, _, _ in ends] == [0] * 5, '\n'.join(err for _, _, err in ends)
+    *four, whole = (json.loads(out.splitlines()[-1]) for _, out, _ in ends)
+    for epoch in (slice(-6, -3), slice(-3, None)):  # three blocks of two updates each
+        asked = [block for found in four for block in found['asked'][epoch]]
+        assert Counter(itertools.chain(*asked)) == Counter(range(100))
+        assert max(map(len, asked)) == 2 * 6
+    # Each once from the source, too, and one for padding in a block; two for the size and form of an example.
+    assert sum(whole['rows']) <= 2 * 100 + 50 + 2 + 2
+    assert sum(sum(found['rows']) for found in four) <= 2 * 100 + 50 + 4 * (2 + 2 + 4)
+    for found in four:
         np.testing.assert_allclose(found['loss'], whole['loss'], rtol=1e-5)
         np.testing.assert_allclose(found['test'], whole['test'], rtol=1e-5)
-    assert two[0]['digest'] == two[1]['digest']
+    assert len({found['digest'] for found in four}) == 1
 
 
 def test_a_signal_to_one_stops_both_and_both_go_on(two, tiny, tmp_path):

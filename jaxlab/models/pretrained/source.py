@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxlab.errors import lookup
+from jaxlab.files import readable
 from jaxlab.models.pretrained.files import installed, read
 from jaxlab.models.pretrained.layouts import LAYOUTS
 from jaxlab.models.pretrained.load import renamed
@@ -42,7 +43,7 @@ def place(layout: str, weights: str = '', data_dir: Path | None = None) -> Path:
     """The file or folder itself; it may not be there."""
     if not weights:
         return installed(layout)
-    given = Path(weights).expanduser()
+    given = readable(weights).expanduser()
     beside = None if data_dir is None else data_dir / given
     return beside if beside is not None and not given.exists() and beside.exists() else given
 
