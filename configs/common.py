@@ -267,6 +267,12 @@ FIELDS: Mapping[str, Field] = {
     'training.seed': _field(0, SEED, 'seed of the first replica; the others count up from it'),
     'parallel.mode': _field('jit', _choice('jit', 'pmap'), 'how several devices share a batch'),
     'parallel.devices': _field(0, COUNT, 'devices used (0: all)'),
+    'parallel.replica_axis': _field(
+        1,
+        POSITIVE,
+        'devices along an axis of replicas: each computes its own, with the bits that it has alone on such a device (on a '
+        'CPU one virtual device a core)',
+    ),
     'parallel.model_axis': _field(1, POSITIVE, "devices along the mesh's second axis, for sharded parameters"),
     'parallel.shard': _field((), RULES, 'pairs (path regex, axis of the parameter that is split over `model`)'),
     'replicas': _field(1, POSITIVE, 'trainings with other seeds, side by side in one program'),

@@ -2,6 +2,7 @@
 
 All three give the same results (float64 to 1e-10 over 100 steps; tested with 8 simulated devices): under `jit` arrays
 are global and the compiler inserts the sums; under `pmap` the losses, gradients and statistics sum over the bound axis.
+Replicas may lie on different devices (`replica_axis.py`), each with any of these.
 """
 
 import dataclasses
@@ -12,9 +13,8 @@ from typing import Any, Protocol
 
 import jax
 import numpy as np
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from jaxlab.errors import UserError
 from jaxlab.layers import onednn
 from jaxlab.layers.batch_axis import BATCH_AXIS
 
@@ -32,10 +32,14 @@ class Placement(Protocol):
         """A state, the same (or split by rule) on all devices."""
 
     def whole(self, tree: Any) -> Any:
-        """Arrays that every device needs whole (the data set, seeds)."""
+        """Arrays that every device needs whole (the data set)."""
+
+    def each(self, tree: Any) -> Any:
+        """Arrays [replicas, ...] of which a device needs what belongs to its replicas (seeds)."""
 
     def split(self, tree: Any, axis: int) -> Any:
-        """Arrays whose batch axis is shared out over the devices."""
+        """Arrays whose batch axis is shared out over the devices: [replicas, steps, batch, ...] where it is axis 2, with
+        one replica in front what all of them see; [steps, batch, ...], the same for all, where it is axis 1."""
 
     def mine(self, size: int) -> np.ndarray:
         """Which positions [n] of a batch axis of that size the devices of this process hold."""
@@ -44,10 +48,14 @@ class Placement(Protocol):
         """The same as `split` from arrays that hold the positions of `mine(size)` only."""
 
     def compile(self, function: Callable, arguments: Sequence[Any], donate: bool) -> Callable:
-        """The compiled program for these arguments; `donate` gives the first one's memory away."""
+        """The compiled program for these arguments, the first of which is a state and the others placed by the methods
+        above (or numbers); `donate` gives the state's memory away to the new one, which comes first in what is returned."""
+
+    def host_state(self, tree: Any) -> Any:
+        """A state as numpy arrays."""
 
     def host(self, tree: Any) -> Any:
-        """A state or logs as numpy arrays."""
+        """Logs as numpy arrays."""
 
     def host_split(self, tree: Any, axis: int) -> Any:
         """Outputs with a shared-out batch axis, whole again, as numpy arrays."""
@@ -60,6 +68,7 @@ class MeshPlacement:
     mesh: Mesh
     rules: tuple[tuple[str, int], ...] = ()
     by_onednn: bool = False  # whether compiled programs have oneDNN's convolutions
+    lead: tuple[str | None, ...] = ()  # how axes are laid that a state's leaves have before a parameter's own
 
     @property
     def devices(self) -> int:
@@ -69,10 +78,11 @@ class MeshPlacement:
         return jax.tree.map(lambda leaf: _global(leaf, NamedSharding(self.mesh, spec)), tree)
 
     def _spec(self, path: str, leaf: Any) -> PartitionSpec:
+        shape = leaf.shape[len(self.lead) :]
         for pattern, axis in self.rules:
-            if re.search(pattern, path) and leaf.ndim > axis and leaf.shape[axis] % self.mesh.shape[MODEL_AXIS] == 0:
-                return PartitionSpec(*([None] * axis), MODEL_AXIS)
-        return PartitionSpec()
+            if re.search(pattern, path) and len(shape) > axis and shape[axis] % self.mesh.shape[MODEL_AXIS] == 0:
+                return PartitionSpec(*self.lead, *([None] * axis), MODEL_AXIS)
+        return PartitionSpec(*self.lead)
 
     def state(self, tree: Any) -> Any:
         def put(path: Any, leaf: Any) -> Any:
@@ -83,8 +93,14 @@ class MeshPlacement:
     def whole(self, tree: Any) -> Any:
         return self._put(tree, PartitionSpec())
 
+    each = whole
+
+    def _shared(self, leaf: Any, axis: int) -> NamedSharding:
+        """How an array is laid whose batch axis is shared out."""
+        return NamedSharding(self.mesh, PartitionSpec(*([None] * axis), BATCH_AXIS))
+
     def split(self, tree: Any, axis: int) -> Any:
-        return self._put(tree, PartitionSpec(*([None] * axis), BATCH_AXIS))
+        return jax.tree.map(lambda leaf: _global(leaf, self._shared(leaf, axis)), tree)
 
     def mine(self, size: int) -> np.ndarray:
         sharding = NamedSharding(self.mesh, PartitionSpec(BATCH_AXIS))
@@ -92,14 +108,15 @@ class MeshPlacement:
         return np.unique([position for span in spans if span for position in range(*span[0].indices(size))])
 
     def split_mine(self, tree: Any, axis: int, size: int) -> Any:
-        mine, sharding = self.mine(size), NamedSharding(self.mesh, PartitionSpec(*([None] * axis), BATCH_AXIS))
+        mine = self.mine(size)
 
         def put(leaf: np.ndarray) -> jax.Array:
             def part(index: Any) -> np.ndarray:
                 here = np.isin(mine, np.arange(size)[index[axis]])
-                return np.compress(here, leaf, axis)
+                return np.compress(here, leaf[index[:axis]], axis)
 
-            return jax.make_array_from_callback((*leaf.shape[:axis], size, *leaf.shape[axis + 1 :]), sharding, part)
+            shape = (*leaf.shape[:axis], size, *leaf.shape[axis + 1 :])
+            return jax.make_array_from_callback(shape, self._shared(leaf, axis), part)
 
         return jax.tree.map(put, tree)
 
@@ -113,9 +130,11 @@ class MeshPlacement:
     def host(self, tree: Any) -> Any:
         return jax.tree.map(_fetch, tree)
 
+    host_state = host
+
     def host_split(self, tree: Any, axis: int) -> Any:
         del axis
-        return jax.tree.map(_fetch, tree)
+        return self.host(tree)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,7 +158,7 @@ class PmapPlacement:
     def whole(self, tree: Any) -> Any:
         return jax.tree.map(lambda leaf: self._stacked([np.asarray(leaf)] * self.devices), tree)
 
-    state = whole
+    state = each = whole
 
     def split(self, tree: Any, axis: int) -> Any:
         return jax.tree.map(lambda leaf: self._stacked(np.split(np.asarray(leaf), self.devices, axis)), tree)
@@ -162,33 +181,13 @@ class PmapPlacement:
     def host(self, tree: Any) -> Any:
         return jax.tree.map(lambda leaf: np.asarray(leaf.addressable_data(0))[0], tree)
 
+    host_state = host
+
     def host_split(self, tree: Any, axis: int) -> Any:
         def whole(leaf: Any) -> np.ndarray:
             return np.concatenate(list(np.asarray(leaf)), axis=axis)
 
         return jax.tree.map(whole, tree)
-
-
-def placement(config: Any, by_onednn: bool = False) -> Placement:
-    """The placement that `config.parallel` asks for. by_onednn: whether its programs have oneDNN's convolutions."""
-    available = jax.devices()
-    wanted = config.parallel.devices or len(available)
-    if wanted > len(available):
-        raise UserError(
-            f'config.parallel.devices = {wanted}, but there are {len(available)}; valid: 0 (all) to {len(available)}'
-        )
-    devices = available[:wanted]
-    if config.parallel.mode == 'pmap':
-        if jax.process_count() > 1:
-            raise UserError("config.parallel.mode = 'pmap' runs in one process; with several use 'jit'")
-        return PmapPlacement(tuple(devices), by_onednn)
-    model = config.parallel.model_axis
-    if wanted % model:
-        raise UserError(f'config.parallel.model_axis = {model} does not divide the {wanted} devices')
-    mesh = jax.make_mesh(
-        (wanted // model, model), (BATCH_AXIS, MODEL_AXIS), axis_types=(AxisType.Auto, AxisType.Auto), devices=devices
-    )
-    return MeshPlacement(mesh, tuple((str(p), int(a)) for p, a in config.parallel.shard), by_onednn)
 
 
 def path_text(path: Any) -> str:
