@@ -155,9 +155,17 @@ class Machine:
         """A host state as a phase begins with it."""
         return state if phase.rule is None else self.programs.each_replica(phase.entered, state)
 
-    def template(self, start: Any) -> Callable[[int], Any]:
-        """Step of a checkpoint -> a host state of its form: a phase has an optimizer of its own. start: what `init` gave."""
-        return lambda step: self.entered(start, self.phases[phases.at(self.phases, step)])
+    def template(self, start: Any, whole: bool = False) -> Callable[[int], Any]:
+        """Step of a checkpoint -> what it is to be read as: a phase has an optimizer of its own. start: what `init` gave.
+
+        whole: as host arrays, also where a training has its state split over devices.
+        """
+
+        def form(step: int) -> Any:
+            state = self.entered(start, self.phases[phases.at(self.phases, step)])
+            return state if whole else self.placement.form(state)
+
+        return form
 
     @functools.cached_property
     def _init(self) -> Any:

@@ -7,7 +7,6 @@ Replicas may lie on different devices (`replica_axis.py`), each with any of thes
 
 import dataclasses
 import functools
-import re
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -17,8 +16,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxlab.layers import onednn
 from jaxlab.layers.batch_axis import BATCH_AXIS
-
-MODEL_AXIS = 'model'
+from jaxlab.training.shard_rules import Rules
 
 
 class Placement(Protocol):
@@ -54,6 +52,12 @@ class Placement(Protocol):
     def host_state(self, tree: Any) -> Any:
         """A state as numpy arrays."""
 
+    def kept(self, tree: Any) -> Any:
+        """A state as a checkpoint gets it: numpy arrays, or as it lies where it is split (it is never whole then)."""
+
+    def form(self, tree: Any) -> Any:
+        """What a checkpoint is to be read as: a host state itself, or shapes and where they lie where it is split."""
+
     def host(self, tree: Any) -> Any:
         """Logs as numpy arrays."""
 
@@ -66,7 +70,7 @@ class MeshPlacement:
     """`jit` over a mesh (batch, model); one device is a mesh of one."""
 
     mesh: Mesh
-    rules: tuple[tuple[str, int], ...] = ()
+    rules: Rules = Rules()
     by_onednn: bool = False  # whether compiled programs have oneDNN's convolutions
     lead: tuple[str | None, ...] = ()  # how axes are laid that a state's leaves have before a parameter's own
 
@@ -77,18 +81,30 @@ class MeshPlacement:
     def _put(self, tree: Any, spec: PartitionSpec) -> Any:
         return jax.tree.map(lambda leaf: _global(leaf, NamedSharding(self.mesh, spec)), tree)
 
-    def _spec(self, path: str, leaf: Any) -> PartitionSpec:
-        shape = leaf.shape[len(self.lead) :]
-        for pattern, axis in self.rules:
-            if re.search(pattern, path) and len(shape) > axis and shape[axis] % self.mesh.shape[MODEL_AXIS] == 0:
-                return PartitionSpec(*self.lead, *([None] * axis), MODEL_AXIS)
-        return PartitionSpec(*self.lead)
+    def _shardings(self, tree: Any) -> Any:
+        """Where each leaf of a state lies."""
+
+        def one(path: Any, leaf: Any) -> NamedSharding:
+            shape, size = leaf.shape[len(self.lead) :], np.dtype(leaf.dtype).itemsize
+            axes = self.rules.axes(path_text(path), shape, size, self.mesh.shape)
+            return NamedSharding(self.mesh, PartitionSpec(*self.lead, *axes) if any(axes) else PartitionSpec())
+
+        return jax.tree_util.tree_map_with_path(one, tree)
 
     def state(self, tree: Any) -> Any:
-        def put(path: Any, leaf: Any) -> Any:
-            return _global(leaf, NamedSharding(self.mesh, self._spec(path_text(path), leaf)))
+        return jax.tree.map(_global, tree, self._shardings(tree))
 
-        return jax.tree_util.tree_map_with_path(put, tree)
+    def kept(self, tree: Any) -> Any:
+        return tree if self.rules.splits(self.mesh.shape) else self.host_state(tree)
+
+    def form(self, tree: Any) -> Any:
+        if not self.rules.splits(self.mesh.shape):
+            return tree
+        return jax.tree.map(
+            lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
+            tree,
+            self._shardings(tree),
+        )
 
     def whole(self, tree: Any) -> Any:
         return self._put(tree, PartitionSpec())
@@ -181,7 +197,10 @@ class PmapPlacement:
     def host(self, tree: Any) -> Any:
         return jax.tree.map(lambda leaf: np.asarray(leaf.addressable_data(0))[0], tree)
 
-    host_state = host
+    host_state = kept = host
+
+    def form(self, tree: Any) -> Any:
+        return tree
 
     def host_split(self, tree: Any, axis: int) -> Any:
         def whole(leaf: Any) -> np.ndarray:
@@ -196,7 +215,12 @@ def path_text(path: Any) -> str:
 
 
 def _global(leaf: Any, sharding: NamedSharding) -> jax.Array:
-    """A host array (the same in every process) as a global one; each process hands over only its own part."""
+    """A host array (the same in every process) as a global one; each process hands over only its own part.
+
+    An array that already lies there (a checkpoint of a split state was read) is given away.
+    """
+    if isinstance(leaf, jax.Array) and leaf.sharding == sharding:
+        return leaf
     if jax.process_count() == 1:
         # A copy: the array is donated later, and the caller may want to keep its own.
         return jax.device_put(np.array(leaf), sharding)

@@ -18,7 +18,8 @@ from jax.sharding import AxisType
 
 from jaxlab.errors import UserError
 from jaxlab.layers.batch_axis import BATCH_AXIS
-from jaxlab.training.placement import MODEL_AXIS, MeshPlacement, Placement, PmapPlacement
+from jaxlab.training.placement import MeshPlacement, Placement, PmapPlacement
+from jaxlab.training.shard_rules import MODEL_AXIS, Rules
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,6 +117,11 @@ class ReplicaPlacement:
         stacked = self.host(tuple(jax.tree.map(lambda leaf: leaf[None], part[0]) for part in tree))
         return tuple(jax.tree.map(lambda leaf, at=at: leaf[at], stacked) for at in range(self.replicas))
 
+    kept = host_state
+
+    def form(self, tree: Any) -> Any:
+        return tree
+
     def host(self, tree: Any) -> Any:
         parts = [self.groups[lot.group].host(part) for lot, part in zip(self.lots, tree, strict=True)]
         return jax.tree.map(lambda *leaves: self._of_all(np.concatenate(leaves)), *parts)
@@ -163,17 +169,18 @@ def placement(config: Any, form: str = 'unrolled', by_onednn: bool = False) -> P
             raise UserError(
                 f"config.parallel.replica_axis = {replica} with config.parallel.mode = 'pmap'; valid: 'jit'"
             )
+        if parallel.shard:
+            raise UserError("config.parallel.shard with config.parallel.mode = 'pmap'; valid: 'jit'")
         if jax.process_count() > 1:
             raise UserError("config.parallel.mode = 'pmap' runs in one process; with several use 'jit'")
         return PmapPlacement(tuple(devices), by_onednn)
     if wanted % (replica * model):
         _refuse_axes(replica, model, wanted)
-    rules = tuple((str(p), int(a)) for p, a in parallel.shard)
     shape = (wanted // (replica * model), model)
     groups = tuple(
         MeshPlacement(
             jax.make_mesh(shape, (BATCH_AXIS, MODEL_AXIS), axis_types=(AxisType.Auto, AxisType.Auto), devices=mine),
-            rules,
+            Rules.of(parallel.shard),
             by_onednn,
             (None,) if form == 'vmap' else (),
         )
