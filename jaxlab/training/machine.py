@@ -161,11 +161,11 @@ class Machine:
         whole: as host arrays, also where a training has its state split over devices.
         """
 
-        def form(step: int) -> Any:
+        def at(step: int) -> Any:
             state = self.entered(start, self.phases[phases.at(self.phases, step)])
-            return state if whole else self.placement.form(state)
+            return state if whole else self.placement.read_as(state)
 
-        return form
+        return at
 
     @functools.cached_property
     def _init(self) -> Any:

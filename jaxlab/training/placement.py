@@ -55,7 +55,7 @@ class Placement(Protocol):
     def kept(self, tree: Any) -> Any:
         """A state as a checkpoint gets it: numpy arrays, or as it lies where it is split (it is never whole then)."""
 
-    def form(self, tree: Any) -> Any:
+    def read_as(self, tree: Any) -> Any:
         """What a checkpoint is to be read as: a host state itself, or shapes and where they lie where it is split."""
 
     def host(self, tree: Any) -> Any:
@@ -97,7 +97,7 @@ class MeshPlacement:
     def kept(self, tree: Any) -> Any:
         return tree if self.rules.splits(self.mesh.shape) else self.host_state(tree)
 
-    def form(self, tree: Any) -> Any:
+    def read_as(self, tree: Any) -> Any:
         if not self.rules.splits(self.mesh.shape):
             return tree
         return jax.tree.map(
@@ -199,7 +199,7 @@ class PmapPlacement:
 
     host_state = kept = host
 
-    def form(self, tree: Any) -> Any:
+    def read_as(self, tree: Any) -> Any:
         return tree
 
     def host_split(self, tree: Any, axis: int) -> Any:

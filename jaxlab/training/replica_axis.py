@@ -119,7 +119,7 @@ class ReplicaPlacement:
 
     kept = host_state
 
-    def form(self, tree: Any) -> Any:
+    def read_as(self, tree: Any) -> Any:
         return tree
 
     def host(self, tree: Any) -> Any:

@@ -28,7 +28,7 @@ class Attentive(ragged.Reading):
 
     @classmethod
     def from_config(cls, config, data, steps_per_epoch, total_steps, **options):
-        sizes = {'layers': 1, 'width': 32, 'heads': 4, 'hidden': 64, 'max_length': 20}
+        sizes = {'layers': 1, 'width': 32, 'heads': 4, 'hidden': 64, 'max_length': 24}
         model = TransformerClassifier(1, **sizes, vocabulary=9, padding=0, dropout=0.1)
         rule = build_optimizer(config.optimizer, steps_per_epoch, total_steps)
         return cls(model, rule, prepared(data), data.input)
