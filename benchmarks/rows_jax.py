@@ -1,7 +1,8 @@
 """The JAX rows: `jaxlab` (steps inside one compiled loop, donated state) and stock Flax (one jitted step a call).
 
 `jaxlab_bf16` computes in bfloat16 with float32 parameters, as `training.precision='bfloat16'` does. `jaxlab_x5` has five
-replicas unrolled side by side (the form for a CPU), `jaxlab_vmap5` under `vmap` (the form for accelerators); any number.
+replicas unrolled side by side (the form for a CPU), `jaxlab_vmap5` under `vmap` (the form for accelerators), `jaxlab_over5`
+one by one on all devices at hand (`parallel.replica_axis`); any number.
 On a CPU `jaxlab` has oneDNN's convolutions, as long trainings have them; `jaxlab_own` has jaxlab's own forms.
 """
 
@@ -60,7 +61,7 @@ def build(name: str, row: str, setting: problems.Setting) -> tuple[Run, int]:
     own: convolutions in jaxlab's own forms on a CPU, also where a long training has oneDNN's.
     """
     problem = setting.problem(name)
-    found = re.fullmatch(r'flax|jaxlab(?P<own>_own)?(?P<half>_bf16)?(?:_(?P<form>x|vmap)(?P<count>\d+))?', row)
+    found = re.fullmatch(r'flax|jaxlab(?P<own>_own)?(?P<half>_bf16)?(?:_(?P<form>x|vmap|over)(?P<count>\d+))?', row)
     if found is None:
         raise ValueError(f'unknown row {row!r}')
     networks = models(name, stock=row == 'flax', dtype=jnp.bfloat16 if found['half'] else None)
@@ -75,6 +76,8 @@ def build(name: str, row: str, setting: problems.Setting) -> tuple[Run, int]:
     if found['form'] == 'vmap':
         together = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
         return compiled_loop(stacked(step, len(states)), together, data, by_onednn), parameters
+    if found['form'] == 'over':
+        return over_devices(step, states, data, by_onednn), parameters
     return compiled_loop(side_by_side(step), states, data, by_onednn), parameters
 
 
@@ -118,7 +121,35 @@ def suits_onednn(networks: Sequence[nn.Module], problem: problems.Problem) -> bo
     return problem.image and model_table.convolution_work(named) > 0
 
 
+def over_devices(step: Callable, states: list, data: tuple, by_onednn: bool) -> Run:
+    """Replicas in blocks on the devices, each by the program of one; all are on their way before the first is waited for."""
+    devices = jax.devices()
+    programs = [looped(side_by_side(step), jax.device_put(data, device), by_onednn) for device in devices]
+    at = [device for device, block in enumerate(np.array_split(np.arange(len(states)), len(devices))) for _ in block]
+    held = [[jax.device_put(state, devices[device])] for state, device in zip(states, at, strict=True)]
+
+    def run(n: int) -> float:
+        losses = []
+        for replica, device in enumerate(at):
+            held[replica], loss = programs[device](held[replica], n)
+            losses.append(loss)
+        return [float(loss) for loss in losses][-1]
+
+    return run
+
+
 def compiled_loop(update: Update, states: Any, data: tuple, by_onednn: bool) -> Run:
+    """One state through `looped`."""
+    program, held = looped(update, data, by_onednn), [states]
+
+    def run(n: int) -> float:
+        held[0], loss = program(held[0], n)
+        return float(loss)
+
+    return run
+
+
+def looped(update: Update, data: tuple, by_onednn: bool) -> Callable[[Any, int], tuple[Any, jax.Array]]:
     """All steps in one program; batches are gathered from the device by index."""
     inputs, labels = data
     order = jnp.asarray(jax.random.permutation(jax.random.key(1), labels.size)).reshape(problems.BATCHES, -1)
@@ -130,14 +161,7 @@ def compiled_loop(update: Update, states: Any, data: tuple, by_onednn: bool) -> 
     def body(k: jax.Array, carry: tuple[Any, jax.Array]) -> tuple[Any, jax.Array]:
         return update(carry[0], k, batch_of, jax.random.fold_in(jax.random.key(2), k))
 
-    program = compiled(lambda states, n: jax.lax.fori_loop(0, n, body, (states, jnp.float32(0))), by_onednn)
-    held = [states]
-
-    def run(n: int) -> float:
-        held[0], loss = program(held[0], n)
-        return float(loss)
-
-    return run
+    return compiled(lambda states, n: jax.lax.fori_loop(0, n, body, (states, jnp.float32(0))), by_onednn)
 
 
 def one_call_a_step(step: Callable, state: tuple, data: tuple, problem: problems.Problem) -> Run:

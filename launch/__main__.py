@@ -71,6 +71,7 @@ def _run(asked: arguments.Arguments, words: Sequence[str], begun: float) -> int:
         around.enter_context(_stdout_kept_clean(asked.json))
         from jaxlab.training import runtime  # from here on jax is needed
 
+        runtime.ask_for_devices(config.parallel)
         hosts = runtime.start(asked.deterministic, asked.join_seconds)
         around.enter_context(ends.together(hosts))
         from jaxlab.experiments import many, run_data

@@ -57,6 +57,7 @@ class Experiment:
     @functools.cached_property
     def prepared(self) -> Prepared:
         """The experiment with its data loaded and its task and report built."""
+        runtime.ask_for_devices(self.config.parallel)
         runtime.start()
         return prepare(self.config, self.data_dir, self.chosen)
 

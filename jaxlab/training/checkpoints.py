@@ -2,7 +2,8 @@
 
 A checkpoint holds the state (as plain nested dicts of host arrays, so it opens on another number of devices) and a JSON
 part: step, history, the partial log of an unfinished epoch, the config it belongs to, versions, digest. Orbax does not
-notice a flipped bit in a data file; the digest does, and the checkpoint before is taken instead.
+notice a flipped bit in a data file; the digest does, and the checkpoint before is taken instead. A state that is split over
+devices is written and read in its pieces, by each process its own; it opens whole, and in other pieces, all the same.
 """
 
 import contextlib
@@ -23,6 +24,7 @@ from jax.experimental import multihost_utils
 
 from jaxlab import cloud, files
 from jaxlab.errors import UserError
+from jaxlab.training.split_digest import is_split, split_digest
 
 Template = Callable[[int], Any]  # step -> a state of the form that a checkpoint of this step has
 
@@ -42,7 +44,8 @@ def digest(tree: Any) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Saved:
-    """A checkpoint that was read: the state (as the template's type, host arrays) and its JSON part."""
+    """A checkpoint that was read: the state (as the template's type; host arrays, or as the template lies where that says
+    so) and its JSON part."""
 
     step: int
     state: Any
@@ -58,7 +61,7 @@ class Checkpoints:
 
         _quieten()
         self.folder = files.absolute(files.make_folder(folder))
-        self._args = ocp.args
+        self._args, self._handler = ocp.args, ocp.StandardCheckpointHandler()
         self._scores: dict[int, float | None] = {}
         self.seconds = 0.0  # that writing kept others waiting
         policies: list[Any] = [managers.LatestN(n=keep)]
@@ -90,13 +93,17 @@ class Checkpoints:
     def save(
         self, step: int, state: Any, meta: Mapping[str, Any], score: float | None = None, replace: bool = False
     ) -> None:
-        """Starts to save host arrays; a checkpoint of the same step is left as it is, or replaced."""
+        """Starts to save host arrays, or arrays in pieces on several devices; a checkpoint of the same step is left as it
+        is, or replaced."""
         if step in self.steps:
             if not replace:
                 return
             self._manager.delete(step)
-        tree = jax.tree.map(np.asarray, serialization.to_state_dict(state))
-        facts = json.loads(json.dumps({**meta, 'step': step, 'score': score}))
+        tree = serialization.to_state_dict(state)
+        split = {'split': True} if is_split(tree) else {}
+        if not split:
+            tree = jax.tree.map(np.asarray, tree)
+        facts = json.loads(json.dumps({**meta, **split, 'step': step, 'score': score}))
         facts['digest'] = _seal(tree, facts)
         self._scores[step] = facts['score']
         with self._writing():
@@ -151,26 +158,48 @@ class Checkpoints:
 
     def read(self, step: int, template: Any) -> Saved:
         """One checkpoint, checked. Raises ValueError if it is damaged, UserError if it is sound and of another network."""
+        expected = serialization.to_state_dict(template)
         try:
-            items = self._args.Composite(state=self._args.StandardRestore(), meta=self._args.JsonRestore())
-            restored = self._manager.restore(step, args=items)
-            tree, meta = jax.tree.map(np.asarray, restored.state), restored.meta
+            meta = self._manager.restore(step, args=self._args.Composite(meta=self._args.JsonRestore())).meta
+            target = self._target(step, expected) if meta.get('split') else None
+            state = self._args.StandardRestore(target)
+            tree = self._manager.restore(step, args=self._args.Composite(state=state)).state
+            if target is None:
+                tree = jax.tree.map(np.asarray, tree)
             sound = _seal(tree, meta) == meta['digest']
+        except UserError:
+            raise
         except Exception as error:
             self._heard(error, step)
             raise ValueError(_words(error)) from error
         if not sound:
             raise ValueError('its bytes do not match its digest')
-        expected = serialization.to_state_dict(template)
-        misfit = _misfit(expected, tree)
+        self._check_fits(step, expected, tree)
+        # The same leaves in the template's containers: an older checkpoint lacks fields that came later and are empty.
+        tree = jax.tree.unflatten(jax.tree.structure(expected), jax.tree.leaves(tree))
+        return Saved(step, serialization.from_state_dict(template, tree), meta)
+
+    def _target(self, step: int, expected: Any) -> Any:
+        """What the pieces of a split state are read as: as the template's leaves lie, or whole."""
+
+        def one(leaf: Any) -> Any:
+            return (
+                leaf
+                if isinstance(leaf, jax.ShapeDtypeStruct)
+                else np.broadcast_to(np.zeros((), leaf.dtype), leaf.shape)
+            )
+
+        there = self._handler.metadata(self.folder / str(step) / 'state').tree
+        self._check_fits(step, expected, there)  # Orbax would cast in silence
+        return jax.tree.unflatten(jax.tree.structure(there), [one(leaf) for leaf in jax.tree.leaves(expected)])
+
+    def _check_fits(self, step: int, expected: Any, found: Any) -> None:
+        misfit = _misfit(expected, found)
         if misfit:
             raise UserError(
                 f'checkpoint of step {step} in {self.folder} is of another network: {misfit}; valid: the config '
                 'it was trained with, or another --workdir'
             )
-        # The same leaves in the template's containers: an older checkpoint lacks fields that came later and are empty.
-        tree = jax.tree.unflatten(jax.tree.structure(expected), jax.tree.leaves(tree))
-        return Saved(step, serialization.from_state_dict(template, tree), meta)
 
     def latest(self, template: Template, say: Any = print) -> Saved | None:
         """The newest sound checkpoint; damaged ones are set aside (kept in `damaged/`) and named. None if there is none.
@@ -239,7 +268,8 @@ def _best_first(scores: Mapping[int, float | None], mode: str) -> list[int]:
 def _seal(tree: Any, facts: Mapping[str, Any]) -> str:
     """Digest of a whole checkpoint, its JSON part included."""
     rest = {name: value for name, value in facts.items() if name != 'digest'}
-    return hashlib.sha256((digest(tree) + json.dumps(rest, sort_keys=True)).encode()).hexdigest()
+    of_state = split_digest(tree) if facts.get('split') else digest(tree)
+    return hashlib.sha256((of_state + json.dumps(rest, sort_keys=True)).encode()).hexdigest()
 
 
 def _quieten() -> None:

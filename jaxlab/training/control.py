@@ -51,11 +51,11 @@ def first_not_finite(logs: Logs, start: int, stop: int) -> tuple[str, int, int] 
 
 
 def not_finite(tree: Any) -> str:
-    """Path of the first number in a tree that is NaN or infinite, or ''."""
+    """Path of the first number in a tree that is NaN or infinite, or ''. Arrays on devices are looked at there."""
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        array = np.asarray(leaf)
+        array, finite = (leaf, jnp.isfinite) if isinstance(leaf, jax.Array) else (np.asarray(leaf), np.isfinite)
         # Not np.issubdtype: to it bfloat16 is no kind of number.
-        if jnp.issubdtype(array.dtype, jnp.inexact) and not np.isfinite(array).all():
+        if jnp.issubdtype(array.dtype, jnp.inexact) and not finite(array).all():
             return jax.tree_util.keystr(path, simple=True, separator='/')
     return ''
 

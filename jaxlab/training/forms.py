@@ -35,12 +35,12 @@ def choose(config: Any, task: Task, examples: int, begun: Mapping[str, Any]) -> 
 
 
 def _replicas(config: Any, begun: Mapping[str, Any]) -> str:
-    """On a CPU vmap turns convolutions into slow grouped ones; elsewhere it fills the device."""
+    """On a CPU vmap turns convolutions into slow grouped ones; elsewhere it fills a device that has several."""
     if config.replica_form != 'auto':
         return config.replica_form
     if begun.get('replica_form'):
         return begun['replica_form']
-    return 'vmap' if config.replicas > 1 and jax.default_backend() != 'cpu' else 'unrolled'
+    return 'vmap' if config.replicas > config.parallel.replica_axis and jax.default_backend() != 'cpu' else 'unrolled'
 
 
 def _convolutions(config: Any, task: Task, examples: int, begun: Mapping[str, Any]) -> str:

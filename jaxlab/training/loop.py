@@ -292,13 +292,13 @@ class Loop:
         metric = self.machine.config.training.best_metric
         score = float(np.mean(row[metric])) if metric and row is not None and metric in row else None
         self.saved_at = time.monotonic()
-        host = self.machine.host_state(state)
-        broken = control.not_finite(host)
+        kept = self.machine.placement.kept(state)
+        broken = control.not_finite(kept)
         if broken:  # the loss of the last update was measured before that update
             self._diverged(f'{broken} is not finite after step {progress.step}')
         progress.spent = self.spent(progress)
         facts, replace = {**self.identity, **progress.meta()}, progress.step == self.unfinished
-        self.checkpoints.save(progress.step, host, facts, score, replace)
+        self.checkpoints.save(progress.step, kept, facts, score, replace)
 
 
 def scaled(machine: Machine, state: Any, scale: float) -> Any:

@@ -19,8 +19,9 @@ from jaxlab.protocol import Task
 from jaxlab.training import control, forms, phases
 from jaxlab.training.batches import Layout
 from jaxlab.training.feeding import Feed, blocks, gather, prefetched
-from jaxlab.training.placement import Placement, placement
+from jaxlab.training.placement import Placement
 from jaxlab.training.programs import SNAPSHOT, Programs, key_for
+from jaxlab.training.replica_axis import placement
 from jaxlab.training.start import Start
 
 CALL_SECONDS = 0.5  # what a call of several updates should take: progress is seen, Ctrl-C is heard
@@ -61,7 +62,7 @@ class Machine:
         check_sizes(config, data.draws)
         examples = config.training.steps * (config.data.batch_size or data.draws) or phases.epochs(config) * data.draws
         self.forms = forms.choose(config, task, examples, begun or {})
-        self.placement: Placement = placement(config, self.forms.convolutions == 'onednn')
+        self.placement: Placement = placement(config, self.forms.replicas, self.forms.convolutions == 'onednn')
         self.feed = Feed.of(config.data, data, self.seeds, self.placement.devices)
         if config.data.batch_size % self.placement.devices:
             raise UserError(
@@ -136,7 +137,7 @@ class Machine:
 
     @functools.cached_property
     def _seeds(self) -> Any:
-        return self.placement.whole(np.asarray(self.seeds, np.uint32))
+        return self.placement.each(np.asarray(self.seeds, np.uint32))
 
     def init(self) -> Any:
         """The state before the first step, as host arrays."""
@@ -154,9 +155,17 @@ class Machine:
         """A host state as a phase begins with it."""
         return state if phase.rule is None else self.programs.each_replica(phase.entered, state)
 
-    def template(self, start: Any) -> Callable[[int], Any]:
-        """Step of a checkpoint -> a host state of its form: a phase has an optimizer of its own. start: what `init` gave."""
-        return lambda step: self.entered(start, self.phases[phases.at(self.phases, step)])
+    def template(self, start: Any, whole: bool = False) -> Callable[[int], Any]:
+        """Step of a checkpoint -> what it is to be read as: a phase has an optimizer of its own. start: what `init` gave.
+
+        whole: as host arrays, also where a training has its state split over devices.
+        """
+
+        def at(step: int) -> Any:
+            state = self.entered(start, self.phases[phases.at(self.phases, step)])
+            return state if whole else self.placement.read_as(state)
+
+        return at
 
     @functools.cached_property
     def _init(self) -> Any:
@@ -259,8 +268,8 @@ class Machine:
         place = self.placement
         examples = self._resident(split) if read is None else read
         arguments = (state, examples, place.split(part, axis=1), self._seeds, np.int32(first))
-        shapes = tuple((name, array.shape, str(array.dtype)) for name, array in sorted(examples.items()))
-        program = (part.shape, shapes, keep)  # one for all splits of these shapes
+        shapes = tuple((array.shape, str(array.dtype)) for array in jax.tree.leaves(examples))
+        program = (part.shape, jax.tree.structure(examples), shapes, keep)  # one for all splits of these shapes
         if program not in self._evaluate:
             begun = time.perf_counter()
             function = functools.partial(self.programs.evaluate, keep=keep)
@@ -271,7 +280,7 @@ class Machine:
 
     def host_state(self, state: Any) -> Any:
         """The state as host arrays, independent of devices."""
-        return self.placement.host(state)
+        return self.placement.host_state(state)
 
     def replica(self, host_state: Any, number: int) -> Any:
         """One replica of a host state."""

@@ -2,23 +2,21 @@
 
 All three give the same results (float64 to 1e-10 over 100 steps; tested with 8 simulated devices): under `jit` arrays
 are global and the compiler inserts the sums; under `pmap` the losses, gradients and statistics sum over the bound axis.
+Replicas may lie on different devices (`replica_axis.py`), each with any of these.
 """
 
 import dataclasses
 import functools
-import re
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import jax
 import numpy as np
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from jaxlab.errors import UserError
 from jaxlab.layers import onednn
 from jaxlab.layers.batch_axis import BATCH_AXIS
-
-MODEL_AXIS = 'model'
+from jaxlab.training.shard_rules import Rules
 
 
 class Placement(Protocol):
@@ -32,10 +30,14 @@ class Placement(Protocol):
         """A state, the same (or split by rule) on all devices."""
 
     def whole(self, tree: Any) -> Any:
-        """Arrays that every device needs whole (the data set, seeds)."""
+        """Arrays that every device needs whole (the data set)."""
+
+    def each(self, tree: Any) -> Any:
+        """Arrays [replicas, ...] of which a device needs what belongs to its replicas (seeds)."""
 
     def split(self, tree: Any, axis: int) -> Any:
-        """Arrays whose batch axis is shared out over the devices."""
+        """Arrays whose batch axis is shared out over the devices: [replicas, steps, batch, ...] where it is axis 2, with
+        one replica in front what all of them see; [steps, batch, ...], the same for all, where it is axis 1."""
 
     def mine(self, size: int) -> np.ndarray:
         """Which positions [n] of a batch axis of that size the devices of this process hold."""
@@ -44,10 +46,20 @@ class Placement(Protocol):
         """The same as `split` from arrays that hold the positions of `mine(size)` only."""
 
     def compile(self, function: Callable, arguments: Sequence[Any], donate: bool) -> Callable:
-        """The compiled program for these arguments; `donate` gives the first one's memory away."""
+        """The compiled program for these arguments, the first of which is a state and the others placed by the methods
+        above (or numbers); `donate` gives the state's memory away to the new one, which comes first in what is returned."""
+
+    def host_state(self, tree: Any) -> Any:
+        """A state as numpy arrays."""
+
+    def kept(self, tree: Any) -> Any:
+        """A state as a checkpoint gets it: numpy arrays, or as it lies where it is split (it is never whole then)."""
+
+    def read_as(self, tree: Any) -> Any:
+        """What a checkpoint is to be read as: a host state itself, or shapes and where they lie where it is split."""
 
     def host(self, tree: Any) -> Any:
-        """A state or logs as numpy arrays."""
+        """Logs as numpy arrays."""
 
     def host_split(self, tree: Any, axis: int) -> Any:
         """Outputs with a shared-out batch axis, whole again, as numpy arrays."""
@@ -58,8 +70,9 @@ class MeshPlacement:
     """`jit` over a mesh (batch, model); one device is a mesh of one."""
 
     mesh: Mesh
-    rules: tuple[tuple[str, int], ...] = ()
+    rules: Rules = Rules()
     by_onednn: bool = False  # whether compiled programs have oneDNN's convolutions
+    lead: tuple[str | None, ...] = ()  # how axes are laid that a state's leaves have before a parameter's own
 
     @property
     def devices(self) -> int:
@@ -68,23 +81,42 @@ class MeshPlacement:
     def _put(self, tree: Any, spec: PartitionSpec) -> Any:
         return jax.tree.map(lambda leaf: _global(leaf, NamedSharding(self.mesh, spec)), tree)
 
-    def _spec(self, path: str, leaf: Any) -> PartitionSpec:
-        for pattern, axis in self.rules:
-            if re.search(pattern, path) and leaf.ndim > axis and leaf.shape[axis] % self.mesh.shape[MODEL_AXIS] == 0:
-                return PartitionSpec(*([None] * axis), MODEL_AXIS)
-        return PartitionSpec()
+    def _shardings(self, tree: Any) -> Any:
+        """Where each leaf of a state lies."""
+
+        def one(path: Any, leaf: Any) -> NamedSharding:
+            shape, size = leaf.shape[len(self.lead) :], np.dtype(leaf.dtype).itemsize
+            axes = self.rules.axes(path_text(path), shape, size, self.mesh.shape)
+            return NamedSharding(self.mesh, PartitionSpec(*self.lead, *axes) if any(axes) else PartitionSpec())
+
+        return jax.tree_util.tree_map_with_path(one, tree)
 
     def state(self, tree: Any) -> Any:
-        def put(path: Any, leaf: Any) -> Any:
-            return _global(leaf, NamedSharding(self.mesh, self._spec(path_text(path), leaf)))
+        return jax.tree.map(_global, tree, self._shardings(tree))
 
-        return jax.tree_util.tree_map_with_path(put, tree)
+    def kept(self, tree: Any) -> Any:
+        return tree if self.rules.splits(self.mesh.shape) else self.host_state(tree)
+
+    def read_as(self, tree: Any) -> Any:
+        if not self.rules.splits(self.mesh.shape):
+            return tree
+        return jax.tree.map(
+            lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
+            tree,
+            self._shardings(tree),
+        )
 
     def whole(self, tree: Any) -> Any:
         return self._put(tree, PartitionSpec())
 
+    each = whole
+
+    def _shared(self, leaf: Any, axis: int) -> NamedSharding:
+        """How an array is laid whose batch axis is shared out."""
+        return NamedSharding(self.mesh, PartitionSpec(*([None] * axis), BATCH_AXIS))
+
     def split(self, tree: Any, axis: int) -> Any:
-        return self._put(tree, PartitionSpec(*([None] * axis), BATCH_AXIS))
+        return jax.tree.map(lambda leaf: _global(leaf, self._shared(leaf, axis)), tree)
 
     def mine(self, size: int) -> np.ndarray:
         sharding = NamedSharding(self.mesh, PartitionSpec(BATCH_AXIS))
@@ -92,14 +124,15 @@ class MeshPlacement:
         return np.unique([position for span in spans if span for position in range(*span[0].indices(size))])
 
     def split_mine(self, tree: Any, axis: int, size: int) -> Any:
-        mine, sharding = self.mine(size), NamedSharding(self.mesh, PartitionSpec(*([None] * axis), BATCH_AXIS))
+        mine = self.mine(size)
 
         def put(leaf: np.ndarray) -> jax.Array:
             def part(index: Any) -> np.ndarray:
                 here = np.isin(mine, np.arange(size)[index[axis]])
-                return np.compress(here, leaf, axis)
+                return np.compress(here, leaf[index[:axis]], axis)
 
-            return jax.make_array_from_callback((*leaf.shape[:axis], size, *leaf.shape[axis + 1 :]), sharding, part)
+            shape = (*leaf.shape[:axis], size, *leaf.shape[axis + 1 :])
+            return jax.make_array_from_callback(shape, self._shared(leaf, axis), part)
 
         return jax.tree.map(put, tree)
 
@@ -113,9 +146,11 @@ class MeshPlacement:
     def host(self, tree: Any) -> Any:
         return jax.tree.map(_fetch, tree)
 
+    host_state = host
+
     def host_split(self, tree: Any, axis: int) -> Any:
         del axis
-        return jax.tree.map(_fetch, tree)
+        return self.host(tree)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,7 +174,7 @@ class PmapPlacement:
     def whole(self, tree: Any) -> Any:
         return jax.tree.map(lambda leaf: self._stacked([np.asarray(leaf)] * self.devices), tree)
 
-    state = whole
+    state = each = whole
 
     def split(self, tree: Any, axis: int) -> Any:
         return jax.tree.map(lambda leaf: self._stacked(np.split(np.asarray(leaf), self.devices, axis)), tree)
@@ -162,33 +197,16 @@ class PmapPlacement:
     def host(self, tree: Any) -> Any:
         return jax.tree.map(lambda leaf: np.asarray(leaf.addressable_data(0))[0], tree)
 
+    host_state = kept = host
+
+    def read_as(self, tree: Any) -> Any:
+        return tree
+
     def host_split(self, tree: Any, axis: int) -> Any:
         def whole(leaf: Any) -> np.ndarray:
             return np.concatenate(list(np.asarray(leaf)), axis=axis)
 
         return jax.tree.map(whole, tree)
-
-
-def placement(config: Any, by_onednn: bool = False) -> Placement:
-    """The placement that `config.parallel` asks for. by_onednn: whether its programs have oneDNN's convolutions."""
-    available = jax.devices()
-    wanted = config.parallel.devices or len(available)
-    if wanted > len(available):
-        raise UserError(
-            f'config.parallel.devices = {wanted}, but there are {len(available)}; valid: 0 (all) to {len(available)}'
-        )
-    devices = available[:wanted]
-    if config.parallel.mode == 'pmap':
-        if jax.process_count() > 1:
-            raise UserError("config.parallel.mode = 'pmap' runs in one process; with several use 'jit'")
-        return PmapPlacement(tuple(devices), by_onednn)
-    model = config.parallel.model_axis
-    if wanted % model:
-        raise UserError(f'config.parallel.model_axis = {model} does not divide the {wanted} devices')
-    mesh = jax.make_mesh(
-        (wanted // model, model), (BATCH_AXIS, MODEL_AXIS), axis_types=(AxisType.Auto, AxisType.Auto), devices=devices
-    )
-    return MeshPlacement(mesh, tuple((str(p), int(a)) for p, a in config.parallel.shard), by_onednn)
 
 
 def path_text(path: Any) -> str:
@@ -197,7 +215,12 @@ def path_text(path: Any) -> str:
 
 
 def _global(leaf: Any, sharding: NamedSharding) -> jax.Array:
-    """A host array (the same in every process) as a global one; each process hands over only its own part."""
+    """A host array (the same in every process) as a global one; each process hands over only its own part.
+
+    An array that already lies there (a checkpoint of a split state was read) is given away.
+    """
+    if isinstance(leaf, jax.Array) and leaf.sharding == sharding:
+        return leaf
     if jax.process_count() == 1:
         # A copy: the array is donated later, and the caller may want to keep its own.
         return jax.device_put(np.array(leaf), sharding)

@@ -40,8 +40,8 @@ class Programs:
     layout: Layout = Layout()
 
     def _over_replicas(self, function: Callable, *per_replica: Any) -> list:
-        """Applies `function` to each replica's arguments; results as lists over replicas."""
-        return [function(*(argument[r] for argument in per_replica)) for r in range(self.replicas)]
+        """Applies `function` to the arguments of each replica that is here; results as lists over replicas."""
+        return [function(*(argument[r] for argument in per_replica)) for r in range(len(per_replica[-1]))]
 
     def init(self, seeds: jax.Array, example: Batch) -> State:
         """The start of every replica, from its own seed. seeds: [replicas] uint32."""
@@ -61,7 +61,7 @@ class Programs:
     def _lengths(self, data: Batch, rows: jax.Array, step: jax.Array) -> Batch:
         """What an update of all replicas is cut by: true lengths and weights [replicas, batch]."""
         held = {field: data[field] for field in self.layout.lengths.values()}
-        return jax.vmap(self._fetch, (None, 0, 0, None))(held, rows, jnp.arange(self.replicas), step)
+        return jax.vmap(self._fetch, (None, 0, 0, None))(held, rows, jnp.arange(len(rows)), step)
 
     def _update(self, state: State, batch: Batch, seed: jax.Array, step: jax.Array) -> tuple[State, Logs]:
         batch = self.augment(self.prepare(batch), key_for(seed, AUGMENT, step))
@@ -79,7 +79,8 @@ class Programs:
         first_step: jax.Array,
     ) -> tuple[State, Logs]:
         """Updates `start` to `stop` (exclusive) of an index block [replicas, steps, batch]; `first_step` is the number
-        of its first update in the whole run. Logs are full length, zero outside the range."""
+        of its first update in the whole run. Logs are full length, zero outside the range. The replicas are those of the
+        seeds that are given: all, or where they lie on several devices one device's."""
 
         def one_step(state: State, step: jax.Array) -> tuple[State, Logs]:
             number, rows = first_step + step, indices[:, step]
@@ -89,8 +90,8 @@ class Programs:
                     return self._update(replica_state, cut(self._fetch(data, rows, replica, step)), seed, number)
 
                 if self.form == 'vmap':
-                    return jax.vmap(one)(state, jnp.arange(self.replicas), rows, seeds)
-                states, logs = zip(*self._over_replicas(one, state, range(self.replicas), rows, seeds), strict=True)
+                    return jax.vmap(one)(state, jnp.arange(len(seeds)), rows, seeds)
+                states, logs = zip(*self._over_replicas(one, state, range(len(seeds)), rows, seeds), strict=True)
                 return tuple(states), jax.tree.map(lambda *leaves: jnp.stack(leaves), *logs)
 
             return self.layout.fitted(self._lengths(data, rows, step), updated)
@@ -102,7 +103,7 @@ class Programs:
 
         shapes = jax.eval_shape(one_step, state, start)[1]
         steps = indices.shape[1]
-        logs = jax.tree.map(lambda leaf: jnp.zeros((self.replicas, steps, 2), leaf.dtype), shapes)
+        logs = jax.tree.map(lambda leaf: jnp.zeros((len(seeds), steps, 2), leaf.dtype), shapes)
         return jax.lax.fori_loop(start, stop, body, (state, logs))
 
     def evaluate(

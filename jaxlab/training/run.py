@@ -75,7 +75,8 @@ def train(
             final = machine.host_state(device_state)
             best = _best(machine, checkpoints, start, listener)
             if best is not None:
-                final, device_state = best.state, machine.placement.state(best.state)
+                device_state = machine.placement.state(best.state)
+                final = machine.host_state(device_state)
                 progress.restored = best.step
     finally:
         events.close()
@@ -120,8 +121,8 @@ def restore(
     with _checkpoints(config, workdir) as checkpoints:
         machine = _machine(config, task, data, checkpoints)
         start = machine.init()
-        state, progress = _resume(machine, checkpoints, start, listener, allow_change)
-        best = _best(machine, checkpoints, start, listener)
+        state, progress = _resume(machine, checkpoints, start, listener, allow_change, whole=True)
+        best = _best(machine, checkpoints, start, listener, whole=True)
     if not progress.step and machine.total_steps:
         raise UserError(f'no checkpoint in {workdir}; train first: --mode=train with the same --workdir')
     progress.restored = None if best is None else best.step
@@ -142,12 +143,14 @@ def _facts(machine: Machine) -> dict[str, Any]:
     return {'identity': mine, 'config_id': config_id(config), **machine.forms.as_json()}
 
 
-def _best(machine: Machine, checkpoints: Checkpoints, start: Any, listener: Listener) -> Saved | None:
+def _best(
+    machine: Machine, checkpoints: Checkpoints, start: Any, listener: Listener, whole: bool = False
+) -> Saved | None:
     """The best checkpoint where the config asks for it."""
     training = machine.config.training
     if not (training.restore_best and training.best_metric):
         return None
-    return checkpoints.best(training.best_mode, machine.template(start), listener.say)
+    return checkpoints.best(training.best_mode, machine.template(start, whole), listener.say)
 
 
 def _checkpoints(config: Any, workdir: Path) -> Checkpoints:
@@ -156,7 +159,12 @@ def _checkpoints(config: Any, workdir: Path) -> Checkpoints:
 
 
 def _resume(
-    machine: Machine, checkpoints: Checkpoints, start: Any, listener: Listener, allow_change: bool
+    machine: Machine,
+    checkpoints: Checkpoints,
+    start: Any,
+    listener: Listener,
+    allow_change: bool,
+    whole: bool = False,
 ) -> tuple[Any, Progress]:
     """The newest sound checkpoint of this config, or the start."""
     meta = checkpoints.meta()
@@ -165,7 +173,7 @@ def _resume(
         if machine.weights is None:  # what is only evaluated or used needs no weights to begin with
             theirs.pop('weights found', None)
         check_same(_facts(machine)['identity'], theirs, checkpoints.folder.parent)
-    saved = checkpoints.latest(machine.template(start), listener.say)
+    saved = checkpoints.latest(machine.template(start, whole), listener.say)
     if saved is None:
         plateau = dict(machine.config.optimizer).get('plateau')
         return start, Progress(plateau=Plateau.from_block(plateau) if plateau else None)

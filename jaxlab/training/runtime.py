@@ -1,5 +1,6 @@
 """What must be set before the first array exists: the compilation cache, the allocator, several processes."""
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -41,6 +42,24 @@ def start(deterministic: bool = False, patience: float = PATIENCE) -> Hosts | No
     jax.config.update('jax_persistent_cache_min_compile_time_secs', 0)
     jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)
     return joined
+
+
+def ask_for_devices(parallel: Any) -> None:
+    """Before the first computation: on a CPU the virtual devices that replicas are spread over (`config.parallel`).
+
+    As many as are wanted, never more than there are cores; where the number is given otherwise (`XLA_FLAGS`, several
+    processes) or jax has begun, it stays.
+    """
+    import jax
+
+    several = 'JAX_NUM_PROCESSES' in os.environ or os.environ.get('JAXLAB_DISTRIBUTED') == '1'
+    given = 'xla_force_host_platform_device_count' in os.environ.get('XLA_FLAGS', '')
+    if parallel.replica_axis == 1 or several or given or jax.config.jax_num_cpu_devices > 0:
+        return
+    wanted = parallel.devices or parallel.replica_axis * parallel.model_axis
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+    with contextlib.suppress(RuntimeError):
+        jax.config.update('jax_num_cpu_devices', min(wanted, cores))
 
 
 def _join_processes(patience: float) -> Hosts | None:
