@@ -59,12 +59,15 @@ class SSDLite(nn.Module):
       body: one of `jaxlab.models.mobile.BODIES`. The maps are the widened one of its last block that halves the image,
         its top, and those behind it.
       extra: widths of the maps behind the body, each half as large as the one before.
+      fine: how many finer maps of the body stand before these, each twice as large (1: an eighth of the image): objects
+        that are smaller than a tenth of the image need them, and smaller default boxes.
     """
 
     classes: int
     body: str = 'mobilenet_v3_large_reduced'
     width: float = 1.0
     extra: tuple[int, ...] = (512, 256, 256, 128)
+    fine: int = 0
     dtype: Any = None
 
     @nn.compact
@@ -76,7 +79,9 @@ class SSDLite(nn.Module):
         body = body_of(self.body, self.width)
         style = body.style._replace(kernel_init=_START)  # of what stands behind the body
         x, widened = maps(x, body, train, weight, self.dtype)
-        found = [widened[-1], x]
+        if not 0 <= self.fine < len(widened):
+            raise UserError(f'config.model.fine = {self.fine}; valid: 0 to {len(widened) - 1} for this body')
+        found = [*widened[-1 - self.fine :], x]
         for number, features in enumerate(self.extra, 1):
             found.append(Extra(style, features, self.dtype, name=f'extra_{number}')(found[-1], train, weight))
         logits, offsets = [], []
@@ -86,10 +91,11 @@ class SSDLite(nn.Module):
         return jnp.concatenate(logits, axis=1), jnp.concatenate(offsets, axis=1)
 
 
-def cells(size: tuple[int, int], extra: int = 4) -> list[tuple[int, int]]:
-    """Rows and columns of the maps for images of (height, width): a sixteenth, a thirty-second, then `extra` more halves."""
+def cells(size: tuple[int, int], extra: int = 4, fine: int = 0) -> list[tuple[int, int]]:
+    """Rows and columns of the maps for images of (height, width): a sixteenth, a thirty-second, then `extra` more halves;
+    before them `fine` that are each twice as large."""
     found, (rows, columns) = [], size
     for times in range(1, 6 + extra):
         rows, columns = -(-rows // 2), -(-columns // 2)
-        found += [(rows, columns)] if times > 3 else []
+        found += [(rows, columns)] if times > 3 - fine else []
     return found

@@ -32,6 +32,7 @@ class Detection(Supervised):
     negatives: background boxes that count for each matched one, the hardest. least_negatives: as many at least an image.
     least_score, candidates, overlap, most: of detections: those of a class that score more, the best of them, the IoU above
         which the weaker of two is dropped, and how many an image keeps (B12's).
+    smallest, largest: sides of the default boxes of the first and of the last map, as shares of the image.
     """
 
     model: Any  # a Flax module: images -> (logits [N, A, classes + 1], offsets [N, A, 4])
@@ -46,6 +47,8 @@ class Detection(Supervised):
     candidates: int = 300
     overlap: float = 0.55
     most: int = 300
+    smallest: float = 0.2
+    largest: float = 0.95
 
     @classmethod
     def from_config(cls, config: Any, data: Dataset, steps_per_epoch: int, total_steps: int, **options: Any) -> Self:
@@ -56,7 +59,13 @@ class Detection(Supervised):
         model = build_model(config.model, config.training.precision, classes=len(feature.names))
         optimizer = build_optimizer(config.optimizer, steps_per_epoch, total_steps)
         side, width = example[data.input].shape[1:3]
-        anchors = default_boxes(cells((side, width), len(getattr(model, 'extra', ()))))
+        smallest, largest = options.get('smallest', cls.smallest), options.get('largest', cls.largest)
+        if not 0 < smallest <= largest <= 1:
+            raise UserError(
+                f'config.task.smallest = {smallest:g} and largest = {largest:g}; valid: above 0, up to 1, in this order'
+            )
+        sizes = cells((side, width), len(getattr(model, 'extra', ())), getattr(model, 'fine', 0))
+        anchors = default_boxes(sizes, smallest, largest)
         made = jax.eval_shape(
             lambda x: model.init_with_output(jax.random.key(0), x, train=False)[0], example[data.input]
         )
