@@ -5,13 +5,15 @@ Counts of the networks stand in tests/models, losses and scores in tests/measure
 
 import importlib
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxlab.data.scaling import scaler
+from jaxlab.errors import UserError
 from jaxlab.experiments import config as configs
-from jaxlab.measures.boxes import default_boxes
+from jaxlab.measures.boxes import default_boxes, iou
 from jaxlab.models import build_model
 from jaxlab.models.ssdlite import cells
 from jaxlab.training.feeding import Feed
@@ -56,6 +58,27 @@ def test_the_detectors():
     body, head = 2_072_672, 50_688 + 2_310 * 6 * (4 + 4)
     assert found['from_scratch'] == body + head == found['as_published']
     assert found['mobilenet_v2'] < 3_500_000 < found['efficientnet_lite0']
+    assert found['fine_boxes'] < found['mobilenet_v2']
+
+
+def test_small_objects_have_default_boxes():
+    """Blood platelets of a fourteenth of the image: no box of 1/5 and more overlaps one by half, those of a finer map do."""
+    config = get_config('detection_voc')
+    fine = config.variants.fine_boxes
+    usual = default_boxes(cells((256, 256)))
+    sizes = cells((256, 256), len(fine.model.extra), fine.model.fine)
+    assert sizes == [(32, 32), (16, 16), (8, 8), (4, 4), (2, 2), (1, 1)]
+    finer = default_boxes(sizes, fine['task.smallest'], fine['task.largest'])
+    corners = np.random.default_rng(0).uniform(0.1, 0.8, (200, 2)).astype(np.float32)
+    platelets = np.concatenate([corners, corners + 0.073], axis=1)
+    assert iou(platelets, usual).max() < 0.2 and (iou(platelets, finer).max(1) > 0.5).mean() > 0.9
+    model = build_model({**fine.model, 'body': 'tiny'}, classes=3)
+    logits, offsets = jax.eval_shape(
+        lambda x: model.init_with_output(jax.random.key(0), x, train=False)[0], jnp.zeros((1, 64, 64, 3))
+    )
+    assert logits.shape[1] == offsets.shape[1] == len(default_boxes(cells((64, 64), 3, 1)))
+    with pytest.raises(UserError, match=r'config.model.fine = 9; valid: 0 to \d'):
+        build_model({**fine.model, 'fine': 9}, classes=3).init(jax.random.key(0), jnp.zeros((1, 64, 64, 3)))
 
 
 def test_the_segmenters():
