@@ -73,7 +73,7 @@ def absolute(path: Path) -> Path:
 
 
 def make_folder(path: Path) -> Path:
-    """The folder, made where it is missing. A bucket has none, and its client would make a bucket of a wrong name."""
+    """The folder, made where it is missing; a bucket has none."""
     if not is_remote(path):
         path.mkdir(parents=True, exist_ok=True)
     return path

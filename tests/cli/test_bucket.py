@@ -92,6 +92,7 @@ def _flip_a_byte(folder) -> None:
     largest.write_bytes(bytes(content))
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_and_the_same_in_the_end(bucket, tiny, undisturbed, launch):
     """`kill -9` when the first checkpoint is on its way into the bucket or just there."""
     words = [tiny, f'--workdir={bucket}', *SMALL]
@@ -122,7 +123,7 @@ def test_one_answer_in_twenty_fails(way, bucket, tiny, undisturbed, launch):
 
 
 def test_no_such_bucket(way, bucket, tiny, launch):
-    """It is not made either: a client of buckets would."""
+    """One line, and none is made."""
     said = launch(tiny, '--workdir=gs://misspelt/run', *SMALL)
     assert said.error == (
         'error: cannot write to --workdir=gs://misspelt/run: there is no such bucket; valid: a bucket that can be written'
