@@ -116,6 +116,23 @@ def test_four_processes_read_every_example_once(tmp_path):
     assert len({found['digest'] for found in four}) == 1
 
 
+def test_replicas_and_split_states(tmp_path):
+    """Each process trains its own replicas and knows all results; of a split state it writes and reads its half."""
+    module, both = 'tests.training.several', '--xla_force_host_platform_device_count=2'
+    processes = start_two(str(tmp_path / 'two'), module=module)
+    one = command.program(module, str(tmp_path / 'one'), env=command.environment(XLA_FLAGS=both))
+    ends = finish_two([*processes, one])
+    assert [code for code, _, _ in ends] == [0, 0, 0], '\n'.join(err for _, _, err in ends)
+    *two, whole = (json.loads(out.splitlines()[-1]) for _, out, _ in ends)
+    for found in two:
+        assert found['replicas']['digest'] == two[0]['replicas']['digest']
+        np.testing.assert_allclose(found['replicas']['loss'], whole['replicas']['loss'], rtol=1e-5)
+        np.testing.assert_allclose(found['replicas']['test'], whole['replicas']['test'], rtol=1e-5)
+        mine, theirs = found['pieces'], whole['pieces']
+        assert mine['split'] and mine['mine'] == 0.5 and mine['same'] and mine['digest'] == two[0]['pieces']['digest']
+        np.testing.assert_allclose(mine['loss'], theirs['loss'], rtol=1e-5)
+
+
 def test_a_signal_to_one_stops_both_and_both_go_on(two, tiny, tmp_path):
     """To the second process only; all must agree to stop after the same update, or they would wait for each other."""
     processes = start_two(tiny, f'--workdir={tmp_path}', '--config.training.steps_per_call=1', *FEW)
