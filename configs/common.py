@@ -73,7 +73,7 @@ SEEDS = (
 SHARDED = ('fsdp', 'transformer', 'mlp')  # names of rules
 RULES = (
     f'one of {", ".join(SHARDED)}, or a tuple of these and of pairs (text, axis)',
-    lambda v: v in SHARDED or _is_list(v) and all(map(_is_rule, v)),
+    lambda v: v in SHARDED or _is_list(v) and all(r in SHARDED or _is_list(r, 2) and COUNT[1](r[1]) for r in v),
 )
 AIM = ('{} or {metric: text, value: number}', lambda v: BLOCK[1](v) and (not v or _is_aim(v)))
 START = (
@@ -110,10 +110,6 @@ def _is_number(value: Any) -> bool:
 
 def _is_list(value: Any, length: int | None = None) -> bool:
     return isinstance(value, tuple | list) and length in (None, len(value))
-
-
-def _is_rule(value: Any) -> bool:
-    return value in SHARDED or _is_list(value, 2) and TEXT[1](value[0]) and COUNT[1](value[1])
 
 
 def _is_aim(value: Any) -> bool:
@@ -275,19 +271,9 @@ FIELDS: Mapping[str, Field] = {
     'training.seed': _field(0, SEED, 'seed of the first replica; the others count up from it'),
     'parallel.mode': _field('jit', _choice('jit', 'pmap'), 'how several devices share a batch'),
     'parallel.devices': _field(0, COUNT, 'devices used (0: all)'),
-    'parallel.replica_axis': _field(
-        1,
-        POSITIVE,
-        'devices along an axis of replicas: each computes its own, with the bits that it has alone on such a device (on a '
-        'CPU one virtual device a core)',
-    ),
+    'parallel.replica_axis': _field(1, POSITIVE, 'groups of devices, each with its own replicas (CPU: one a core)'),
     'parallel.model_axis': _field(1, POSITIVE, "devices along the mesh's second axis, for sharded parameters"),
-    'parallel.shard': _field(
-        (),
-        RULES,
-        "how parameters and their optimizer's state are split: 'fsdp' over the devices that share a batch; 'transformer' "
-        "(heads, hidden units) and 'mlp' over `model`, or pairs (path regex, axis that is split over `model`)",
-    ),
+    'parallel.shard': _field((), RULES, 'what is split: fsdp over the batch, others (path regex, axis) over `model`'),
     'replicas': _field(1, POSITIVE, 'trainings with other seeds, side by side in one program'),
     'replica_form': _field('auto', _choice('auto', 'vmap', 'unrolled'), 'how; auto: unrolled on a CPU, else vmap'),
     'split_seeds': _field(
