@@ -45,7 +45,7 @@ def get_config(profile: str = 'full') -> common.Config:
         }
     }
     config.published = published
-    mobile = {'model': {'name': 'ssdlite', 'body': 'mobilenet_v2_keras'}, 'published': {}}
+    mobile = {'model': {'name': 'ssdlite', 'body': 'mobilenet_v2_keras', 'momentum': 0.9}, 'published': {}}
     skip = ('extra_', 'classes_', 'offsets_')
     config.variants = {
         'from_scratch': {},

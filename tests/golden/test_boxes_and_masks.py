@@ -81,6 +81,23 @@ def test_small_objects_have_default_boxes():
         build_model({**fine.model, 'fine': 9}, classes=3).init(jax.random.key(0), jnp.zeros((1, 64, 64, 3)))
 
 
+@pytest.mark.parametrize(('momentum', 'moved'), [(None, 0.001), (0.9, 0.1)])
+def test_running_statistics_follow_a_short_training(momentum, moved):
+    """One update moves every mean by this share of the batch's: with Keras's 0.999 a short training is evaluated with others."""
+    block = {'name': 'ssdlite', 'body': 'mobilenet_v2_keras', 'width': 0.35, 'extra': (32,), 'momentum': momentum}
+    model = build_model(block, classes=3)
+    images = jax.random.uniform(jax.random.key(1), (4, 64, 64, 3))
+    variables = model.init(jax.random.key(0), images)
+    _, updated = model.apply(variables, images, train=True, mutable=['batch_stats'])
+    variances = [
+        leaf for path, leaf in jax.tree_util.tree_leaves_with_path(updated['batch_stats']) if 'var' in str(path[-1])
+    ]
+    assert len(variances) > 50
+    for variance in variances:  # they begin at 1
+        assert float(jnp.min(variance)) >= 1 - moved - 1e-6
+    assert float(jnp.min(jnp.concatenate(variances))) == pytest.approx(1 - moved, abs=moved / 5)
+
+
 def test_the_segmenters():
     """24,436,369 parameters; pixels in [-1, 1]."""
     config = get_config('segmentation_water')
