@@ -1,21 +1,34 @@
 """A small real experiment for tests: 100 embedded digits, an MLP with BatchNorm and Dropout, batches that do not fit."""
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from flax import serialization
 
 from configs import common
+from jaxlab import data
 from jaxlab.experiments import config as configs
 from jaxlab.experiments.prepare import prepare
 from jaxlab.protocol import ALL
+from jaxlab.tasks import names
 from jaxlab.training import run as engine
 from jaxlab.training.machine import Machine
+
+
+@contextlib.contextmanager
+def in_tables(dataset: str, read: Callable, task: str, step: str) -> Iterator[None]:
+    """A data set and a task of tests, which reports nothing, stand in their tables for a while. step: its class, as text."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(data.DATASETS, dataset, read)
+        patch.setitem(names.TASKS, task, names.Kind(step, 'tests.training.unpaired:Nothing'))
+        yield
 
 
 def small(**changes: Any) -> common.Config:

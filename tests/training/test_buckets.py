@@ -5,11 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from jaxlab import data
 from jaxlab.data import buckets
 from jaxlab.errors import UserError
 from jaxlab.protocol import ALL
-from jaxlab.tasks import names
 from jaxlab.training.batches import Layout
 from jaxlab.training.feeding import Feed
 from jaxlab.training.loop import Interrupted
@@ -27,10 +25,7 @@ FORMS = {
 @pytest.fixture(autouse=True, scope='module')
 def known():
     """The data set and the task are in their tables."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(data.DATASETS, 'ragged', ragged.read)
-        kind = names.Kind('tests.training.ragged:Reading', 'tests.training.unpaired:Nothing')
-        patch.setitem(names.TASKS, 'reading', kind)
+    with lab.in_tables('ragged', ragged.read, 'reading', 'tests.training.ragged:Reading'):
         yield
 
 

@@ -3,10 +3,8 @@
 import jax
 import pytest
 
-from jaxlab import data
 from jaxlab.errors import UserError
 from jaxlab.experiments.prepare import prepare
-from jaxlab.tasks import names
 from jaxlab.training import runtime
 from jaxlab.training.forms import Forms
 from jaxlab.training.loop import Interrupted
@@ -25,11 +23,7 @@ def over(axis: int, replicas: int, devices: int = 0) -> dict:
 @pytest.fixture(autouse=True, scope='module')
 def known():
     """The data set of sequences and its task are in their tables."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(data.DATASETS, 'ragged', ragged.read)
-        patch.setitem(
-            names.TASKS, 'reading', names.Kind('tests.training.ragged:Reading', 'tests.training.unpaired:Nothing')
-        )
+    with lab.in_tables('ragged', ragged.read, 'reading', 'tests.training.ragged:Reading'):
         yield
 
 

@@ -5,12 +5,10 @@ import numpy as np
 import pytest
 
 from configs import common
-from jaxlab import data
 from jaxlab.errors import UserError
 from jaxlab.experiments import config as configs
 from jaxlab.models.transformer import TransformerClassifier
 from jaxlab.optimizers import build_optimizer
-from jaxlab.tasks import names
 from jaxlab.tasks.supervised import prepared
 from jaxlab.training.checkpoints import Checkpoints
 from jaxlab.training.loop import Interrupted
@@ -37,10 +35,7 @@ class Attentive(ragged.Reading):
 @pytest.fixture(autouse=True, scope='module')
 def known():
     """The data set of sequences and the task are in their tables."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(data.DATASETS, 'ragged', ragged.read)
-        kind = names.Kind('tests.training.test_sharded:Attentive', 'tests.training.unpaired:Nothing')
-        patch.setitem(names.TASKS, 'reading', kind)
+    with lab.in_tables('ragged', ragged.read, 'reading', 'tests.training.test_sharded:Attentive'):
         yield
 
 

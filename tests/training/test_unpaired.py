@@ -10,7 +10,6 @@ from jaxlab.data.examples import in_memory
 from jaxlab.data.splits import stretched_order
 from jaxlab.errors import UserError
 from jaxlab.protocol import ALL
-from jaxlab.tasks import names
 from jaxlab.training.feeding import Feed, gather
 from jaxlab.training.loop import Interrupted
 from tests.training import lab, unpaired
@@ -21,10 +20,7 @@ UNEQUAL = Feed(8, 8, False, True, (0, 1), domains=(5, 8))
 @pytest.fixture(autouse=True, scope='module')
 def known():
     """The data set and the task are in their tables."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(data.DATASETS, 'two_greys', unpaired.read)
-        kind = names.Kind('tests.training.unpaired:Unpaired', 'tests.training.unpaired:Nothing')
-        patch.setitem(names.TASKS, 'unpaired', kind)
+    with lab.in_tables('two_greys', unpaired.read, 'unpaired', 'tests.training.unpaired:Unpaired'):
         yield
 
 
