@@ -78,6 +78,9 @@ def build_model(block: Mapping[str, Any], precision: str = 'float32', where: str
     return module
 
 
+SHARES = ('dropout', 'momentum')  # in the names of fields from 0 up to, not including, 1
+
+
 def _check_type(field: dataclasses.Field, value: Any, where: str, name: str) -> None:
     """Simple annotations are checked; anything richer is left to the module."""
     simple: dict[Any, Any] = {
@@ -85,6 +88,7 @@ def _check_type(field: dataclasses.Field, value: Any, where: str, name: str) -> 
         float: (int, float),
         str: str,
         bool: bool,
+        float | None: (int, float, type(None)),
         'int': int,
         'float': (int, float),
         'str': str,
@@ -93,9 +97,10 @@ def _check_type(field: dataclasses.Field, value: Any, where: str, name: str) -> 
     kinds: Any = simple.get(field.type)
     wrong_bool = isinstance(value, bool) and kinds is not bool
     if kinds is not None and field.name not in ('name', 'parent') and (not isinstance(value, kinds) or wrong_bool):
-        word = field.type if isinstance(field.type, str) else field.type.__name__
+        word = field.type.__name__ if isinstance(field.type, type) else str(field.type)
         raise UserError(f'config.{where}.{field.name} of {name} is {value!r}; valid: {word}')
-    if 'dropout' in field.name and kinds is not bool and isinstance(value, int | float) and not 0 <= value < 1:
+    share = any(word in field.name for word in SHARES) and kinds is not bool
+    if share and isinstance(value, int | float) and not 0 <= value < 1:
         raise UserError(
             f'config.{where}.{field.name} of {name} is {value!r}; valid: a number from 0 up to, not including, 1'
         )

@@ -98,6 +98,12 @@ def test_running_statistics_follow_a_short_training(momentum, moved):
     assert float(jnp.min(jnp.concatenate(variances))) == pytest.approx(1 - moved, abs=moved / 5)
 
 
+@pytest.mark.parametrize(('momentum', 'valid'), [(1.5, 'a number from 0 up to'), ('x', r'float \| None')])
+def test_a_momentum_is_a_share(momentum, valid):
+    with pytest.raises(UserError, match=f'config.model.momentum of ssdlite is .*; valid: {valid}'):
+        build_model({'name': 'ssdlite', 'momentum': momentum}, classes=3)
+
+
 def test_the_segmenters():
     """24,436,369 parameters; pixels in [-1, 1]."""
     config = get_config('segmentation_water')
