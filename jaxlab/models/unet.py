@@ -12,21 +12,29 @@ from jaxtyping import Array, Float
 
 from jaxlab.errors import UserError, closest
 from jaxlab.layers import BatchNorm, Conv, ConvTranspose, initializers, max_pool
-from jaxlab.models import resnet
+from jaxlab.models import mobile, resnet
 
 REDUCTION = 32  # how much smaller the encoder's last map is
 
 
 class Encoder(nn.Module):
-    """A ResNet without head: images -> five maps, each half as large as the one before. Names as in `ResNet`."""
+    """A network without head: images -> its maps, each half as large as the one before. Names as in `ResNet`, `MobileNet`.
+
+    Of a mobile body the widened map of each block that halves the image and the last one, as in TensorFlow's tutorial on
+    segmentation: between blocks its maps are narrow and carry little.
+    """
 
     depth: int = 34
     width: int = 64
+    body: str = ''
     dtype: Any = None
 
     @nn.compact
     def __call__(self, x: Float[Array, 'N H W C'], train: bool, weight: Array | None = None) -> list[Array]:
-        return resnet.maps(x, (train, weight, self.dtype), self.depth, width=self.width)
+        if not self.body:
+            return resnet.maps(x, (train, weight, self.dtype), self.depth, width=self.width)
+        last, widened = mobile.maps(x, mobile.body_of(self.body), train, weight, self.dtype)
+        return [*widened, last]
 
 
 class Decoder(nn.Module):
@@ -55,15 +63,20 @@ class Decoder(nn.Module):
 class UNet(nn.Module):
     """Images [N, H, W, 3] -> [N, H, W, outputs], with a ResNet on the way down (B19: depth 34, 24,436,369 parameters).
 
-    Sizes that 32 does not divide are padded by the edge pixels and cut back. The head is a 3x3 convolution with bias,
-    Glorot uniform. decoder: widths of the five steps up, in parts of the encoder's 64. skip: whether maps of the
-    way down are joined.
+    Sizes that 32 does not divide are padded by the edge pixels and cut back. Five steps up, 4 `width` channels behind the
+    first and half as many behind each next. The head is a 3x3 convolution with bias, Glorot uniform.
+
+    Args:
+      depth: of the ResNet, whose stem has `width` channels.
+      skip: whether maps of the way down are joined on the way up.
+      body: one of `jaxlab.models.mobile.BODIES` on the way down, in the place of the ResNet.
     """
 
     outputs: int = 1
     depth: int = 34
     width: int = 64
     skip: bool = True
+    body: str = ''
     dtype: Any = None
 
     @nn.compact
@@ -71,10 +84,11 @@ class UNet(nn.Module):
         self, x: Float[Array, 'N H W C'], train: bool = False, weight: Float[Array, 'N'] | None = None
     ) -> Float[Array, 'N H W outputs']:
         x, cut = padded(x, REDUCTION)
-        *skips, x = Encoder(self.depth, self.width, dtype=self.dtype, name='encoder')(x, train, weight)
+        *skips, x = Encoder(self.depth, self.width, self.body, self.dtype, name='encoder')(x, train, weight)
         for number in range(5):
             features = 4 * self.width // 2**number
-            skip = skips.pop() if skips and self.skip else None
+            beside = self.skip and skips and skips[-1].shape[1] == 2 * x.shape[1]
+            skip = skips.pop() if beside else None
             x = Decoder(features, dtype=self.dtype, name=f'decoder_{number + 1}')(x, skip, train, weight)
         x = Conv(self.outputs, 3, kernel_init=initializers.glorot_uniform(), dtype=self.dtype, name='head')(x)
         return x[:, *cut].astype(jnp.float32)

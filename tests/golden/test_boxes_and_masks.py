@@ -114,6 +114,12 @@ def test_the_segmenters():
     assert sum(without.values()) < 24_436_369 and without['encoder'] == parts['encoder']
     pixels = scaler(config.data.scale)({'image': np.array([[[[0, 255]]]], np.uint8)})['image']
     np.testing.assert_array_equal(np.asarray(pixels).ravel(), [-1, 1])
+    variants = config.variants
+    body = variants.pretrained['model.body']
+    assert body == variants.lite0_from_scratch['model.body'] == variants.pretrained.start.layout
+    mean = [value * 255 for value in variants.pretrained['data.options']['mean']]
+    std = [value * 255 for value in variants.pretrained['data.options']['std']]
+    assert mean == pytest.approx([127] * 3) and std == pytest.approx([128] * 3)
 
 
 def test_what_was_printed_is_not_compared():

@@ -53,6 +53,24 @@ def test_counts_by_part():
     assert count(detector) - extra - heads == 1_620_512
 
 
+def test_a_mobile_network_on_the_way_down():
+    """The body has the parameters that it has beneath a classifier; each step up joins the widened map of its size."""
+    body, up = 4_652_008 - 1_281_000, (1280, 256, 128, 64, 32)
+    beside, features = (6 * 112, 6 * 40, 6 * 24, 6 * 16, 0), (256, 128, 64, 32, 16)
+    rows = zip(up, beside, features, strict=True)
+    shapes = shapes_of(UNet(body='efficientnet_lite0'), (256, 256, 3))['params']
+    assert count(shapes['encoder']) == body
+    found = [count(shapes[f'decoder_{number}']) for number in range(1, 6)]
+    assert found == [9 * (x + skip + y) * y + 4 * y for x, skip, y in rows]
+    assert count(shapes) == body + sum(found) + 145
+    # `tiny` halves twice in one block: that step up has nothing to join.
+    small = shapes_of(UNet(width=4, body='tiny'), (64, 64, 3))['params']
+    inputs = [small[f'decoder_{number}']['conv_1']['kernel'].shape[2] for number in range(1, 6)]
+    assert inputs == [48 + 64, 16 + 36, 8, 4 + 8, 2]
+    without = shapes_of(UNet(width=4, body='tiny', skip=False), (64, 64, 3))['params']
+    assert without['decoder_1']['conv_1']['kernel'].shape[2] == 48
+
+
 def test_original_unet():
     assert count(shapes_of(OriginalUNet(), (64, 64, 1))['params']) == 31_030_593
     shape = lambda module, size: (
@@ -141,6 +159,7 @@ def test_sizes_that_32_does_not_divide():
         (SSDLite(0), 'without the background'),
         (OriginalUNet(padding='full'), 'padding'),
         (UNet(depth=20), '18, 34, 50'),
+        (UNet(body='mobilenet_v4'), 'config.model.body.*did you mean'),
     ],
 )
 def test_wrong_arguments(module, match):

@@ -7,7 +7,8 @@ import pytest
 from jaxlab.data.sets.shapes import render
 from jaxlab.models.mobile import MobileNet
 from jaxlab.models.pretrained.files import PACKAGES, installed, read
-from jaxlab.models.pretrained.load import load
+from jaxlab.models.pretrained.load import as_arrays, load
+from jaxlab.models.unet import Encoder, UNet
 from tests.models.convnet_rows import shapes_of
 
 pytest.importorskip(PACKAGES['efficientnet_lite0'][0])
@@ -33,6 +34,20 @@ def test_efficientnet_lite0(picture):
     logits = np.asarray(jax.jit(lambda v, x: model.apply(v, x, train=False))(variables, picture))[0]
     assert np.argsort(-logits)[:5].tolist() == list(GOLDEN)
     np.testing.assert_allclose(logits[list(GOLDEN)], list(GOLDEN.values()), atol=2e-4)
+
+
+def test_the_way_down_of_a_unet_is_the_same_network(picture):
+    """Its last map, averaged, times the weights of the classes gives the same logits; the way up stays as it was."""
+    path, network = installed('efficientnet_lite0'), UNet(body='efficientnet_lite0')
+    before = as_arrays(shapes_of(network, (224, 224, 3)))
+    variables, _ = load(path, 'efficientnet_lite0', before, beneath='encoder', skip=('head',))
+    encoder = {kind: tree['encoder'] for kind, tree in variables.items()}
+    *_, last = jax.jit(lambda v, x: Encoder(body='efficientnet_lite0').apply(v, x, False))(encoder, picture)
+    weights = read(path)
+    logits = np.asarray(last.mean((1, 2)))[0] @ weights['_fc.weight'].T + weights['_fc.bias']
+    np.testing.assert_allclose(logits[list(GOLDEN)], list(GOLDEN.values()), atol=2e-4)
+    for tree in (variables['params']['decoder_1'], variables['params']['head']):
+        assert all(not np.any(leaf) for leaf in jax.tree.leaves(tree))
 
 
 @pytest.mark.parity
