@@ -62,7 +62,8 @@ def get_config(profile: str = 'full') -> common.Config:
             'model': {'name': 'ssdlite', 'body': 'efficientnet_lite0'},
             'start': {'layout': 'efficientnet_lite0', 'skip': (*skip, 'head')},
             'data.scale': (0.0, 1.0),
-            'data.options': {'image_size': 320, 'mean': (127 / 255,) * 3, 'std': (128 / 255,) * 3},
+            'data.options.mean': (127 / 255,) * 3,
+            'data.options.std': (128 / 255,) * 3,
             'published': {},
         },
         'as_published': {

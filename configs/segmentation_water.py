@@ -4,7 +4,8 @@ from configs import common
 
 LITE0 = {  # 127 / 255 and 128 / 255: the pixels that its weights were trained with
     'model.body': 'efficientnet_lite0',
-    'data.options': {'image_size': 256, 'mean': (127 / 255,) * 3, 'std': (128 / 255,) * 3},
+    'data.options.mean': (127 / 255,) * 3,
+    'data.options.std': (128 / 255,) * 3,
     'data.scale': (0.0, 1.0),
     'published': {},
 }

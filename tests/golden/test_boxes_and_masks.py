@@ -117,8 +117,8 @@ def test_the_segmenters():
     variants = config.variants
     body = variants.pretrained['model.body']
     assert body == variants.lite0_from_scratch['model.body'] == variants.pretrained.start.layout
-    mean = [value * 255 for value in variants.pretrained['data.options']['mean']]
-    std = [value * 255 for value in variants.pretrained['data.options']['std']]
+    mean = [value * 255 for value in variants.pretrained['data.options.mean']]
+    std = [value * 255 for value in variants.pretrained['data.options.std']]
     assert mean == pytest.approx([127] * 3) and std == pytest.approx([128] * 3)
 
 
