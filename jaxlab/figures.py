@@ -30,6 +30,7 @@ class Lines(Figure):
     x_log: bool = False
     y_log: bool = False
     markers: bool = False
+    joined: bool = True  # False: points alone, where no line of thought leads from one x to the next
     horizontal: Mapping[str, float] = dataclasses.field(default_factory=dict)  # label -> y (published value, chance)
     vertical: Mapping[str, float] = dataclasses.field(default_factory=dict)  # label -> x (best epoch, end of history)
     bands: Mapping[str, tuple[np.ndarray, np.ndarray]] = dataclasses.field(default_factory=dict)  # series -> low, high

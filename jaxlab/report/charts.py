@@ -40,8 +40,8 @@ def draw_lines(data: figures.Lines) -> Any:
 
 def _curve(axes: Any, data: figures.Lines, label: str, x: np.ndarray, y: np.ndarray, index: int) -> None:
     """One series: [R, T] values over [T] places."""
-    look = {'color': style.colour(index), 'linestyle': style.dash(index)}
-    marked = data.markers or y.shape[1] == 1
+    look = {'color': style.colour(index), 'linestyle': style.dash(index) if data.joined else 'none'}
+    marked = data.markers or not data.joined or y.shape[1] == 1
     shape = {'marker': style.marker(index), 'markersize': 5} if marked else {}
     if label in data.bands:
         low, high = data.bands[label]

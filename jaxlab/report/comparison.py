@@ -215,7 +215,7 @@ def _totals(run: Mapping[str, Any]) -> summary.Totals:
 
 
 def points(runs: Runs, name: str) -> Lines:
-    """All values of all variants; a thin line joins the points of one seed, or of one split."""
+    """All values of all variants; a thin line joins the points of one seed, or of one split, where there are several."""
     values = [wording.values_of(run['metrics'][name]) for run in runs.values()]
     replicas = max(map(len, values))
     y = np.full((replicas, len(runs)), math.nan)
@@ -225,8 +225,8 @@ def points(runs: Runs, name: str) -> Lines:
     what, single = ('means on one split each', 'split') if of == 'splits' else ('replicas', 'seed')
     same = _dig_all_equal(runs, (of,))
     label = wording.label(name)
-    joined = f'thin lines join those of one {single}' if same else f'{of} differ: the lines join nothing but positions'
-    note = f'n = {replicas} {what}, for every variant; {joined}; thick: the mean.' if replicas > 1 else 'n = 1 each.'
+    lines = f'thin lines join those of one {single}; thick' if same else f'{of} differ between variants; large'
+    note = f'n = {replicas} {what}, for every variant; {lines}: the mean.' if replicas > 1 else 'n = 1 each.'
     return Lines(
         f'variants_{name}',
         f'{label[:1].upper()}{label[1:]} of the variants',
@@ -235,6 +235,7 @@ def points(runs: Runs, name: str) -> Lines:
         '',
         label,
         markers=True,
+        joined=same and replicas > 1,
         x_names=tuple(runs),
     )
 

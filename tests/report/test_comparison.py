@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from jaxlab.report import statistics
-from jaxlab.report.comparison import answers, difference, difference_table, metric_table
+from jaxlab.report.charts import draw_lines
+from jaxlab.report.comparison import answers, difference, difference_table, metric_table, points
 
 BASE = (0.80, 0.84, 0.82, 0.81)
 MOVES = {'better': (0.05, 0.07, 0.03, 0.05), 'worse': (-0.01, -0.03, -0.02, -0.04)}  # means 0.05 and -0.025
@@ -62,6 +63,20 @@ def test_the_table_says_the_same(kind):
     cells = {row[1]: row[2] for row in table.rows}
     assert list(cells) == ['better', 'worse']
     assert cells['better'].startswith('+0.05') and cells['worse'].startswith('−0.01' if kind == 'single' else '−0.025')
+
+
+@pytest.mark.parametrize(
+    ('kind', 'drawn'), [('paired', '-'), ('splits', '-'), ('unpaired', 'None'), ('single', 'None')]
+)
+def test_lines_join_what_belongs_together(kind, drawn):
+    """The values of one seed, or of one split; nothing leads from one variant to the next otherwise."""
+    figure = points(runs(kind), 'test_accuracy')
+    assert figure.joined == (drawn == '-') and ('thin lines join' in figure.note) == figure.joined
+    lines = draw_lines(figure).axes[0].get_lines()
+    assert {line.get_linestyle() for line in lines} == {drawn} and all(line.get_marker() != 'None' for line in lines)
+    np.testing.assert_allclose(
+        lines[-1].get_ydata(), [np.mean(run['metrics']['test_accuracy']['values']) for run in runs(kind).values()]
+    )
 
 
 def test_every_variant_has_its_own_mean():
