@@ -54,6 +54,14 @@ def test_values_as_they_are_typed():
     typed = ['--config.data.options.path=2024', '--config.data.options.features=b', '--config.model.features=64']
     found = configs.apply(config, configs.parse_overrides(typed), 'test')
     assert (found.data.options.path, found.data.options.features, found.model.features) == ('2024', ('b',), (64,))
+    for text in ('1e3', '2024.10', '0x10', '1_1', '007'):  # never as Python writes the number
+        typed = [
+            f'--config.data.options.path={text}',
+            f'--config.aim={text}',
+            f'--config.report.options.positive={text}',
+        ]
+        found = configs.apply(config, configs.parse_overrides(typed), 'test')
+        assert (found.data.options.path, found.aim, found.report.options.positive) == (text, text, text)
     several = configs.apply(config, configs.parse_overrides(['--config.model.features=64,32']), 'test')
     assert several.model.features == (64, 32)
     weighted = configs.apply(config, {'task.class_weights': (1.0, 2.0)}, 'test')
@@ -65,6 +73,7 @@ def test_values_as_they_are_typed():
     [
         ({'model.features': ('a', 'b')}, r"model.features of mlp is \('a', 'b'\); valid: a tuple of int"),
         ({'model.features': 64.5}, 'valid: a tuple of int'),
+        ({'model.features': (8, -3)}, r'model.features of mlp is \(8, -3\); valid: whole numbers from 0 up'),
         ({'model.dropout': 1.5}, 'model.dropout of mlp is 1.5; valid: a number from 0'),
         ({'model.dropout': -0.5}, 'model.dropout of mlp is -0.5'),
         ({'task.label_smoothing': 1.5}, 'config.task.label_smoothing = 1.5; valid: a number from 0'),
