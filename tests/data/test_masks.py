@@ -49,6 +49,8 @@ def test_a_common_ending_of_the_masks_is_found_and_said(tmp_path):
     assert notes == ('the mask of NAME is NAME_mask.',)
     with pytest.raises(UserError, match='no mask has the name'):
         folder(tmp_path / 'other', ['x.png'], ['y.png'])
+    with pytest.raises(UserError, match=r"'c.jpg' and 'c.png' differ in their endings only"):
+        folder(tmp_path / 'twice', ['c.jpg', 'c.png'], ['c.png'])
     with pytest.raises(UserError, match='has no images'):
         pairs(tmp_path / 'images', tmp_path)
 

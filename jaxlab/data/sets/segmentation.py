@@ -119,8 +119,7 @@ def pairs(pictures: Path, masks: Path) -> tuple[list[tuple[Path, Path]], tuple[s
 
     Names are compared whole (image2 never takes image21's mask); what has no partner is left out and named.
     """
-    theirs = {file.stem: file for file in sorted(pictures.iterdir()) if images.is_image(file)}
-    found = {file.stem: file for file in sorted(masks.iterdir()) if images.is_image(file)}
+    theirs, found = _by_stem(pictures), _by_stem(masks)
     if not theirs or not found:
         raise UserError(f'{str(pictures if not theirs else masks)!r} has no images ({", ".join(images.ENDINGS)})')
     notes: tuple[str, ...] = ()
@@ -137,6 +136,17 @@ def pairs(pictures: Path, masks: Path) -> tuple[list[tuple[Path, Path]], tuple[s
         shown = ', '.join(alone[:5]) + (' ...' if len(alone) > 5 else '')
         notes = (*notes, f'{len(alone)} images or masks without a partner were left out: {shown}.')
     return [(theirs[stem], found[stem]) for stem in both], notes
+
+
+def _by_stem(folder: Path) -> dict[str, Path]:
+    files: dict[str, Path] = {}
+    for file in sorted(file for file in folder.iterdir() if images.is_image(file)):
+        if file.stem in files:
+            raise UserError(
+                f'{str(folder)!r}: {files[file.stem].name!r} and {file.name!r} differ in their endings only; valid: one of them'
+            )
+        files[file.stem] = file
+    return files
 
 
 def _from_folders(request: Request, root: Path, known: Known, options: dict[str, Any]) -> Raw:
