@@ -267,13 +267,13 @@ def decode_annotated(path: Path, how: Decoding, size: tuple[int, int] | None) ->
     return _opened(path, how, taken, upright=size is None)
 
 
-def decode_whole(path: Path, grey: bool, max_pixels: int = Decoding.max_pixels) -> np.ndarray:
-    """[H, W, C] uint8 in the file's own size; ValueError as `decode`."""
+def decode_whole(path: Path, how: Decoding) -> np.ndarray:
+    """[H, W, C] uint8 in the file's own size, all else as `how` says; ValueError as `decode`."""
 
     def pixels(image: Any) -> np.ndarray:
-        return np.asarray(image, np.uint8).reshape(image.height, image.width, 1 if grey else 3)
+        return np.asarray(image, np.uint8).reshape(image.height, image.width, how.shape[-1])
 
-    return _opened(path, Decoding((1, 1), grey=grey, max_pixels=max_pixels), pixels)
+    return _opened(path, how, pixels)
 
 
 def _opened(

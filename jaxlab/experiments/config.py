@@ -224,6 +224,23 @@ def check(config: common.Config, where: str) -> None:
             )
 
 
+def completed(content: Mapping[str, Any]) -> common.Config:
+    """The config of a run of whatever version: what it does not say is at its default, what is not known here stays."""
+    config = common.Config(content)
+    for path, field in common.FIELDS.items():
+        blocks, last = common.split_path(path)
+        inside: Any = config
+        for block in blocks:
+            if hasattr(inside, 'items') and block not in inside:
+                inside[block] = common.Config()
+            inside = inside[block] if hasattr(inside, 'items') else None
+        if not hasattr(inside, 'items'):
+            raise ValueError(f'config.{path} lies in no block')
+        if last not in inside:
+            inside[last] = common.Config(field.default) if isinstance(field.default, Mapping) else field.default
+    return config
+
+
 def _paths(config: Any, prefix: str = '') -> list[str]:
     found = []
     for name, value in config.items():

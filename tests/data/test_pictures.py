@@ -11,10 +11,11 @@ from PIL import Image, ImageCms, features
 
 from jaxlab.data import load
 from jaxlab.data.features import Image as Picture
-from jaxlab.data.images import CLEAR, DEEP, FRAMES, TURNED, Decoding, decode, decode_marked
+from jaxlab.data.images import CLEAR, DEEP, FRAMES, TURNED, Decoding, decode, decode_marked, decode_whole
 from jaxlab.data.labels import names_of
 from jaxlab.data.names import plain_names
 from jaxlab.errors import UserError
+from jaxlab.tasks.whole_images import whole_images
 
 WHOLE = Decoding((8, 12))
 
@@ -263,6 +264,16 @@ def test_sixteen_bits_and_transparency(tmp_path, gradient):
     assert (decode(tmp_path / 'palette.gif', WHOLE) == 255).all()
     Image.new('RGBA', (12, 8), (9, 9, 9, 255)).save(tmp_path / 'full.png')
     assert decode_marked(tmp_path / 'full.png', WHOLE)[1] == frozenset()
+
+
+def test_pictures_in_their_own_size_follow_the_same_options(tmp_path, gradient):
+    """What is denoised, translated or drawn upon is read as the training pictures were."""
+    Image.fromarray(gradient.astype(np.uint16) * 16).save(tmp_path / 'deep.png')
+    how = Decoding((1, 1), grey=True, white=16 * 255, ground='black')
+    np.testing.assert_array_equal(decode_whole(tmp_path / 'deep.png', how)[..., 0], gradient)
+    Image.new('RGBA', (5, 3)).save(tmp_path / 'clear.png')
+    (_, image), (_, deep) = whole_images(tmp_path, how)[0]
+    assert image.shape == (3, 5, 1) and not image.any() and deep.max() > 0.9
 
 
 def test_what_was_done_is_said_with_counts(tmp_path, gradient):

@@ -149,6 +149,18 @@ def _by_stem(folder: Path) -> dict[str, Path]:
     return files
 
 
+def _frame(picture: Path, mask: Path) -> tuple[int, int] | None:
+    """The (width, height) of a photograph as it is stored, where it lies on its side and its mask does too; None: upright."""
+    from PIL import Image
+
+    try:
+        with Image.open(picture) as one, Image.open(mask) as other:
+            lies = one.getexif().get(0x0112, 1) in range(5, 9) and one.width != one.height
+            return one.size if lies and other.size == one.size else None
+    except OSError:  # said by those who decode it
+        return None
+
+
 def _from_folders(request: Request, root: Path, known: Known, options: dict[str, Any]) -> Raw:
     files, notes = pairs(root / known.images, root / known.masks)
     how = images.Decoding((_size(options), _size(options)), max_pixels=options['max_pixels'])
@@ -157,7 +169,8 @@ def _from_folders(request: Request, root: Path, known: Known, options: dict[str,
 
     def decoded(pair: tuple[Path, Path]) -> tuple[np.ndarray, np.ndarray]:
         try:
-            return images.decode(pair[0], how), decode_mask(pair[1], how, known.reading)
+            frame = _frame(*pair)
+            return images.decode_annotated(pair[0], how, frame)[0], decode_mask(pair[1], how, known.reading)
         except ValueError as error:
             raise UserError(f'{str(pair[0])!r}: {error}') from error
 
