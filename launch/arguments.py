@@ -88,6 +88,8 @@ def parse(words: Sequence[str]) -> Arguments:
     for name in ('workdir', 'data_dir', 'variants', 'new', 'export'):
         if getattr(options, name) == '':
             raise UserError(f'--{name}= is empty; valid: --{name}=VALUE, or leave it out')
+    if options.new and (overrides or options.config or options.workdir or options.export or options.mode != 'train'):
+        raise UserError('--new=NAME takes --data_dir=PLACE and nothing else; valid: change what it writes, NAME.py')
     if rest and (options.list or options.new or options.mode in MODES):
         raise unknown(rest[0])
     return Arguments(options, overrides, tuple(rest))

@@ -8,12 +8,12 @@ import json
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxlab.data.images import ENDINGS
+from jaxlab.data.images import images_below
 from jaxlab.errors import UserError
 
 BOX = re.compile(r'\(Xmin, Ymin\) - \(Xmax, Ymax\) : \((\d+), (\d+)\) - \((\d+), (\d+)\)')
@@ -106,7 +106,7 @@ def coco(root: Path) -> Parts | None:
     return parts
 
 
-def coco_file(content: Mapping[str, Any], file: Path, images: Mapping[str, Path]) -> list[Listed]:
+def coco_file(content: Mapping[str, Any], file: Path, images: Mapping[str, Sequence[Path]]) -> list[Listed]:
     """The images of one JSON. Crowds do not count; a missing `iscrowd` is 0."""
     names = {one['id']: one['name'] for one in content['categories']}
     objects: dict[Any, list[Any]] = {one['id']: [] for one in content['images']}
@@ -119,7 +119,7 @@ def coco_file(content: Mapping[str, Any], file: Path, images: Mapping[str, Path]
             corners = np.array([one['bbox'] for one in mine], np.float64).reshape(-1, 4)
             boxes = np.concatenate([corners[:, :2], corners[:, :2] + corners[:, 2:]], axis=1)
             size = (int(image['width']), int(image['height'])) if 'width' in image else None
-            where = _image(images, file, Path(image['file_name']).name)
+            where = _image(images, file, image['file_name'])
             classes = tuple(names[one['category_id']] for one in mine)
             found.append(Listed(where, boxes, classes, tuple(bool(one.get('iscrowd', 0)) for one in mine), size))
     except KeyError as error:
@@ -161,16 +161,24 @@ def _json(file: Path) -> Any:
     return content if isinstance(content, dict) else {}
 
 
-def _images(folder: Path) -> dict[str, Path]:
+def _images(folder: Path) -> dict[str, list[Path]]:
     """Image files below a folder, by name and by stem."""
-    files = sorted(path for path in folder.rglob('*') if path.suffix.lower() in ENDINGS and path.is_file())
-    return {path.stem: path for path in files} | {path.name: path for path in files}
-
-
-def _image(images: Mapping[str, Path], file: Path, *names: str) -> Path:
-    """The image that an annotation belongs to: by the name that it says, else by its own stem."""
-    known: Sequence[str] = [key for name in (*names, file.stem) for key in (name, Path(name).stem) if key]
-    found = next((images[key] for key in known if key in images), None)
-    if found is None:
-        raise UserError(f'{str(file)!r}: its image {names[0] if names else file.stem!r} is not there')
+    found: dict[str, list[Path]] = {}
+    for path in images_below(folder) if folder.is_dir() else []:
+        for key in {path.name, path.stem}:
+            found.setdefault(key, []).append(path)
     return found
+
+
+def _image(images: Mapping[str, Sequence[Path]], file: Path, *names: str) -> Path:
+    """The image that an annotation belongs to: by the name that it says, with or without its folder, else by its own stem."""
+    known = [PurePosixPath(name.replace('\\', '/')) for name in (*names, file.stem) if name]
+    for name in known:
+        found = images.get(name.name) or images.get(name.stem) or ()
+        named = [path for path in found if path.as_posix().endswith(f'/{name}')] or found
+        if len(named) > 1:
+            shown = ', '.join(repr(str(path)) for path in named[:3])
+            raise UserError(f'{str(file)!r}: its image {str(name)!r} may be {shown}; valid: names that are there once')
+        if named:
+            return named[0]
+    raise UserError(f'{str(file)!r}: its image {names[0] if names else file.stem!r} is not there')

@@ -18,7 +18,7 @@ import numpy as np
 
 from jaxlab.data.examples import Arrays
 
-FORMAT = 2  # goes into every key: raise it when decoding changes
+FORMAT = 3  # goes into every key: raise it when decoding changes
 
 
 def key_of(*facts: Any) -> str:

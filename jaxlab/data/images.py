@@ -18,28 +18,14 @@ from jaxlab.files import write_atomically
 
 ENDINGS = (
     *('.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.bmp', '.dib', '.gif', '.webp', '.tif', '.tiff'),
-    *('.ppm', '.pgm', '.pbm', '.pnm', '.tga', '.jp2', '.avif', '.pcx', '.ico'),
+    *('.ppm', '.pgm', '.pbm', '.pnm', '.tga', '.avif', '.pcx', '.ico', '.apng', '.mpo'),
+    *('.jp2', '.jpx', '.jpf', '.j2k', '.jpc', '.j2c'),
 )
 FORMATS = ('JPEG', 'PNG', 'BMP', 'DIB', 'GIF', 'WEBP', 'TIFF', 'PPM', 'JPEG2000', 'AVIF', 'PCX', 'ICO', 'TGA')
-FOREIGN = (  # pictures all the same, which Pillow does not read
-    *(
-        '.heic',
-        '.heif',
-        '.jxl',
-        '.raw',
-        '.dng',
-        '.cr2',
-        '.cr3',
-        '.nef',
-        '.arw',
-        '.orf',
-        '.rw2',
-        '.psd',
-        '.svg',
-        '.pdf',
-        '.eps',
-    ),
-    *('.exr', '.hdr', '.dcm', '.nii', '.czi', '.nd2', '.mp4', '.mov', '.avi', '.npy', '.mat'),
+FOREIGN = (  # endings of pictures all the same, which are not read
+    '.heic .heif .jxl .raw .dng .cr2 .cr3 .nef .arw .orf .rw2 .psd .svg .pdf .eps .exr .hdr .dcm .nii .czi .nd2 .mp4 .mov .avi '
+    '.npy .mat .xcf .kra .ai .wmf .emf .qoi .sgi .rgb .rgba .bw .icns .dds .xbm .xpm .pfm .pam .im .msp .blp .fits .jxr .bpg '
+    '.webm .mkv .fli .flc .mpg .mpeg .vtf .ftex .pcd .iim .spi'
 )
 ROLES = {'train': ('train', 'training'), 'validation': ('val', 'valid', 'validation'), 'test': ('test', 'testing')}
 TURNED, DEEP, CLEAR, FRAMES = 'turned', 'deep', 'clear', 'frames'  # what is done to a picture before it is scaled
@@ -82,22 +68,27 @@ def is_image(path: Path) -> bool:
     return path.suffix.lower() in ENDINGS and not path.name.startswith('.')
 
 
+def images_below(folder: Path) -> list[Path]:
+    """The image files in a folder and in those inside of it, without hidden ones (`.ipynb_checkpoints` holds copies)."""
+    return sorted(path for path in folder.rglob('*') if is_image(path) and not _hidden(path, folder) and path.is_file())
+
+
+def _hidden(path: Path, root: Path) -> bool:
+    return any(part[:1] == '.' or part in ('@eaDir', '__MACOSX') for part in path.relative_to(root).parts)
+
+
 def classified(folder: Path) -> dict[str, list[Path]]:
     """Class -> its image files, from class folders or from the files' name prefixes; {} where there are no images."""
     if not folder.is_dir():
         return {}
     entries = sorted(folder.iterdir())
-    by_folder = {
-        entry.name: sorted(path for path in entry.rglob('*') if is_image(path) and path.is_file())
-        for entry in entries
-        if entry.is_dir() and not entry.name.startswith('.')
-    }
+    by_folder = {entry.name: images_below(entry) for entry in entries if entry.is_dir() and not _hidden(entry, folder)}
     empty = [name for name, paths in by_folder.items() if not paths and not any((folder / name).iterdir())]
     by_folder = {name: paths for name, paths in by_folder.items() if paths}
-    for name in {entry.name for entry in entries if entry.is_dir() and entry.name[:1] != '.'} - by_folder.keys():
-        strange = sorted(
-            one for one in (folder / name).rglob('*') if one.suffix.lower() in FOREIGN and one.name[:1] != '.'
-        )
+    for name in {entry.name for entry in entries if entry.is_dir() and not _hidden(entry, folder)} - by_folder.keys():
+        inside = [one for one in (folder / name).rglob('*') if one.is_file() and not _hidden(one, folder)]
+        nameless = not any(one.suffix for one in inside)  # what they are is not said
+        strange = sorted(one for one in inside if nameless or one.suffix.lower() in FOREIGN.split())
         if by_folder and strange:
             raise UserError(
                 f'{str(folder)!r}: the class folder {name!r} has no picture that can be read, but {strange[0].name!r}; valid: '
@@ -211,7 +202,7 @@ def _refuse_parts(root: Path, classes: dict[str, list[Path]]) -> None:
 
 def _unread(root: Path) -> tuple[str, ...]:
     """Counts the files that are no pictures which can be read, by their endings."""
-    files = [path for path in root.rglob('*') if not any(part[:1] == '.' for part in path.relative_to(root).parts)]
+    files = [path for path in root.rglob('*') if not _hidden(path, root)]
     counts = Counter(path.suffix.lower() or 'no ending' for path in files if not is_image(path) and path.is_file())
     if not counts:
         return ()
@@ -276,13 +267,13 @@ def decode_annotated(path: Path, how: Decoding, size: tuple[int, int] | None) ->
     return _opened(path, how, taken, upright=size is None)
 
 
-def decode_whole(path: Path, grey: bool, max_pixels: int = Decoding.max_pixels) -> np.ndarray:
-    """[H, W, C] uint8 in the file's own size; ValueError as `decode`."""
+def decode_whole(path: Path, how: Decoding) -> np.ndarray:
+    """[H, W, C] uint8 in the file's own size, all else as `how` says; ValueError as `decode`."""
 
     def pixels(image: Any) -> np.ndarray:
-        return np.asarray(image, np.uint8).reshape(image.height, image.width, 1 if grey else 3)
+        return np.asarray(image, np.uint8).reshape(image.height, image.width, how.shape[-1])
 
-    return _opened(path, Decoding((1, 1), grey=grey, max_pixels=max_pixels), pixels)
+    return _opened(path, how, pixels)
 
 
 def _opened(
@@ -292,7 +283,8 @@ def _opened(
     from PIL import Image
 
     try:
-        with Image.open(path, formats=_formats()) as image:
+        # By a stream: Pillow maps a file that it knows by name, and maps TIFF's that lie on their side with rows too long.
+        with open(path, 'rb') as stream, Image.open(stream, formats=formats()) as image:
             if image.width * image.height > how.max_pixels:
                 raise ValueError(f'{image.width}x{image.height} pixels are more than {how.max_pixels:,}')
             return taken(_plain(image, how, upright, set() if marks is None else marks))
@@ -303,7 +295,7 @@ def _opened(
 
 
 @functools.cache
-def _formats() -> list[str]:
+def formats() -> list[str]:
     """The decoders of Pillow that are tried on untrusted files, as far as it was built with them."""
     from PIL import Image
 
@@ -316,6 +308,7 @@ def _plain(image: Any, how: Decoding, upright: bool, marks: set[str]) -> Any:
     from PIL import Image, ImageOps
 
     form = image.format
+    negative = form == 'TIFF' and image.tag_v2.get(262) == 0  # 0 is white; Pillow heeds it in 8 bits only
     if getattr(image, 'n_frames', 1) > 1 and form != 'MPO':  # a camera's second, smaller picture
         marks.add(FRAMES)
     if upright and image.getexif().get(0x0112, 1) in range(2, 9):
@@ -323,8 +316,11 @@ def _plain(image: Any, how: Decoding, upright: bool, marks: set[str]) -> Any:
         marks.add(TURNED)
     if image.mode.startswith('I;16') or image.mode == 'I' and form == 'PPM':  # that decoder brings all to 65,535
         marks.add(DEEP)
-        values = np.asarray(image).astype(np.float64) / how.white
-        image = Image.fromarray(eight_bits(values))
+        values = np.asarray(image).astype(np.float64)
+        clear = image.info.get('transparency')  # the one grey of a PNG that is nothing
+        image = Image.fromarray(eight_bits((WHITE - values if negative else values) / how.white))
+        if isinstance(clear, int):
+            image.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
     elif image.mode in ('I', 'F'):
         raise ValueError('32 bits of grey, of which nobody says which value is white; save it with 8 or 16')
     if image.has_transparency_data:
@@ -339,7 +335,7 @@ def _plain(image: Any, how: Decoding, upright: bool, marks: set[str]) -> Any:
 def user_files(source: Path) -> list[Path]:
     """The image that a user names, or all images of a folder; UserError where there is none."""
     if source.is_dir():
-        files = sorted(file for file in source.rglob('*') if is_image(file) and file.is_file())
+        files = images_below(source)
         if not files:
             raise UserError(f'--input={source}: no image in this folder; valid: {", ".join(ENDINGS)}')
         return files

@@ -69,6 +69,10 @@ def pictures(root: Path, listing: images.Listing) -> Look:
     if not sizes:
         raise UserError(f'{str(root)!r}: none of its pictures can be read')
     counts = Counter(listing.class_names[label] for label in labels)
+    if len(counts) < 2:
+        raise UserError(
+            f'{str(root)!r} has one class only ({listing.class_names[0]!r}); valid: two folders of pictures or more'
+        )
     said = [f'{len(files):,} pictures of {len(counts)} classes: {_counted(counts)}.', *listing.notes]
     (narrow, low), (wide, high) = np.min(sizes, axis=0).tolist(), np.max(sizes, axis=0).tolist()
     said.append(f'Sizes from {narrow} to {wide} pixels wide, {low} to {high} high.')
@@ -99,12 +103,17 @@ def table(path: Path) -> Look:
     rows, names = sheet.rows, list(sheet.rows.dtype.names or ())
     if len(names) < 2:
         raise UserError(f'{path} has one column; valid: a target and at least one column beside it')
-    target = next((name for name in names if name.lower() in TARGETS), names[-1])
+    likely = sorted((name for name in names if name.lower() in TARGETS), key=lambda name: TARGETS.index(name.lower()))
+    target = names[-1] if names[-1] in likely or not likely else likely[0]
     values, guessed = rows[target], {'target': 'its name says so' if target.lower() in TARGETS else 'the last column'}
     numbers = values.dtype.kind == 'f'
     whole = numbers and bool(np.all(values[np.isfinite(values)] % 1 == 0))
     kinds = np.unique(values[np.isfinite(values)] if numbers else values[values != ''])
     classifies = not numbers or whole and len(kinds) <= MOST_CLASSES
+    if len(kinds) < 2:
+        raise UserError(
+            f'{path}: the target {target!r} is the same in every row; valid: a column to predict that differs'
+        )
     guessed['kind'] = f'{target!r} has {len(kinds):,} different values' + (
         '' if classifies else ', all of them numbers'
     )
@@ -130,7 +139,8 @@ def table(path: Path) -> Look:
     features = tuple(name for name in names if name != target and name not in left)
     if not features:
         raise UserError(
-            f'{path}: no column can say anything of {target!r}: {"; ".join(f"{k!r} {v}" for k, v in left.items())}'
+            f'{path}: no column can say anything of {target!r}: {"; ".join(f"{k!r} {v}" for k, v in left.items())}; valid: '
+            "other columns, or a config of your own for texts (data='text') or a series (data='series'): docs/own_data.md"
         )
     if left:
         options['features'] = features

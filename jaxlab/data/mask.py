@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from jaxlab.data.images import FORMATS, Decoding
+from jaxlab.data.images import Decoding, formats
 from jaxlab.errors import UserError
 
 IGNORED = 255  # of a mask: pixels that do not count
@@ -60,7 +60,7 @@ def decode_mask(file: Path, how: Decoding, reading: Reading) -> np.ndarray:
     from PIL import Image
 
     try:
-        with Image.open(file, formats=FORMATS) as opened:
+        with open(file, 'rb') as stream, Image.open(stream, formats=formats()) as opened:
             image: Any = opened
             if image.mode == 'LA':
                 image = image.getchannel('L')

@@ -71,7 +71,7 @@ def _divide(
     held = rules.held_out(size, fraction)
     if not 0 < held < size:
         raise UserError(
-            f'data.{field}={fraction} of {size:,} examples leaves nothing on one side; valid: above 0 and below 1'
+            f'data.{field}={fraction} of {size:,} examples leaves nothing on one side; valid: a share that leaves one there'
         )
     if in_order:
         border = part.size - held

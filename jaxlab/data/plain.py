@@ -38,7 +38,19 @@ def from_json(content: Any) -> Any:
     if not isinstance(content, dict):
         return content
     values = {name: from_json(value) for name, value in content.items() if name != CLASS}
-    return _class(content[CLASS])(**values) if CLASS in content else values
+    return _made(_class(content[CLASS]), values) if CLASS in content else values
+
+
+def _made(kind: type, values: dict[str, Any]) -> Any:
+    fields: dict[str, Any] = {field.name: field for field in dataclasses.fields(kind)}
+    unknown = next((name for name in values if name not in fields), None)
+    if unknown is not None:
+        raise ValueError(f'{kind.__name__} has no {unknown!r}')
+    needed = (name for name, field in fields.items() if field.default is field.default_factory is dataclasses.MISSING)
+    missing = next((name for name in needed if name not in values), None)
+    if missing is not None:
+        raise ValueError(f'{kind.__name__} lacks {missing!r}')
+    return kind(**values)
 
 
 def _class(path: Any) -> type:

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from jaxlab.data.sheets import Form, strange_cell
-from jaxlab.errors import UserError, closest
+from jaxlab.data.text_files import no_column
+from jaxlab.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Schema:
         where, names = f'{path}: ' if path else '', rows.dtype.names or ()
         for name in (*self.features, self.target.name):
             if name not in names:
-                raise UserError(f'{where}no column {name!r}; {closest(name, names)}')
+                raise UserError(f'{where}{no_column(name, names)}')
         for name in self.features:
             if name not in self.texts and rows[name].dtype.kind != 'f':
                 raise UserError(f'{where}{strange_cell(name, rows[name])}')

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxlab.data.text_files import text_of
 from jaxlab.errors import UserError
 
 MISSING = ('', 'na', 'n/a', '#n/a', 'nan', 'null', 'none', '?')  # of numbers, in any case
@@ -27,6 +28,7 @@ COMMA = r'[+-]?\d*,\d+([eE][+-]?\d+)?'  # a decimal comma, or thousands
 ALIKE = (
     r"[$€£]?\s?[+-]?(\d+[.,]?\d*|[.,]\d+|\d{1,3}([,.' ]\d{3})+([.,]\d+)?)([eE][+-]?\d+)?\s?[%$€£]?"  # meant as numbers
 )
+SAID = re.compile(r'\s*"?sep=(.)"?[ \t]*(?:\r\n|\r|\n)', re.IGNORECASE)  # a first line that names the separator
 MOST_LINES = 4  # line breaks in a cell from which on it is asked whether they are rows
 SAMPLE = 50  # rows by which a separator is recognised
 MOST_BYTES = 2**31 - 1  # of one block, as pyarrow reads
@@ -38,6 +40,7 @@ class Form:
     """How a file is written; '' is found out. separator, decimal, thousands: one sign each (thousands '': none is taken off).
 
     missing: further cells that mean 'missing', in every column. quoted: whether quotation marks enclose cells.
+    likely: the decimal sign of an earlier file of the kind, which decides where cells do not tell ('1,500').
     """
 
     separator: str = ''
@@ -46,6 +49,7 @@ class Form:
     encoding: str = ''
     missing: tuple[str, ...] = ()
     quoted: bool = True
+    likely: str = ''
 
     @classmethod
     def of(cls, options: Any) -> 'Form':
@@ -83,11 +87,15 @@ class Cells:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Sheet:
-    """Rows [N] as a structured array; numbers: [N], which row of the file each is (from 1); notes: what was found out."""
+    """Rows [N] as a structured array; numbers: [N], which row of the file each is (from 1); notes: what was found out.
+
+    decimal: ',' where numbers were found to have one.
+    """
 
     rows: np.ndarray
     numbers: np.ndarray
     notes: tuple[str, ...] = ()
+    decimal: str = ''
 
 
 def table(names: Sequence[str], columns: Sequence[np.ndarray]) -> np.ndarray:
@@ -116,18 +124,34 @@ def read_sheet(
     header: as `read_cells` has it.
     """
     found = read_cells(path, form, header)
-    sign = found.form.separator
-    commas = [name for name, cells in found.columns.items() if sign != ',' and _decimal(_trimmed(cells), sign) == ',']
+    commas = [name for name, cells in found.columns.items() if _decimal(_trimmed(cells), found.form) == ',']
     notes = found.notes
     if commas and not form.decimal:
         notes = (*notes, f'{path.name}: numbers have a decimal comma (column {commas[0]!r}).')
+    if (commas or form.likely == ',' and found.form.separator != ',') and not form.decimal:
+        _refuse_points(path, found, texts)
     made = []
     for name, cells in found.columns.items():
         values = None if name in texts else _as_numbers(cells, found.form)
         if values is None and name in numbers:
             raise UserError(f'{path}, {strange_cell(name, _as_texts(cells, found.form), found.numbers)}')
         made.append(_as_texts(cells, found.form) if values is None else values)
-    return Sheet(table(tuple(found.columns), made), found.numbers, notes)
+    return Sheet(table(tuple(found.columns), made), found.numbers, notes, ',' if commas else '')
+
+
+def _refuse_points(path: Path, found: Cells, texts: Collection[str]) -> None:
+    """In a file with decimal commas points can only part thousands: 1.234 is refused, never taken for little more than 1."""
+    import pyarrow.compute as pc
+
+    for name, cells in found.columns.items():
+        grouped = pc.match_substring_regex(_trimmed(cells), r'^[+-]?[1-9]\d{0,2}(\.\d{3})+$')
+        words = pc.match_substring_regex(cells, r'[^\d.+\s-]')
+        if name not in texts and pc.any(grouped).as_py() and not pc.any(words).as_py():
+            row = int(np.flatnonzero(np.asarray(grouped))[0])
+            raise UserError(
+                f'{path}, row {found.numbers[row]}, column {name!r}: {str(cells[row]).strip()!r} has a point, where others have '
+                "a decimal comma; valid: data.options.decimal=',' and thousands='.', or the column in data.options.categories"
+            )
 
 
 def read_cells(path: Path, form: Form = FOUND_OUT, header: bool | None = True) -> Cells:
@@ -138,15 +162,14 @@ def read_cells(path: Path, form: Form = FOUND_OUT, header: bool | None = True) -
     """
     import pyarrow.compute as pc
 
-    text, notes = _decoded(path, form.encoding)
-    if '\0' in text:
-        raise UserError(f'{path} cannot be read as CSV: it holds zero bytes; valid: text, or data.options.encoding')
-    text = text.lstrip('\r\n')
+    text, notes = text_of(path, form.encoding)
+    told = SAID.match(text)  # by Excel
+    text = text[told.end() if told else 0 :].lstrip('\r\n')
     if not text.strip():
         raise UserError(f'{path} is empty; valid: a CSV file with names of columns in its first line')
-    separator = form.separator or _separator(text, form.quoted)
+    separator = form.separator or (told[1] if told else _separator(text, form.quoted))
     if separator != ',' and not form.separator:
-        notes.append(f'{path.name}: cells are parted by {NAMES[separator]}.')
+        notes.append(f'{path.name}: cells are parted by {NAMES.get(separator, repr(separator))}.')
     first = next(iter(_rows(text, separator, form.quoted)))
     columns, blank = _parsed(path, text, separator, form.quoted, len(first))
     named = header if header is not None else not all(_is(NUMBER, cell.strip(" '")) for cell in first)
@@ -184,30 +207,16 @@ def strange_cell(name: str, values: np.ndarray, numbers: np.ndarray | None = Non
 
 def is_strange(cell: str) -> bool:
     """Whether a cell is neither a number nor one that says it is missing."""
-    return cell.lower() not in MISSING and not _is(NUMBER, cell)
+    return cell.lower() not in MISSING and not is_number(cell)
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell is a finite number."""
+    return _is(NUMBER, cell)
 
 
 def _is(pattern: str, cell: str) -> bool:
     return re.fullmatch(pattern, cell, re.ASCII) is not None and (pattern is not NUMBER or np.isfinite(float(cell)))
-
-
-def _decoded(path: Path, encoding: str) -> tuple[str, list[str]]:
-    """(the text of a file, what was found out about it)."""
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise UserError(f'{path} cannot be read as CSV: {error.strerror or error}') from error
-    marks = {codecs.BOM_UTF8: 'utf-8-sig', codecs.BOM_UTF16_LE: 'utf-16', codecs.BOM_UTF16_BE: 'utf-16'}
-    marked = next((name for mark, name in marks.items() if raw.startswith(mark)), '')
-    for name in [encoding] if encoding else [marked or 'utf-8', 'cp1252']:
-        try:
-            return raw.decode(name), [f'{path.name}: read as cp1252, since it is no UTF-8.'] if name == 'cp1252' else []
-        except UnicodeDecodeError:
-            continue
-        except LookupError as error:
-            raise UserError(f'data.options.encoding={encoding!r}; valid: utf-8, cp1252, latin-1 ...') from error
-    tried = encoding or 'UTF-8 nor cp1252'
-    raise UserError(f'{path} cannot be read as CSV: it is no {tried}; valid: data.options.encoding, such as latin-1')
 
 
 def _rows(text: str, separator: str, quoted: bool) -> Iterable[list[str]]:
@@ -228,7 +237,7 @@ def _separator(text: str, quoted: bool) -> str:
         ]
         if len(sample) < len(text) and len(widths) < SAMPLE:
             widths = widths[:-1] or widths  # the last one may be cut
-        found[separator] = (widths[0] > 1 and len(set(widths)) == 1, widths[0])
+        found[separator] = (max(widths, default=0) > 1 and len(set(widths)) == 1, *widths[:1])
     return max(SEPARATORS, key=lambda one: found[one])
 
 
@@ -269,7 +278,7 @@ def _parsed(path: Path, text: str, separator: str, quoted: bool, width: int) -> 
         if ragged:
             raise UserError(
                 f'{path}, row {ragged[0].number - 1}: {ragged[0].actual_columns} cells; '
-                f'valid: {width}, one a column{_hint(ragged[0].text, separator)}'
+                f'valid: {width}, one a column of the first line {text.splitlines()[0][:40]!r}{_hint(ragged[0].text, separator)}'
             ) from None
         raise UserError(f'{path} cannot be read as CSV: {error}') from error
     columns = [column.combine_chunks() for column in found.columns]
@@ -344,13 +353,13 @@ def _as_numbers(cells: Any, form: Form) -> np.ndarray | None:
         grouped = rf'^([+-]?\d{{1,3}})((?:{re.escape(form.thousands)}\d{{3}})+)((?:[.,]\d*)?)$'
         flat = pc.replace_substring(cells, form.thousands, '')
         cells = pc.if_else(pc.match_substring_regex(cells, grouped), flat, cells)
-    decimal = form.decimal or _decimal(cells, form.separator)
+    decimal = form.decimal or _decimal(cells, form)
     if decimal == ',':
         both = pc.match_substring(cells, '.')  # 1.234,5: no number as it stands
         cells = pc.if_else(both, pc.binary_join_element_wise(cells, ' ', ''), pc.replace_substring(cells, ',', '.'))
     try:
         values = np.asarray(pc.cast(cells, pa.float64()))
-        if np.isfinite(values).all():
+        if np.isfinite(values).all() and not form.missing:
             return values
     except pa.ArrowInvalid:
         pass
@@ -360,20 +369,21 @@ def _as_numbers(cells: Any, form: Form) -> np.ndarray | None:
     if not pc.all(pc.or_(missing, number)).as_py() or not (there or empty):
         return None
     plain = pc.replace_substring_regex(pc.if_else(missing, 'nan', cells), r'^\+', '')
-    values = np.asarray(pc.cast(plain, pa.float64()))
+    values = np.asarray(pc.cast(plain, pa.float64())).copy()
+    values[np.isin(values, [float(one) for one in form.missing if is_number(one)])] = np.nan  # -999 is -999.0
     return values if not np.isinf(values).any() else None
 
 
-def _decimal(cells: Any, separator: str) -> str:
+def _decimal(cells: Any, form: Form) -> str:
     """',' where a file that is not parted by commas has numbers with one, and it cannot part thousands; else '.'."""
     import pyarrow.compute as pc
 
-    if separator == ',':
+    if form.separator == ',':
         return '.'
     comma = pc.match_substring_regex(cells, f'^(?:{COMMA})$')
     three = pc.match_substring_regex(cells, r'^[+-]?[1-9]\d{0,2},\d{3}$')
     points = pc.match_substring_regex(cells, r'^[+-]?\d*\.\d+')
-    sure = pc.any(pc.and_(comma, pc.invert(three))).as_py()
+    sure = pc.any(comma if form.likely == ',' else pc.and_(comma, pc.invert(three))).as_py()
     return ',' if sure and not pc.any(points).as_py() else '.'
 
 

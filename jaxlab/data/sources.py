@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -114,10 +114,36 @@ def checksum(*parts: Arrays) -> str:
     return digest.hexdigest()[:16]
 
 
-def check_options(request: Request, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """The data set's options over their defaults; unknown names are refused."""
-    for name in request.options:
+def check_options(request: Request, defaults: Mapping[str, Any], sizes: Collection[str] = ()) -> dict[str, Any]:
+    """The data set's options over their defaults; unknown names are refused, and values of another kind than the default.
+
+    One value where a tuple is meant becomes one, 'a,b' two; digits where a text is meant are text. sizes: options that are a
+    number or a pair of numbers.
+    """
+    found = dict(defaults)
+    for name, value in request.options.items():
         if name not in defaults:
             valid = closest(name, sorted(defaults)) if defaults else 'it has no options'
             raise UserError(f'unknown option {name!r} in data.options of {request.name}; {valid}')
-    return {**defaults, **request.options}
+        found[name] = _of_kind(name, value, defaults[name], name in sizes)
+    return found
+
+
+def _of_kind(name: str, value: Any, default: Any, pair: bool) -> Any:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(default, tuple):
+        value = [one.strip() for one in value.split(',') if one.strip()] if isinstance(value, str) else value
+        if number or isinstance(value, list | tuple):
+            return (value,) if number else tuple(value)
+    if isinstance(default, str) and number:
+        return str(value)
+    words, right = {
+        bool: ('True or False', isinstance(value, bool)),
+        int: ('a whole number', number and isinstance(value, int) or pair and isinstance(value, list | tuple)),
+        float: ('a number', number),
+        str: ('text', isinstance(value, str)),
+        tuple: ('a tuple', False),
+    }.get(type(default), ('', True))
+    if not right:
+        raise UserError(f'data.options.{name}={value!r}; valid: {words}, such as {default!r}')
+    return value

@@ -109,14 +109,18 @@ def load(path: Path, profile: str) -> common.Config:
     return config
 
 
+class Typed(str):
+    """A value as it was typed on a command line: what it is, the field decides (the folder 1e3, the number 1e3)."""
+
+
 def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
-    """`--config.a.b=value` -> {'a.b': value}; values are Python literals, anything else is text."""
+    """`--config.a.b=value` -> {'a.b': value as typed}."""
     found = {}
     for argument in arguments:
         name, equals, text = argument.partition('=')
         if not equals:
             raise UserError(f'{argument} has no value; valid: {argument}=VALUE')
-        found[name.removeprefix('--config.')] = literal(text)
+        found[name.removeprefix('--config.')] = Typed(text)
     return found
 
 
@@ -172,12 +176,16 @@ def _closest_field(path: str) -> str:
 
 def _fit(config: common.Config, path: str, value: Any) -> Any:
     """A whole number where a fraction is meant, one value where a tuple is, digits where a text is."""
-    field = common.FIELDS.get(path)
-    default = field.default if field else current(config, path)
-    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+    field, typed = common.FIELDS.get(path), str(value)
+    if isinstance(value, Typed):
+        value = literal(value)
+    known = field or common.REPORT_OPTIONS.get(path.removeprefix('report.options.'))
+    default = known.default if known else current(config, path)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(default, float) and number:
         return float(value)
-    if isinstance(default, str) and isinstance(value, int | float) and not isinstance(value, bool) and field is None:
-        return str(value)
+    if isinstance(default, str) and number and (known is None or known.test(typed) and not known.test(value)):
+        return typed
     if isinstance(default, tuple) and field is None:
         if isinstance(value, str) and ',' in value:
             return tuple(literal(part.strip()) for part in value.split(','))
@@ -214,6 +222,23 @@ def check(config: common.Config, where: str) -> None:
             raise UserError(
                 f'config.report.options.{name} = {value!r} ({where}); valid: {field.valid} ({field.meaning})'
             )
+
+
+def completed(content: Mapping[str, Any]) -> common.Config:
+    """The config of a run of whatever version: what it does not say is at its default, what is not known here stays."""
+    config = common.Config(content)
+    for path, field in common.FIELDS.items():
+        blocks, last = common.split_path(path)
+        inside: Any = config
+        for block in blocks:
+            if hasattr(inside, 'items') and block not in inside:
+                inside[block] = common.Config()
+            inside = inside[block] if hasattr(inside, 'items') else None
+        if not hasattr(inside, 'items'):
+            raise ValueError(f'config.{path} lies in no block')
+        if last not in inside:
+            inside[last] = common.Config(field.default) if isinstance(field.default, Mapping) else field.default
+    return config
 
 
 def _paths(config: Any, prefix: str = '') -> list[str]:

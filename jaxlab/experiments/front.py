@@ -80,6 +80,16 @@ def open_run(folder: str | Path, data_dir: str | None = None) -> 'Run':
     return Run(folder, data_dir)
 
 
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f'{file} cannot be read ({error})') from error
+    if not isinstance(content, dict):
+        raise UserError(f'{file} holds {type(content).__name__}; valid: what a training wrote')
+    return content
+
+
 @dataclasses.dataclass(frozen=True)
 class Run:
     """What a training left in its folder. Networks and data are loaded when they are asked for."""
@@ -90,7 +100,7 @@ class Run:
     @functools.cached_property
     def results(self) -> dict[str, Any]:
         """results.json: metrics, published values, parameters, settings, versions."""
-        return json.loads((self.folder / 'results.json').read_text())
+        return _json(self.folder / 'results.json')
 
     @functools.cached_property
     def history(self) -> list[dict[str, Any]]:
@@ -109,13 +119,22 @@ class Run:
         if not file.is_file():
             valid = ', '.join(f'run.variants[{name!r}]' for name in self.variants) or 'a run with config.json'
             raise UserError(f'{self.folder} holds several runs; valid: {valid}')
-        return common.Config({**plain.from_json(json.loads(file.read_text())), 'stand_in': {}})
+        try:
+            return configs.completed({**plain.from_json(_json(file)), 'stand_in': {}})
+        except ValueError as error:
+            raise UserError(f'{file}: {error}; valid: the version of jaxlab that wrote it') from error
 
     @functools.cached_property
     def _use(self) -> use.Run:
         """By the run's own description of its data where it keeps one."""
+        if not run_data.has_weights(self.folder):
+            raise UserError(
+                f'{self.folder} holds no trained network; valid: a folder with checkpoints or {use.WEIGHTS}'
+            )
         runtime.start()
         described = run_data.described(self.folder)
+        if described is None and not (self.folder / 'checkpoints').is_dir():
+            raise UserError(f'{self.folder} lacks {run_data.FILE}; valid: the files of one export together')
         return self._with_data if described is None else self._of(prepare(self.config, described=described))
 
     @functools.cached_property

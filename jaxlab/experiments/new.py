@@ -1,7 +1,9 @@
 """`--new=NAME`: looks at somebody's own data and writes a first experiment for them, its guesses marked as such."""
 
+import importlib.util
 import keyword
 import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +19,18 @@ BASELINES = {'folder': ('majority',), 'table': ('majority', 'logistic'), 'regres
 
 def write(name: str, place: str | None, folder: Path) -> list[str]:
     """Writes NAME.py into the folder; returns what is to be said: what was found, and the command that trains."""
+    path = folder / f'{name}.py'
     if not name.isidentifier() or keyword.iskeyword(name) or name in configs.names():
         raise UserError(f'--new={name}; valid: a name of letters, digits and _ that no experiment of the project has')
-    if not place:
-        raise UserError('--new needs --data_dir=FOLDER of class folders, or --data_dir=FILE.csv')
-    data, path = Path(place).expanduser(), folder / f'{name}.py'
-    if not data.exists():
-        raise UserError(f'--data_dir={place}: no such file or folder')
     if path.exists():
         raise UserError(f'{path} is there already; valid: another name, or remove it')
+    if name in sys.modules or importlib.util.find_spec(name) is not None:
+        raise UserError(f'--new={name}: {path.name} would stand in for the package of that name; valid: another name')
+    if not place:
+        raise UserError('--new needs --data_dir=FOLDER of class folders, or --data_dir=FILE.csv')
+    data = Path(place).expanduser()
+    if not data.exists():
+        raise UserError(f'--data_dir={place}: no such file or folder')
     look = look_over(data)
     path.write_text(text(name, look))
     root = data if data.is_dir() else data.parent

@@ -106,7 +106,11 @@ def _needs(prepared: Prepared, workdir: Path, watcher: Watcher) -> dict[str, Nee
             own = flat({name: prepared.config.data[name] for name in SAME_DATA}, 'data.')
             changes = {'data.options': prepared.config.data.options.to_dict(), **own, **changes}
         config = configs.apply(configs.load(path, 'full'), changes, f'needs.{role}')
-        needed = prepare(config, prepared.data_dir, dict.fromkeys(changes, 'experiment'))
+        try:
+            needed = prepare(config, prepared.data_dir, dict.fromkeys(changes, 'experiment'))
+        except UserError as error:  # no field of this experiment: it is one of what it needs
+            own = f'its own fields: --config.needs.{role}.overrides.FIELD=VALUE'
+            raise UserError(f'{config.name}, which is needed as {role}: {error} ({own})') from error
         folder = workdir / 'needs' / role
         make_folder(folder)
         watcher.say(f'{role}: {config.name}, in {folder}')

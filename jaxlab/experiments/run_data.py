@@ -38,17 +38,25 @@ def keep(prepared: Prepared, workdir: Path, changed: bool) -> None:
 
     changed: the run goes on with these data, whatever it was trained on before.
     """
-    if prepared.data.splits and runtime.is_writer() and (changed or not _has_weights(workdir)):
+    if prepared.data.splits and runtime.is_writer() and (changed or not has_weights(workdir)):
         write_json(workdir / FILE, description.as_json(prepared.data, checked(prepared.config.data)))
 
 
 def described(workdir: Path) -> Dataset | None:
     """The data of a run with weights, without their examples; None for a run that keeps no description."""
-    content = _read(workdir / FILE) if _has_weights(workdir) else None
+    content = _read(workdir / FILE) if has_weights(workdir) else None
     try:
         return None if content is None else description.from_json(content)
     except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f'{workdir / FILE} cannot be read ({type(error).__name__}: {error}); train again') from error
+        said = f'lacks {error}' if isinstance(error, KeyError) else error
+        raise UserError(
+            f'{workdir / FILE} cannot be read ({said}); valid: the version of jaxlab that wrote it, or a training anew'
+        ) from error
+
+
+def has_weights(workdir: Path) -> bool:
+    """Whether a run, or one that was given away, holds a trained network."""
+    return any((workdir / 'checkpoints').glob('[0-9]*')) or (workdir / 'weights.safetensors').is_file()
 
 
 def _fitted(workdir: Path) -> dict[str, Any]:
@@ -56,15 +64,11 @@ def _fitted(workdir: Path) -> dict[str, Any]:
     known = described(workdir)
     if known is not None:
         return known.fitted
-    for name, field in BEFORE.items() if _has_weights(workdir) else ():
+    for name, field in BEFORE.items() if has_weights(workdir) else ():
         content = _read(workdir / name)
         if content is not None:
             return {'features': Preprocessing.from_json(content[field] if field else content)}
     return {}
-
-
-def _has_weights(workdir: Path) -> bool:
-    return any((workdir / 'checkpoints').glob('[0-9]*')) or (workdir / 'weights.safetensors').is_file()
 
 
 def _read(file: Path) -> Any:
@@ -74,4 +78,6 @@ def _read(file: Path) -> Any:
     try:
         return json.loads(file.read_text())
     except (OSError, ValueError) as error:
-        raise UserError(f'{file} cannot be read ({error}); train again') from error
+        raise UserError(
+            f'{file} cannot be read ({error}); valid: the file as it was written, or a training anew'
+        ) from error

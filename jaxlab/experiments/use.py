@@ -69,7 +69,12 @@ class Run:
         from jaxlab.training.start import Start
 
         blank = {name: jnp.zeros(one.shape, one.dtype) for name, one in self.task.example.items()}
-        return Start.read(self.workdir / WEIGHTS).apply(self.task.init(jax.random.key(0), blank))
+        file = self.workdir / WEIGHTS
+        try:
+            return Start.read(file).apply(self.task.init(jax.random.key(0), blank))
+        except UserError as error:
+            why = str(error).removeprefix(f'config.start.weights={str(file)!r}').partition('; valid: ')[0].lstrip(': ')
+            raise UserError(f'{file}: {why}; valid: the files of one export together') from error
 
 
 def use(

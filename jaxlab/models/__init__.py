@@ -99,6 +99,9 @@ def _check_type(field: dataclasses.Field, value: Any, where: str, name: str) -> 
     if kinds is not None and field.name not in ('name', 'parent') and (not isinstance(value, kinds) or wrong_bool):
         word = field.type.__name__ if isinstance(field.type, type) else str(field.type)
         raise UserError(f'config.{where}.{field.name} of {name} is {value!r}; valid: {word}')
+    least = [value] if kinds is int else list(value) if isinstance(value, tuple) else []
+    if any(isinstance(one, int) and one < 0 for one in least) and 'int' in str(field.type):
+        raise UserError(f'config.{where}.{field.name} of {name} is {value!r}; valid: whole numbers from 0 up')
     share = any(word in field.name for word in SHARES) and kinds is not bool
     if share and isinstance(value, int | float) and not 0 <= value < 1:
         raise UserError(

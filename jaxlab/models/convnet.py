@@ -164,13 +164,13 @@ class ConvNet(nn.Module):
             raise UserError(
                 f'config.model.pool_after {self.pool_after}; valid: numbers of the {len(self.filters)} convolutions, from 1'
             )
-        side, lost = min(size), 0 if self.padding == 'same' else self.kernel_size - 1
-        for number in range(1, len(self.filters) + 1):
-            side = (side - lost) // (2 if number in pooled else 1)
-        if side < 1:
+        least, lost = 1, 0 if self.padding == 'same' else self.kernel_size - 1
+        for number in range(len(self.filters), 0, -1):
+            least = least * (2 if number in pooled else 1) + lost
+        if min(size) < least:
             raise UserError(
                 f'images of {size[0]}x{size[1]} pixels are too small for the {len(self.filters)} convolutions of '
-                'config.model with their pooling; valid: larger data.options.image_size, or fewer config.model.filters'
+                f'config.model with their pooling; valid: data.options.image_size from {least} up, or fewer convolutions'
             )
 
 

@@ -108,6 +108,8 @@ def test_mistakes(tmp_path):
     for name, place, words in (
         ('1st', tmp_path, 'valid: a name'),
         ('lenet_mnist', tmp_path, 'valid: a name'),
+        ('numpy', tmp_path, 'would stand in for the package of that name'),
+        ('configs', tmp_path, 'would stand in for the package'),
         ('mine', None, 'needs --data_dir'),
         ('mine', tmp_path / 'nowhere', 'no such file'),
         ('mine', tmp_path / 'empty', 'neither pictures nor a table'),
@@ -115,6 +117,35 @@ def test_mistakes(tmp_path):
         with pytest.raises(UserError, match=words):
             new.write(name, place and str(place), tmp_path)
     assert not list(tmp_path.glob('*.py'))
+
+
+@pytest.mark.parametrize('word', ['--config=lenet_mnist', '--config.training.epochs=3', '--mode=eval', '--workdir=x'])
+def test_words_that_it_would_not_heed(launch, word):
+    assert '--new=NAME takes --data_dir=PLACE and nothing else' in launch('--new=mine', '--data_dir=.', word).error
+
+
+def test_which_column_is_predicted(tmp_path):
+    """A coordinate named y is none where a class stands last."""
+    for header, target in (('x,y,class', 'class'), ('y,x,size', 'y'), ('label,y,z', 'label'), ('a,b,c', 'c')):
+        (tmp_path / 'x.csv').write_text(f'{header}\n' + '\n'.join(f'{at % 3},{at % 4},{at % 2}' for at in range(60)))
+        assert look_over(tmp_path / 'x.csv').options['target'] == target
+
+
+def test_what_no_experiment_can_be_written_for(tmp_path):
+    """Said at once, not when the experiment that was written is run."""
+    texts = [f'hello number {at} of all,{("spam", "ham")[at % 2]}' for at in range(60)]
+    for lines, words in (
+        (['size,kind', *(f'{at / 7:.2f},same' for at in range(60))], "the target 'kind' is the same in every row"),
+        (['message,label', *texts], r"'message' a text of its own .*data='text'"),
+        (['date,value', *(f'2024-{1 + at // 28:02}-{1 + at % 28:02},{at}' for at in range(60))], r"data='series'"),
+    ):
+        (tmp_path / 'x.csv').write_text('\n'.join(lines))
+        with pytest.raises(UserError, match=words):
+            look_over(tmp_path / 'x.csv')
+    (tmp_path / 'mine' / 'only').mkdir(parents=True)
+    Image.new('RGB', (9, 9)).save(tmp_path / 'mine' / 'only' / '1.png')
+    with pytest.raises(UserError, match=r"one class only \('only'\)"):
+        look_over(tmp_path / 'mine')
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,29 @@ def test_cocos_json(tmp_path):
         load(tmp_path)
 
 
+def test_images_of_equal_names(tmp_path):
+    """An image is found by its folder where its name says one; what may be either is refused, never taken for the other."""
+    content = {
+        'images': [{'id': n, 'file_name': f'{"ab"[n % 2]}/{n // 2}.png'} for n in range(8)],
+        'categories': [{'id': 1, 'name': 'ant'}],
+        'annotations': [{'id': n, 'image_id': n, 'category_id': 1, 'bbox': [1, 1, 5 + n, 9]} for n in range(8)],
+    }
+    for n in range(8):
+        file = tmp_path / 'images' / 'ab'[n % 2] / f'{n // 2}.png'
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new('RGB', (50, 40), (10 * n, 0, 0)).save(file)
+    (tmp_path / 'images' / '.ipynb_checkpoints').mkdir()
+    (tmp_path / 'images' / '.ipynb_checkpoints' / '0.png').write_bytes(b'a copy')
+    (tmp_path / 'all.json').write_text(json.dumps(content))
+    for split in load(tmp_path).splits.values():
+        for image, (boxes, _, _) in zip(split.arrays['image'], objects(split), strict=True):
+            assert boxes[0][2] == pytest.approx((6 + image[0, 0, 0] // 10) / 50)
+    content['images'][3]['file_name'] = '1.png'
+    (tmp_path / 'all.json').write_text(json.dumps(content))
+    with pytest.raises(UserError, match=r"its image '1.png' may be '.*a/1.png', '.*b/1.png'"):
+        load(tmp_path)
+
+
 def test_penn_fudan(tmp_path):
     picture(tmp_path / 'PennFudanPed' / 'PNGImages' / 'F1.png', (559, 536))
     (tmp_path / 'PennFudanPed' / 'Annotation').mkdir()

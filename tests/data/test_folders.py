@@ -263,3 +263,25 @@ def test_other_sets_beside_it_are_not_taken_for_it(tmp_path):
     classes_in(tmp_path / 'something', {'cat': 2, 'dog': 2})
     data = load({'name': 'hymenoptera', 'options': {'image_size': 16}}, tmp_path)
     assert data.stand_in
+
+
+@pytest.mark.parametrize(
+    'name, value',
+    [('shorter_side', 'big'), ('grey', 'no'), ('max_pixels', 1e4), ('memory_limit', 'all'), ('image_size', 8.5)],
+)
+def test_options_of_another_kind(tmp_path, name, value):
+    classes_in(tmp_path / 'pets', {'cat': 3, 'dog': 3})
+    with pytest.raises(UserError, match=f'data.options.{name}='):
+        folder(tmp_path, options={name: value})
+
+
+def test_why_no_picture_of_a_class_can_be_decoded(tmp_path):
+    classes_in(tmp_path / 'pets', {'cat': 3, 'dog': 3})
+    with pytest.raises(UserError, match=r"no image of class 'cat' can be decoded \(.* pixels are more than 10\)"):
+        folder(tmp_path, options={'max_pixels': 10})
+
+
+def test_some_of_the_classes_as_they_are_typed(tmp_path):
+    classes_in(tmp_path / 'pets', {'1': 3, '2': 3, 'dog': 3})
+    for classes in ('1,dog', (1, 'dog'), ['1', 'dog']):
+        assert names_of(folder(tmp_path, options={'classes': classes})) == ('1', 'dog')

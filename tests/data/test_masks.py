@@ -49,6 +49,8 @@ def test_a_common_ending_of_the_masks_is_found_and_said(tmp_path):
     assert notes == ('the mask of NAME is NAME_mask.',)
     with pytest.raises(UserError, match='no mask has the name'):
         folder(tmp_path / 'other', ['x.png'], ['y.png'])
+    with pytest.raises(UserError, match=r"'c.jpg' and 'c.png' differ in their endings only"):
+        folder(tmp_path / 'twice', ['c.jpg', 'c.png'], ['c.png'])
     with pytest.raises(UserError, match='has no images'):
         pairs(tmp_path / 'images', tmp_path)
 
@@ -105,6 +107,23 @@ def test_a_folder_of_ones_own(tmp_path):
         data_sets.load({'name': 'masks', 'options': {**options, 'names': ('a', 'b', 'c')}}, tmp_path)
     with pytest.raises(UserError, match='is no folder'):
         data_sets.load({'name': 'masks', 'options': {**options, 'masks': 'nowhere'}}, tmp_path)
+
+
+def test_photographs_that_lie_on_their_side(tmp_path):
+    """The mask's size says in which frame it was drawn: of the photograph as it is shown, or as it is stored."""
+    shown = np.zeros((32, 48, 3), np.uint8)
+    shown[:16, :12] = 255
+    stored = Image.fromarray(shown).transpose(Image.Transpose.ROTATE_90)
+    note = Image.Exif()
+    note[0x0112] = 6
+    for name, mask in {'a': shown[..., 0], 'b': np.asarray(stored)[..., 0], 'c': shown[::2, ::2, 0]}.items():
+        save(tmp_path / 'masks' / f'{name}.png', mask)
+        (tmp_path / 'images').mkdir(exist_ok=True)
+        stored.save(tmp_path / 'images' / f'{name}.png', exif=note)
+    data = data_sets.load({'name': 'masks', 'options': {'image_size': 16}}, tmp_path)
+    for split in data.splits.values():
+        bright = split.arrays['image'][..., 0] > 127
+        assert (bright == split.arrays['mask'].astype(bool)).mean() > 0.95 and bright.any()
 
 
 def test_rendered_lakes():

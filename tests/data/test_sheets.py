@@ -1,14 +1,15 @@
 """CSV files as people have them: separators, decimal commas, encodings, words that mean 'missing', cells that are no numbers."""
 
+import gzip
 import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from jaxlab import data
-from jaxlab.data import description
+from jaxlab.data import description, plain
 from jaxlab.data.names import in_order
 from jaxlab.data.settings import checked
 from jaxlab.data.sheets import Form, read_csv, read_sheet
@@ -129,6 +130,99 @@ def test_what_cannot_be_read_is_said(sheet, text, words):
         sheet(text)
 
 
+@pytest.mark.parametrize(
+    ('content', 'words'),
+    [
+        (b'PK\x03\x04' + bytes(40), 'it is an Excel workbook'),
+        (gzip.compress(b'a,b\n1,2\n'), 'compressed by gzip'),
+        (b'PAR1' + bytes(9), 'it is Parquet'),
+        (b'<html>\n<table><tr><td>1,2</td></tr></table>', 'looks like HTML, XML or JSON'),
+        (b'[{"a": 1, "b": 2}, {"a": 3, "b": 4}]', 'looks like HTML, XML or JSON'),
+        (b'# made in May\na,b\n1,2\n', "row 1: 2 cells; valid: 1, one a column of the first line '# made in May'"),
+    ],
+    ids=['xlsx', 'gzip', 'parquet', 'html', 'json', 'comment'],
+)
+def test_files_of_other_programs(sheet, content, words):
+    """What the file is, not advice about encodings."""
+    with pytest.raises(UserError, match=words):
+        sheet(content)
+
+
+def test_excel_names_the_separator(sheet):
+    found = sheet('sep=;\r\na;b\r\n1,5;x\r\n2;y\r\n')
+    assert found.rows['a'].tolist() == [1.5, 2] and found.numbers.tolist() == [1, 2]
+    assert sheet('"sep=^"\na^b\n1^2,5;\n').rows['b'].tolist() == ['2,5;']
+
+
+@pytest.mark.parametrize('sign', [':', ' ', '^', '~'])
+def test_separators_that_are_not_found_out_are_asked_for(tmp_path, sign):
+    lines = [sign.join(row) for row in [('size', 'kind'), *((str(at), 'ab'[at % 2]) for at in range(20))]]
+    with pytest.raises(UserError) as said:
+        own(tmp_path, lines)
+    assert f"parted by '{sign}'? (data.options.separator='{sign}')" in str(said.value)
+    assert own(tmp_path, lines, separator=sign).features['features'].fitted.feature_names == ('size',)
+
+
+def test_points_beside_decimal_commas(sheet):
+    """1.234 beside 0,5 is 1234, or nobody knows: never 1.234."""
+    text = 'price;rate;code\n999;0,5;1.234\n1.234;1,5;1.235\n'
+    with pytest.raises(
+        UserError, match=r"row 2, column 'price': '1.234' has a point, where others have a decimal comma"
+    ):
+        sheet(text, texts=('code',))
+    rows = sheet(text, texts=('code',), form=Form(decimal=',', thousands='.')).rows
+    assert rows['price'].tolist() == [999, 1234] and rows['code'].tolist() == ['1.234', '1.235']
+    assert sheet('a;b\n1.5;0,5\n', form=Form(decimal='.')).rows['a'].tolist() == [1.5]
+
+
+def test_an_earlier_file_decides_what_a_later_one_does_not_tell(tmp_path):
+    """Training found decimal commas: '2,500' in a file to predict is 2.5 there, and 1.500 is refused."""
+    lines = ['size;kind', *(f'{at / 8:.3f}'.replace('.', ',') + f';{"ab"[at % 2]}' for at in range(40))]
+    feature = own(tmp_path, lines).features['features']
+    kept = plain.from_json(json.loads(json.dumps(plain.as_json(feature))))
+    (tmp_path / 'more.csv').write_text('size;note\n2,500;x\n1,125;y\n')
+    (tmp_path / 'same.csv').write_text('size,note\n2.5,x\n1.125,y\n')
+    found = [
+        np.concatenate(list(one.read(tmp_path / file)[1]))
+        for one in (feature, kept)
+        for file in ('more.csv', 'same.csv')
+    ]
+    assert all(np.array_equal(one, found[0]) for one in found) and found[0][0, 0] > found[0][1, 0]
+    (tmp_path / 'more.csv').write_text('size;note\n1.500;x\n')
+    with pytest.raises(UserError, match=r"'1.500' has a point, where others have a decimal comma"):
+        kept.read(tmp_path / 'more.csv')
+
+
+def test_numbers_that_mean_missing(sheet, tmp_path):
+    """-999 in a column of nothing but numbers, however it is written."""
+    rows = sheet('a,b\n1,-999\n-999.0,2\n-9.99e2,3\n', form=Form(missing=('-999',))).rows
+    assert np.isnan(rows['a']).tolist() == [False, True, True] and np.isnan(rows['b']).tolist() == [True, False, False]
+    lines = ['size,kind', *(f'{-1 if at % 10 == 0 else at},{"ab"[at % 2]}' for at in range(40))]
+    for missing in (-1, '-1', ('-1',), [-1]):
+        assert any("4 of 'size'" in note for note in own(tmp_path, lines, missing=missing).notes)
+
+
+def test_names_as_they_are_typed(tmp_path):
+    """`features=2019,size` and `target=2020` reach a data set as numbers and as one text."""
+    lines = ['2019,size,2020', *(f'{at},{at % 5},{"ab"[at % 2]}' for at in range(40))]
+    for features in ('2019,size', ('2019', 'size'), (2019, 'size'), ['2019', 'size']):
+        assert own(tmp_path, lines, target=2020, features=features).features['features'].schema.features == (
+            '2019',
+            'size',
+        )
+    assert own(tmp_path, lines, target=2020, features=2019).features['features'].schema.features == ('2019',)
+    for name, value in {'scale_target': 'no', 'target': None, 'features': True, 'unit': ('a',)}.items():
+        with pytest.raises(UserError, match=f'data.options.{name}=.*; valid: '):
+            own(tmp_path, lines, **{'target': '2020', name: value})
+
+
+def test_classes_that_may_be_one(tmp_path):
+    lines = ['size,kind', *(f'{at},{("Yes", "no", "yes", "1", "1.0")[at % 5]}' for at in range(60))]
+    said = "Classes of 'kind' that may be meant as one stand apart: '1' and '1.0'; 'Yes' and 'yes'."
+    assert said in own(tmp_path, lines).notes
+    assert not any('stand apart' in note for note in own(tmp_path, lines[:1] + ['1,a', '2,b'] * 9).notes)
+
+
 CELLS = st.one_of(st.integers(-99, 99).map(str), st.floats(-9, 9).map(repr), st.text('abä ,;"\nN/A-', max_size=4))
 
 
@@ -162,6 +256,7 @@ def test_what_python_writes_is_read(tmp_path_factory, rows, separator, all_quote
 
 @settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=60))
+@example(b'"')
 def test_no_file_ends_in_a_traceback(tmp_path_factory, raw):
     path = tmp_path_factory.mktemp('sheets') / 'x.csv'
     path.write_bytes(raw)

@@ -230,8 +230,12 @@ def test_own_images_of_any_size(trained, tmp_path):
     found = use(ready, folder, Printing(quiet=True), mode, options, False)
     assert found['denoised'][0]['psnr'] > found['denoised'][0]['noisy_psnr'] and '->' in mode.lines(found)[0]
     (tmp_path / 'broken.png').write_text('no image')
+    options = mode.read('denoise', {'input': str(tmp_path)})
+    found = use(ready, folder, Printing(quiet=True), mode, options, False)  # named beside the others
+    assert [row.get('error', '')[:12] for row in found['denoised']] == ['', '', 'not an image']
+    assert 'broken.png: not an image' in mode.lines(found)[2] and len(found['images']) == 2
     with pytest.raises(UserError, match='broken.png: not an image'):
-        use(ready, folder, Printing(quiet=True), mode, mode.read('denoise', {'input': str(tmp_path)}), False)
+        use(ready, folder, Printing(quiet=True), mode, {**options, 'input': str(tmp_path / 'broken.png')}, False)
 
 
 @pytest.mark.parametrize('size', [(8, 8), (9, 14), (3, 5)])
@@ -254,7 +258,10 @@ def test_what_denoising_refuses():
         ({'data__scale': (-1.0, 1.0)}, r'config.data.scale = \(-1.0, 1.0\): pixels are sigmoids'),
         ({'task__noise': 'gauss'}, "did you mean 'gaussian'"),
         ({'task__level': -0.1}, 'config.task.level = -0.1'),
-        ({'model__filters': (4, 4, 4)}, r'makes \(32, 32, 1\) of images \(28, 28, 1\)'),
+        (
+            {'model__filters': (4, 4, 4)},
+            'makes images of 32x32x1 of those of 28x28x1; valid: data.options.image_size=32',
+        ),
     ):
         with pytest.raises(UserError, match=words):
             prepare(small(**changes))

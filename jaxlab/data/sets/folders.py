@@ -82,7 +82,7 @@ KNOWN = {
 def read(request: Request) -> Raw:
     """One of the named sets."""
     known = KNOWN[request.name]
-    options = check_options(request, OPTIONS)
+    options = check_options(request, OPTIONS, ('image_size',))
     how = _decoding(request, options, known.image_size)
     readers = {
         'files': lambda request: _known_files(request, known, how, options['memory_limit']),
@@ -91,12 +91,12 @@ def read(request: Request) -> Raw:
     if known.tfds_name:
         readers['tfds'] = lambda request: _tfds(request, known, how)
     raw = choose(request, readers, f'put its images into DATA_DIR/{known.folders[0]}, or use embedded')
-    return _of_classes(raw, tuple(options['classes']))
+    return _of_classes(raw, tuple(map(str, options['classes'])))
 
 
 def read_folder(request: Request) -> Raw:
     """Any folder of images: options.path, relative to the data directory."""
-    options = check_options(request, {**OPTIONS, 'path': '.'})
+    options = check_options(request, {**OPTIONS, 'path': '.'}, ('image_size',))
     how = _decoding(request, options, 128)
     if request.data_dir is None:
         raise UserError("data 'folder' needs a data directory: name it with data_dir or JAXLAB_DATA_DIR")
@@ -120,7 +120,9 @@ def read_folder(request: Request) -> Raw:
             'as its owner says',
         )
 
-    return _of_classes(choose(request, {'files': files}, 'name a folder of images'), tuple(options['classes']))
+    return _of_classes(
+        choose(request, {'files': files}, 'name a folder of images'), tuple(map(str, options['classes']))
+    )
 
 
 def _of_classes(raw: Raw, wanted: tuple[str, ...]) -> Raw:
@@ -255,7 +257,7 @@ def _from_listing(
         elif len(mine):
             span = slice(mine[0], mine[-1] + 1)
             parts[part] = in_memory({'image': arrays['image'][span], 'label': labels[kept][span]}, int(mine[0]))
-    _check_parts(root, listing, parts)
+    _check_parts(root, listing, parts, {int(labels[int(row)]): why for row, why in bad.items() if row.isdigit()})
     identity = key_of(facts, dataclasses.asdict(how)) if streamed else checksum({**arrays, 'label': labels})
     return Raw(
         'files',
@@ -272,12 +274,15 @@ def _from_listing(
     )
 
 
-def _check_parts(root: Path, listing: images.Listing, parts: dict[str, Split]) -> None:
+def _check_parts(root: Path, listing: images.Listing, parts: dict[str, Split], why: dict[int, str]) -> None:
+    """why: class number -> why a picture of it cannot be decoded."""
     first = parts.get('train', parts.get('all'))
     present = set() if first is None or first.labels is None else set(first.labels.tolist())
     for label, name in enumerate(listing.class_names):
         if label not in present:
-            raise UserError(f'{str(root)!r}: no image of class {name!r} can be decoded')
+            raise UserError(
+                f'{str(root)!r}: no image of class {name!r} can be decoded ({why.get(label, "none is there")})'
+            )
     if 'train' in parts and 'test' not in parts:
         raise UserError(f'{str(root)!r}: no image of the test part can be decoded')
 

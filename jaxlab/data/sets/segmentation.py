@@ -119,8 +119,7 @@ def pairs(pictures: Path, masks: Path) -> tuple[list[tuple[Path, Path]], tuple[s
 
     Names are compared whole (image2 never takes image21's mask); what has no partner is left out and named.
     """
-    theirs = {file.stem: file for file in sorted(pictures.iterdir()) if images.is_image(file)}
-    found = {file.stem: file for file in sorted(masks.iterdir()) if images.is_image(file)}
+    theirs, found = _by_stem(pictures), _by_stem(masks)
     if not theirs or not found:
         raise UserError(f'{str(pictures if not theirs else masks)!r} has no images ({", ".join(images.ENDINGS)})')
     notes: tuple[str, ...] = ()
@@ -139,6 +138,29 @@ def pairs(pictures: Path, masks: Path) -> tuple[list[tuple[Path, Path]], tuple[s
     return [(theirs[stem], found[stem]) for stem in both], notes
 
 
+def _by_stem(folder: Path) -> dict[str, Path]:
+    files: dict[str, Path] = {}
+    for file in sorted(file for file in folder.iterdir() if images.is_image(file)):
+        if file.stem in files:
+            raise UserError(
+                f'{str(folder)!r}: {files[file.stem].name!r} and {file.name!r} differ in their endings only; valid: one of them'
+            )
+        files[file.stem] = file
+    return files
+
+
+def _frame(picture: Path, mask: Path) -> tuple[int, int] | None:
+    """The (width, height) of a photograph as it is stored, where it lies on its side and its mask does too; None: upright."""
+    from PIL import Image
+
+    try:
+        with Image.open(picture) as one, Image.open(mask) as other:
+            lies = one.getexif().get(0x0112, 1) in range(5, 9) and one.width != one.height
+            return one.size if lies and other.size == one.size else None
+    except OSError:  # said by those who decode it
+        return None
+
+
 def _from_folders(request: Request, root: Path, known: Known, options: dict[str, Any]) -> Raw:
     files, notes = pairs(root / known.images, root / known.masks)
     how = images.Decoding((_size(options), _size(options)), max_pixels=options['max_pixels'])
@@ -147,7 +169,8 @@ def _from_folders(request: Request, root: Path, known: Known, options: dict[str,
 
     def decoded(pair: tuple[Path, Path]) -> tuple[np.ndarray, np.ndarray]:
         try:
-            return images.decode(pair[0], how), decode_mask(pair[1], how, known.reading)
+            frame = _frame(*pair)
+            return images.decode_annotated(pair[0], how, frame)[0], decode_mask(pair[1], how, known.reading)
         except ValueError as error:
             raise UserError(f'{str(pair[0])!r}: {error}') from error
 

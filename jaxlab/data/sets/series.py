@@ -28,6 +28,7 @@ from jaxlab.data.features import Value
 from jaxlab.data.series import Series, windows, with_phases
 from jaxlab.data.sheets import FORM, Form, read_csv, read_sheet, strange_cell
 from jaxlab.data.sources import Request, check_options, checksum, choose, named_file, own_folders
+from jaxlab.data.text_files import no_column
 from jaxlab.errors import UserError, closest
 
 HOW: dict[str, Any] = {
@@ -142,7 +143,7 @@ def _choose(request: Request, file: str, make: Any, options: Mapping[str, Any], 
 def _check(rows: np.ndarray, names: tuple[str, ...], path: Path) -> None:
     for name in names:
         if name not in (rows.dtype.names or ()):
-            raise UserError(f'{path}: no column {name!r}; {closest(name, rows.dtype.names or ())}')
+            raise UserError(f'{path}: {no_column(name, rows.dtype.names or ())}')
 
 
 def _columns(rows: np.ndarray, date: str, value: str, path: Path, format: str = '') -> tuple[np.ndarray, np.ndarray]:

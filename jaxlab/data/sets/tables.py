@@ -16,9 +16,21 @@ from jaxlab.data.names import in_order
 from jaxlab.data.schema import Schema, Target, renamed
 from jaxlab.data.sets import table_stand_ins
 from jaxlab.data.sets.table_rows import raw_table
-from jaxlab.data.sheets import FORM, MISSING, Form, Sheet, mostly_numbers, read_csv, read_sheet, strange_cell, table
+from jaxlab.data.sheets import (
+    FORM,
+    MISSING,
+    Form,
+    Sheet,
+    is_number,
+    mostly_numbers,
+    read_csv,
+    read_sheet,
+    strange_cell,
+    table,
+)
 from jaxlab.data.sources import Reader, Request, check_options, choose, named_file, own_folders
-from jaxlab.errors import UserError, closest, lookup
+from jaxlab.data.text_files import no_column
+from jaxlab.errors import UserError, lookup
 
 HOUSING = ('MedInc', 'HouseAge', 'AveRooms', 'AveBedrms', 'Population', 'AveOccup', 'Latitude', 'Longitude')
 HOUSING_NAMES = {
@@ -151,7 +163,9 @@ def read_table(request: Request) -> Raw:
         'unit': '',
     }
     given |= {'scale_target': True, **FORM}
-    options, form = check_options(request, given), Form.of({**given, **request.options})
+    options = check_options(request, given)
+    options |= {name: tuple(map(str, options[name])) for name in ('features', 'categories')}
+    form = Form.of(options)
     classifies = lookup(KINDS, options['kind'], 'data.options.kind')
     path = named_file(request, 'path', options['path'], 'a CSV file, and data.options.target, one of its columns')
 
@@ -160,7 +174,7 @@ def read_table(request: Request) -> Raw:
         sheet = read_sheet(path, texts, form=form)
         schema = _own_schema(sheet, options, classifies, form)
         sheet = _answered(sheet, schema.target.name)
-        notes = (*sheet.notes, *_missing(sheet.rows, schema, form))
+        notes = (*sheet.notes, *_alike(schema.target), *_missing(sheet.rows, schema, form))
         return raw_table('files', sheet.rows, schema, f'Rows of {path.name}', 'as its owner says', notes, path=path)
 
     return choose(request, {'files': files}, 'name a CSV file by data.options.path')
@@ -176,7 +190,7 @@ def _own_schema(sheet: Sheet, options: dict[str, Any], classifies: bool, form: F
     ):
         for name in wanted:
             if name not in names:
-                raise UserError(f'data.options.{field}: no column {name!r}; {closest(name, names)}')
+                raise UserError(f'data.options.{field}: {no_column(name, names)}')
     target = options['target']
     features = tuple(options['features']) or tuple(name for name in names if name != target)
     if target in features or not features:
@@ -189,14 +203,16 @@ def _own_schema(sheet: Sheet, options: dict[str, Any], classifies: bool, form: F
         )
     texts = tuple(name for name in features if rows[name].dtype.kind != 'f')
     for name in (*texts, *(() if classifies else (target,))):
-        if rows[name].dtype.kind != 'f' and name not in options['categories'] and mostly_numbers(rows[name]):
+        mostly = rows[name].dtype.kind != 'f' and name not in options['categories'] and mostly_numbers(rows[name])
+        if mostly or name == target and rows[name].dtype.kind != 'f':
+            most = ', most of the column are' if mostly else ''
             raise UserError(
-                f'{options["path"]}, {strange_cell(name, rows[name], sheet.numbers)}, most of the column are; valid: numbers '
+                f'{options["path"]}, {strange_cell(name, rows[name], sheet.numbers)}{most}; valid: numbers '
                 '(data.options.decimal and thousands say how they are written, missing=(CELL,) which cells are none), the '
                 'column in data.options.categories, or not in features'
             )
     said = Target(target, options['unit'], 1.0, classes, not classifies and bool(options['scale_target']))
-    return Schema(features, said, texts, form=form)
+    return Schema(features, said, texts, form=dataclasses.replace(form, likely=sheet.decimal))
 
 
 def _answered(sheet: Sheet, target: str) -> Sheet:
@@ -206,7 +222,16 @@ def _answered(sheet: Sheet, target: str) -> Sheet:
     if there.all() or not there.any():
         return sheet
     note = f'{(~there).sum():,} rows without a value of {target!r} are left out.'
-    return Sheet(sheet.rows[there], sheet.numbers[there], (*sheet.notes, note))
+    return dataclasses.replace(sheet, rows=sheet.rows[there], numbers=sheet.numbers[there], notes=(*sheet.notes, note))
+
+
+def _alike(target: Target) -> tuple[str, ...]:
+    """Says which classes may be meant as one: 'Yes' and 'yes', '1' and '1.0'."""
+    groups: dict[Any, list[str]] = {}
+    for name in target.classes:
+        groups.setdefault(float(name) if is_number(name) else name.casefold(), []).append(name)
+    words = '; '.join(' and '.join(map(repr, names)) for names in groups.values() if len(names) > 1)
+    return (f'Classes of {target.name!r} that may be meant as one stand apart: {words}.',) if words else ()
 
 
 def _missing(rows: np.ndarray, schema: Schema, form: Form) -> tuple[str, ...]:

@@ -34,7 +34,8 @@ from jaxlab.data.text.feature import Fit, Text, as_objects
 from jaxlab.data.text.ngrams import NgramTokenizer
 from jaxlab.data.text.tokens import PieceTokenizer, WordTokenizer
 from jaxlab.data.text.words import RULES
-from jaxlab.errors import UserError, closest, lookup
+from jaxlab.data.text_files import no_column
+from jaxlab.errors import UserError, lookup
 
 HOW: dict[str, Any] = {
     'tokens': 'words',
@@ -118,7 +119,7 @@ def read_texts(
     found = read_cells(path, form)
     for name in (text, label):
         if name not in found.columns:
-            raise UserError(f'{path}: no column {name!r} in its first line; {closest(name, tuple(found.columns))}')
+            raise UserError(f'{path}: {no_column(name, tuple(found.columns))}')
     labels = [cell.strip() for cell in found.columns[label].to_pylist()]
     if '' in labels:
         raise UserError(f'{path}, row {found.numbers[labels.index("")]}: no label; valid: a class in every row')

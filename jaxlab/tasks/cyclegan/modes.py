@@ -23,7 +23,7 @@ def translate(trained: Trained, options: Mapping[str, Any]) -> Done:
     if target not in task.domains:
         raise UserError(f'--to={target}; valid: {", ".join(task.domains)}')
     source = next(domain for domain in task.domains if domain != target)
-    given = list(whole_images(Path(options['input']), task.image_shape[-1] == 1))
+    given, broken = whole_images(Path(options['input']), trained.data.features[f'image_{source}'].decoding)
     state, step = trained.restore()
     network = jax.jit(task.translated)
     params = {domain: state[f'generator_{domain}'].averaged()['params'] for domain in task.domains}
@@ -39,7 +39,7 @@ def translate(trained: Trained, options: Mapping[str, Any]) -> Done:
             beside = np.stack([image, made, again])
             figures.append(Images(f'{name}_beside', file.name, "a user's own image", beside, captions, columns=3))
     return Done(
-        {'name': trained.config.name, 'step': step, 'to': target, 'translated': rows},
+        {'name': trained.config.name, 'step': step, 'to': target, 'translated': rows + broken},
         'translated',
         figures,
         images=written,
@@ -48,7 +48,8 @@ def translate(trained: Trained, options: Mapping[str, Any]) -> Done:
 
 def lines(facts: Mapping[str, Any]) -> Sequence[str]:
     """One an image."""
-    return [f'{row["file"]}: {row["translated"]} (to {facts["to"]})' for row in facts['translated']]
+    said = f' (to {facts["to"]})'
+    return [f'{row["file"]}: {row.get("error") or row["translated"] + said}' for row in facts['translated']]
 
 
 MODES = {

@@ -68,7 +68,10 @@ class CycleGan:
                 raise UserError(f'config.task.{name} = {options[name]!r}; valid: a number from 0')
         domains = [field.removeprefix('image_') for field in data.features if field.startswith('image_')]
         if len(domains) != 2:
-            raise UserError(f'task cyclegan translates between two unpaired domains; {data.name} has {len(domains)}')
+            raise UserError(
+                f'task cyclegan translates between two unpaired domains; {data.name} has {len(domains)}; valid: '
+                'data.name=horse2zebra, in whose place your own pictures may lie as horse2zebra/trainA, trainB, testA, testB'
+            )
         first, second = domains
         roles = adversarial.built(config, ('generator', 'discriminator'), steps_per_epoch, total_steps)
         (generator, generator_rule), (discriminator, discriminator_rule) = roles.values()

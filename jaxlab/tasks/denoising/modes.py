@@ -19,8 +19,8 @@ def denoise(trained: Trained, options: Mapping[str, Any]) -> Done:
     from jaxlab.tasks.whole_images import through, whole_images
 
     task = trained.task
-    grey = trained.data.input_feature.decoding.grey
-    given = list(whole_images(Path(options['input']), grey))  # what cannot be read is said before a run is looked for
+    how = trained.data.input_feature.decoding
+    given, broken = whole_images(Path(options['input']), how)  # what cannot be read is said before a run is looked for
     state, step = trained.restore()
     network = jax.jit(lambda images: task.denoise(state, images))
     rows, written, figures = [], {}, []
@@ -39,7 +39,9 @@ def denoise(trained: Trained, options: Mapping[str, Any]) -> Done:
         written[name] = made
         if number < SHOWN:
             figures.append(_figure(f'{name}_beside', file.name, noisy, made, clean, row))
-    return Done({'name': trained.config.name, 'step': step, 'denoised': rows}, 'denoised', figures, images=written)
+    return Done(
+        {'name': trained.config.name, 'step': step, 'denoised': rows + broken}, 'denoised', figures, images=written
+    )
 
 
 def _figure(name: str, title: str, noisy: Any, made: Any, clean: Any, row: Mapping[str, Any]) -> Any:
@@ -61,7 +63,7 @@ def lines(facts: Mapping[str, Any]) -> Sequence[str]:
     found = []
     for row in facts['denoised']:
         gain = f', {row["noisy_psnr"]:.2f} -> {row["psnr"]:.2f} dB' if 'psnr' in row else ''
-        found.append(f'{row["file"]}: {row["denoised"]}{gain}')
+        found.append(f'{row["file"]}: {row.get("error") or row["denoised"]}{gain}')
     return found
 
 

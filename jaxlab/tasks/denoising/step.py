@@ -25,6 +25,7 @@ from jaxlab.optimizers import build_optimizer
 from jaxlab.protocol import Batch, Sums
 from jaxlab.tasks.drawn_once import normal_once
 from jaxlab.tasks.supervised import State, Supervised, prepared
+from jaxlab.tasks.whole_images import check_same_size
 
 SMALLEST = 7  # pixels a side: SSIM's window
 
@@ -83,8 +84,7 @@ class Denoising(Supervised):
         made = jax.eval_shape(
             lambda x: model.init_with_output(jax.random.key(0), x, train=False)[0], example[data.input]
         )
-        if made.shape != shape:
-            raise UserError(f'config.model.name = {config.model.name!r} makes {made.shape[1:]} of images {shape[1:]}')
+        check_same_size(config.model, made.shape[1:], shape[1:], getattr(model, 'multiple', 1))
         return task
 
     def spoiled(self, images: jax.Array, draws: jax.Array, level: jax.Array | float | None = None) -> jax.Array:

@@ -32,7 +32,7 @@ def detect(trained: Trained, options: Mapping[str, Any]) -> Done:
         if 'error' in one:
             rows.append(one)
             continue
-        image, sure = decode_whole(Path(one['file']), grey=False), scores >= max(least, 1e-9)
+        image, sure = decode_whole(Path(one['file']), data.input_feature.decoding), scores >= max(least, 1e-9)
         size = (image.shape[1], image.shape[0])
         arguments = (boxes[sure], scores[sure], labels[sure], size)
         row = {**one, 'size': list(size), 'objects': data.features[FIELD].answers(*arguments)}

@@ -65,10 +65,15 @@ def check_made(network: Any, codes: Any, shape: tuple[int, ...]) -> None:
     made = tuple(jax.eval_shape(run, codes).shape[1:])
     if made != shape:
         mine, theirs = ('x'.join(map(str, one)) for one in (made, shape))
-        side = max(round(max(shape[:2]) / 4), 1) * 4
+        stretch, (height, width, channels) = math.prod(getattr(network, 'strides', STRIDES)), shape
+        ways = [f'config.model.generator.channels={channels}'] if made[2] != channels else []
+        if height != width or height % stretch:  # no size of it makes these
+            ways.append(f'data.options.image_size={max(round(max(height, width) / stretch), 1) * stretch}')
+        elif made[:2] != shape[:2]:
+            ways.append(f'config.model.generator.size={height // stretch}')
         raise UserError(
-            f'config.model.generator makes images of {mine}, the data have {theirs}; valid: '
-            f'data.options.image_size={side}, or a generator whose size times its strides is that of the data'
+            f'config.model.generator makes images of {mine}, the data have {theirs}; valid: {" and ".join(ways)}, '
+            'or another generator whose size times its strides is that of the data'
         )
 
 

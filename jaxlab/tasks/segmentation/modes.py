@@ -26,7 +26,7 @@ def segment(trained: Trained, options: Mapping[str, Any]) -> Done:
         if 'error' in one:
             rows.append(one)
             continue
-        image = decode_whole(Path(one['file']), grey=False) / 255.0
+        image = decode_whole(Path(one['file']), data.input_feature.decoding) / 255.0
         size = (image.shape[1], image.shape[0])
         whole = np.asarray(Image.fromarray(mask.astype(np.uint8)).resize(size, Image.Resampling.NEAREST))
         name = f'{number + 1:04d}_{Path(one["file"]).stem}'

@@ -29,6 +29,7 @@ from jaxlab.protocol import Batch, Needed, Sums
 from jaxlab.tasks.drawn_once import uniform_once
 from jaxlab.tasks.judging import SEEN, Judge, scores
 from jaxlab.tasks.supervised import State, Supervised, prepared
+from jaxlab.tasks.whole_images import check_same_size
 
 CLAMP = 100.0  # nats: PyTorch's BCE takes no logarithm for less than minus this
 ACTIVE = 0.01  # variance of a latent mean over the images, above which it says something of them (Burda et al. 2016)
@@ -113,6 +114,11 @@ class Vae(Supervised):
         model = build_model(config.model, config.training.precision, image_shape=shape, classes=1)
         if not hasattr(model, 'encode'):
             raise UserError(f'config.model.name = {config.model.name!r} has no code; valid: mlp_vae, conv_vae')
+        multiple, images = 2 ** len(getattr(model, 'filters', ())), jax.ShapeDtypeStruct((1, *shape), jnp.float32)
+        made = (0, 0, shape[-1])  # of less than a cell
+        if min(shape[:2]) >= multiple:
+            made = jax.eval_shape(lambda x: model.init_with_output(jax.random.key(0), x)[0], images).shape[1:]
+        check_same_size(config.model, made, shape, multiple)
         optimizer = build_optimizer(config.optimizer, steps_per_epoch, total_steps)
         shown, scale = config.report.examples, tuple(config.data.scale)
         task = cls(model, optimizer, example, data.input, scale, steps_per_epoch, shown, judge=None, **options)
