@@ -40,7 +40,9 @@ def parse(cells: Sequence[str], given: str = '', where: str = 'dates') -> np.nda
     found = rising or fitting
     if not found:
         wrong = next((cell for cell in cells if all(_by([cell], *one) is None for one in FORMATS)), cells[0])
-        raise UserError(f'{where}: {wrong!r} is no date like the others; valid: one format, such as 2017-01-12')
+        raise UserError(
+            f'{where}: {wrong!r} is no date like the others; valid: one format, such as 2017-01-12, or data.options.date_format'
+        )
     if any(not np.array_equal(found[0], times) for times in found[1:]):
         raise UserError(f'{where}: {cells[0]!r} may be day or month first; valid: data.options.date_format="%d/%m/%Y"')
     return coarsest(found[0])

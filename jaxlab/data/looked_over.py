@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxlab.data import images
+from jaxlab.data.listing import Listing, scan
 from jaxlab.data.names import in_order
 from jaxlab.data.sheets import Form, Sheet, is_strange, mostly_numbers, read_sheet, strange_cell
 from jaxlab.errors import UserError
@@ -39,7 +39,7 @@ def look_over(place: Path) -> Look:
     """Pictures in class folders, or a table: the file itself, or the only one of a folder."""
     if place.is_file():
         return table(place)
-    listing = images.scan(place)
+    listing = scan(place)
     if listing is not None:
         return pictures(place, listing)
     files = sorted(path for path in place.iterdir() if path.suffix.lower() in TABLES and path.name[:1] != '.')
@@ -53,7 +53,7 @@ def look_over(place: Path) -> Look:
     raise UserError(f'{str(place)!r} holds {found}; valid: --data_dir=FOLDER of class folders, or --data_dir=FILE.csv')
 
 
-def pictures(root: Path, listing: images.Listing) -> Look:
+def pictures(root: Path, listing: Listing) -> Look:
     """Classes, sizes, what is left out, equal files."""
     from PIL import Image
 

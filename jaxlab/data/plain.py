@@ -32,7 +32,7 @@ def as_json(value: Any) -> Any:
 
 
 def from_json(content: Any) -> Any:
-    """What `as_json` gave, with tuples for lists. Raises ValueError or TypeError for what it did not give."""
+    """What `as_json` gave, with tuples for lists. Raises ValueError for what it did not give."""
     if isinstance(content, list):
         return tuple(from_json(each) for each in content)
     if not isinstance(content, dict):

@@ -150,7 +150,7 @@ def _refuse_points(path: Path, found: Cells, texts: Collection[str]) -> None:
             row = int(np.flatnonzero(np.asarray(grouped))[0])
             raise UserError(
                 f'{path}, row {found.numbers[row]}, column {name!r}: {str(cells[row]).strip()!r} has a point, where others have '
-                "a decimal comma; valid: data.options.decimal=',' and thousands='.', or the column in data.options.categories"
+                "a decimal comma; valid: data.options.decimal=',' and thousands='.', or (tables) its name in categories"
             )
 
 

@@ -109,8 +109,8 @@ def _needs(prepared: Prepared, workdir: Path, watcher: Watcher) -> dict[str, Nee
         try:
             needed = prepare(config, prepared.data_dir, dict.fromkeys(changes, 'experiment'))
         except UserError as error:  # no field of this experiment: it is one of what it needs
-            own = f'its own fields: --config.needs.{role}.overrides.FIELD=VALUE'
-            raise UserError(f'{config.name}, which is needed as {role}: {error} ({own})') from error
+            fields = f'its own fields: --config.needs.{role}.overrides.FIELD=VALUE'
+            raise UserError(f'{config.name}, which is needed as {role}: {error} ({fields})') from error
         folder = workdir / 'needs' / role
         make_folder(folder)
         watcher.say(f'{role}: {config.name}, in {folder}')

@@ -57,11 +57,12 @@ class Judge:
 
 
 def scores(seen: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """Of a whole split and as many made images; NaN where a made image is no image any more (a network that diverged)."""
+    """Of a whole split and as many made images; NaN where these are fewer than two, or a made image is no image any more (a
+    network that diverged)."""
     real, made = seen['real_features'].astype(np.float64), seen['made_features'].astype(np.float64)
     classes, sure = seen['made_probabilities'], (seen['made_probabilities'].max(axis=1) >= SURE).mean()
     shares, real_shares = class_shares(classes), class_shares(seen['real_probabilities'])
-    if not np.isfinite(made).all():
+    if min(len(real), len(made)) < 2 or not np.isfinite(made).all():
         return dict.fromkeys(NAMES, float('nan'))
     near = precision_recall(real, made, min(NEIGHBOURS, len(real) - 1, len(made) - 1))
     found = (

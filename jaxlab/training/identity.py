@@ -43,7 +43,7 @@ NEUTRAL: Mapping[str, Any] = {
 }
 
 
-GOING_ON = ', or --allow_config_change to go on from there'  # helps where the weights have the same shapes
+GOING_ON = ', or --allow_config_change to go on from there'
 
 
 def flat(config: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
@@ -73,15 +73,19 @@ def config_id(config: Any) -> str:
     return hashlib.sha256(json.dumps(identity(config), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def check_same(mine: Mapping[str, Any], theirs: Mapping[str, Any], workdir: Path) -> None:
-    """Refuses a workdir that holds checkpoints of another identity, naming the fields that differ."""
+def check_same(mine: Mapping[str, Any], theirs: Mapping[str, Any], workdir: Path, fits: bool = True) -> None:
+    """Refuses a workdir that holds checkpoints of another identity, naming the fields that differ.
+
+    fits: whether the checkpoint's arrays are those of this config, so that it could go on from there.
+    """
     differing = [
         f'{path} ({theirs.get(path, "not set")!r} there, {mine.get(path, "not set")!r} here)'
         for path in sorted(mine.keys() | theirs.keys())
         if mine.get(path) != theirs.get(path)
     ]
     if differing:
-        going_on = '' if 'replicas' in mine and mine['replicas'] != theirs.get('replicas') else GOING_ON
+        fits = fits and mine.get('replicas') == theirs.get('replicas')
+        going_on = GOING_ON if fits else ''
         raise UserError(
             f'{workdir} holds checkpoints of another config: {"; ".join(differing)}; valid: another --workdir, or --fresh '
             f'to start again beside it{going_on}'

@@ -158,6 +158,15 @@ def _checkpoints(config: Any, workdir: Path) -> Checkpoints:
     return Checkpoints(workdir / 'checkpoints', training.keep, training.best_mode if training.best_metric else None)
 
 
+def _fits(checkpoints: Checkpoints, template: Any) -> bool:
+    """Whether the newest checkpoint holds such arrays."""
+    try:
+        checkpoints.latest(template, lambda _: None)
+    except UserError:
+        return False
+    return True
+
+
 def _resume(
     machine: Machine,
     checkpoints: Checkpoints,
@@ -172,7 +181,9 @@ def _resume(
         theirs = dict(meta['identity'])
         if machine.weights is None:  # what is only evaluated or used needs no weights to begin with
             theirs.pop('weights found', None)
-        check_same(_facts(machine)['identity'], theirs, checkpoints.folder.parent)
+        mine = _facts(machine)['identity']
+        fits = mine == theirs or _fits(checkpoints, machine.template(start, whole))
+        check_same(mine, theirs, checkpoints.folder.parent, fits)
     saved = checkpoints.latest(machine.template(start, whole), listener.say)
     if saved is None:
         plateau = dict(machine.config.optimizer).get('plateau')

@@ -245,6 +245,16 @@ def test_a_flag_that_cannot_help_is_not_recommended(tmp_path):
         check_same({'replicas': 2, 'a': 1}, {'replicas': 2, 'a': 2}, tmp_path)
 
 
+def test_nor_where_the_network_is_another(launch, tmp_path):
+    """Of other layers or another rule of updates the flag ends in an error; with another rate it helps."""
+    words = (f'{command.tiny_config(tmp_path)}:smoke', f'--workdir={tmp_path / "run"}')
+    assert launch(*words).code == 0
+    for change in ('model.features=9', 'model.batch_norm=False', 'optimizer.momentum=0'):
+        said = launch(*words, f'--config.{change}').error
+        assert '--allow_config_change' not in said and '--fresh' in said, change
+    assert '--allow_config_change' in launch(*words, '--config.optimizer.learning_rate=0.01').error
+
+
 def test_a_greater_patience_goes_on(tmp_path):
     """A run that had stopped early is decided anew: with more patience it trains on, and it says which it is."""
     settings = {'training__best_metric': 'train_loss', 'training__min_delta': 100.0, 'training__epochs': 6}

@@ -80,7 +80,9 @@ def test_only_plain_values_and_known_classes():
     for wrong in ('antigravity:Anything', 'os:system', 'jaxlab.data:load', 'nothing', 7):
         with pytest.raises(ValueError, match='no dataclass'):
             plain.from_json({plain.CLASS: wrong})
-    with pytest.raises(TypeError):
+    with pytest.raises(ValueError, match="ClassLabel has no 'titles'"):
         plain.from_json({plain.CLASS: 'jaxlab.data.features:ClassLabel', 'titles': []})
+    with pytest.raises(ValueError, match="ClassLabel lacks 'names'"):
+        plain.from_json({plain.CLASS: 'jaxlab.data.features:ClassLabel'})
     with pytest.raises(TypeError, match='ndarray is no plain value'):
         plain.as_json(np.zeros(3))

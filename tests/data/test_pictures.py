@@ -1,7 +1,6 @@
-"""Pictures as people have them: every mode and format of Pillow, turned, deep and transparent ones, names of folders."""
+"""Pictures as people have them: every mode and format of Pillow, turned, deep and transparent ones."""
 
 import io
-import shutil
 import struct
 import zlib
 
@@ -9,13 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, features
 
-from jaxlab.data import load
 from jaxlab.data.features import Image as Picture
 from jaxlab.data.images import CLEAR, DEEP, FRAMES, TURNED, Decoding, decode, decode_marked, decode_whole
-from jaxlab.data.labels import names_of
-from jaxlab.data.names import plain_names
 from jaxlab.errors import UserError
 from jaxlab.tasks.whole_images import whole_images
+from tests.data.pictures import filled, folder
 
 WHOLE = Decoding((8, 12))
 
@@ -25,19 +22,6 @@ def gradient():
     """[8, 12] uint8, dark on the left and bright on the right, darker at the top."""
     row, column = np.mgrid[:8, :12]
     return (20 * column + 3 * row).astype(np.uint8)
-
-
-def filled(root, counts, ending='png', size=(12, 8)):
-    """Folders with so many plain pictures each."""
-    for at, (name, count) in enumerate(counts.items()):
-        (root / name).mkdir(parents=True, exist_ok=True)
-        for number in range(count):
-            Image.new('RGB', size, (10 * at, number, 99)).save(root / name / f'{number}.{ending}')
-
-
-def folder(root, **config):
-    options = {'path': '.', 'image_size': 8, **config.pop('options', {})}
-    return load({'name': 'folder', 'options': options, **config}, root)
 
 
 ENDS = (
@@ -290,87 +274,6 @@ def test_what_was_done_is_said_with_counts(tmp_path, gradient):
     for options in ({'ground': 'invisible'}, {'white': 0}, {'white': 1e5}):
         with pytest.raises(UserError, match=f'data.options.{next(iter(options))}='):
             folder(tmp_path, options=options)
-
-
-def test_formats_left_out(tmp_path):
-    """All that Pillow reads is taken; the rest is counted; a class of nothing else is refused."""
-    for ending in ('tif', 'ppm', 'tga'):
-        filled(tmp_path, {f'as_{ending}': 4}, ending)
-    (tmp_path / 'as_tif' / 'list.txt').write_text('a list')
-    (tmp_path / 'as_tif' / 'one.heic').write_bytes(b'1')
-    found = folder(tmp_path)
-    assert names_of(found) == ('as_ppm', 'as_tga', 'as_tif') and found.splits['train'].size == 9
-    assert any('1 .txt, 1 .heic' in note or '1 .heic, 1 .txt' in note for note in found.notes)
-    for other in ('IMG_1.HEIC', 'x.qoi', 'x.sgi', '0001'):
-        (tmp_path / 'phone').mkdir()
-        (tmp_path / 'phone' / other).write_bytes(b'1')
-        with pytest.raises(UserError, match=f"'phone' has no picture that can be read, but '{other}'"):
-            folder(tmp_path)
-        shutil.rmtree(tmp_path / 'phone')
-
-
-def test_copies_that_programs_hide_are_no_pictures(tmp_path):
-    """Of notebooks, servers and Macs: beside the classes and inside of them, in training and predicting."""
-    filled(tmp_path, {'cat': 4, 'dog': 4})
-    for hidden in ('.ipynb_checkpoints', '@eaDir', '__MACOSX'):
-        filled(tmp_path, {f'cat/{hidden}': 2, hidden: 2, f'{hidden}/cat': 1})
-    found = folder(tmp_path)
-    assert names_of(found) == ('cat', 'dog') and sum(split.size for split in found.splits.values()) == 8
-    assert len(list(Picture(WHOLE).read(tmp_path)[0])) == 8
-    filled(tmp_path, {'@home': 4})
-    assert names_of(folder(tmp_path)) == ('@home', 'cat', 'dog')
-
-
-@pytest.mark.parametrize(
-    'parts',
-    [('Training', 'Testing'), ('TRAIN', 'Val', 'Test'), ('train', 'valid', 'test'), ('training_set', 'test_set')],
-)
-def test_parts_in_any_case(tmp_path, parts):
-    for part in parts:
-        filled(tmp_path / part, {'cat': 3, 'dog': 3})
-    found = folder(tmp_path)
-    held = {'validation'} if len(parts) > 2 else set()
-    assert names_of(found) == ('cat', 'dog')
-    assert set(found.splits) == {'train', 'test', *held}
-
-
-def test_folders_that_look_like_parts(tmp_path):
-    """'train' beside 'bus' is a class; parts under other names are asked for."""
-    filled(tmp_path / 'vehicles', {'train': 5, 'bus': 5, 'car': 5})
-    assert names_of(folder(tmp_path, options={'path': 'vehicles'})) == ('bus', 'car', 'train')
-    for part in ('lernen', 'pruefen'):
-        filled(tmp_path / 'mine' / part, {'cat': 3, 'dog': 3})
-    with pytest.raises(UserError, match="'lernen', 'pruefen' all hold the folders cat, dog"):
-        folder(tmp_path, options={'path': 'mine'})
-
-
-@pytest.mark.parametrize(
-    ('names', 'shown'),
-    [
-        (('0-9', '10-19', '20-29'), ('0-9', '10-19', '20-29')),
-        (('2020_spring', '2021_spring'), ('2020_spring', '2021_spring')),
-        (('1', '2', '10'), ('1', '2', '10')),
-        (('01_cat', '02_dog'), ('cat', 'dog')),
-        (('01_cat', 'dog'), ('01_cat', 'dog')),
-        (('1.4', '1.12'), ('1.12', '1.4')),
-        (('2_10', '1_20'), ('1_20', '2_10')),
-        (('3 Ähre', '11 Öl'), ('Ähre', 'Öl')),
-        (('5kg', '10kg'), ('5kg', '10kg')),
-    ],
-)
-def test_names_of_classes(tmp_path, names, shown):
-    """The folders' names, in the order of their numbers; a number in front goes where all have one and none is lost."""
-    filled(tmp_path, dict.fromkeys(names, 3))
-    assert names_of(folder(tmp_path)) == shown and len(set(plain_names(names))) == len(names)
-
-
-def test_one_picture_in_each_class(tmp_path):
-    filled(tmp_path, dict.fromkeys('abcdef', 1))
-    found = folder(tmp_path)
-    held = found.splits['test'].size
-    assert any(
-        f'{held} of 6 classes have no training example' in note and f'{held} examples' in note for note in found.notes
-    )
 
 
 def test_a_folder_to_predict_with_broken_files(tmp_path):

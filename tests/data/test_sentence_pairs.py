@@ -172,3 +172,13 @@ def test_the_grammar_has_one_translation_a_sentence():
     made = load('tatoeba')
     assert made.stand_in and made.source == 'embedded' and 'stand in for real pairs' in made.notes[0]
     assert np.mean(made.splits['test'].arrays['target'] == 3) < 0.001  # no word that training lacks
+
+
+def test_pairs_without_a_text_on_one_side(tmp_path):
+    """They are left out and counted: a network would learn to say nothing."""
+    (tmp_path / 'own.tsv').write_text(
+        '\n'.join([*(f'one {at}\teins {at}' for at in range(20)), 'two\t', '\tdrei', 'four\t  '])
+    )
+    found = data.load({'name': 'pairs', 'options': {'path': 'own.tsv'}}, tmp_path)
+    assert sum(split.size for split in found.splits.values()) == 20
+    assert any('3 pairs without a text on one side are left out' in note for note in found.notes)

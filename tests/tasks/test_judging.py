@@ -91,6 +91,13 @@ def test_a_network_that_diverged_has_no_scores(seen):
     assert all(np.isnan(value) for value in judging.scores(broken).values())
 
 
+def test_one_example_has_no_distribution(seen):
+    """Of a split of one: no scores, where there was a traceback after the training."""
+    one = {name: array[:1] for name, array in seen[0].items()}
+    for split in (one, {**seen[0], 'real_features': seen[0]['real_features'][:1]}):
+        assert np.isnan(list(judging.scores(split).values())).all()
+
+
 def test_what_the_report_says_of_it(digits, seen):
     metrics = {f'test_{name}': [judging.scores(each)[name] for each in seen] for name in judging.NAMES}
     record = Record([0, 0], [], {'test': seen}, [], metrics, jax.random.key(0), NEEDS)

@@ -18,6 +18,7 @@ from jaxlab.data.cache import cached, key_of
 from jaxlab.data.dataset import Raw
 from jaxlab.data.examples import Arrays, Split, in_memory
 from jaxlab.data.features import ClassLabel, Image
+from jaxlab.data.listing import Listing, classified, scan
 from jaxlab.data.sets import flowers, shapes
 from jaxlab.data.sources import Request, check_options, checksum, choose
 from jaxlab.errors import UserError, lookup
@@ -105,7 +106,7 @@ def read_folder(request: Request) -> Raw:
         raise UserError(f'data.options.path={options["path"]!r} is no folder inside {str(request.data_dir)!r}')
 
     def files(request: Request) -> Raw:
-        listing = images.scan(root)
+        listing = scan(root)
         if listing is None:
             raise UserError(
                 f'{str(root)!r} has no images ({", ".join(images.ENDINGS)}) in class folders or named CLASS.NUMBER'
@@ -187,14 +188,14 @@ def _known_files(request: Request, known: Known, how: images.Decoding, memory_li
             return _known_listing(request, root, known, how, memory_limit)
     if request.data_dir.name in known.folders:
         return _known_listing(request, request.data_dir, known, how, memory_limit)
-    listing = images.scan(request.data_dir, _classified)
+    listing = scan(request.data_dir, _classified)
     if listing is not None and _same_classes(listing.class_names, known.class_names):
         return _known_listing(request, request.data_dir, known, how, memory_limit)
     return None
 
 
 def _known_listing(request: Request, root: Path, known: Known, how: images.Decoding, memory_limit: int) -> Raw:
-    listing = images.scan(root, _classified)
+    listing = scan(root, _classified)
     if listing is None:
         raise UserError(
             f'{str(root)!r} has no images of {request.name}; valid: class folders, or files named CLASS.NUMBER'
@@ -213,8 +214,8 @@ def _same_classes(found: tuple[str, ...], known: tuple[str, ...]) -> bool:
 
 
 def _classified(folder: Path) -> dict[str, list[Path]]:
-    """As `images.classified`, and Flowers-17 as its authors distribute it: jpg/image_0001.jpg ..., 80 a class."""
-    found = images.classified(folder)
+    """As `listing.classified`, and Flowers-17 as its authors distribute it: jpg/image_0001.jpg ..., 80 a class."""
+    found = classified(folder)
     if set(found) in ({'jpg'}, {'image'}) and (paths := next(iter(found.values()))):
         numbers = [int(match[1]) for path in paths if (match := re.fullmatch(r'image_(\d{4})', path.stem))]
         if len(numbers) == len(paths) and max(numbers) <= 80 * len(FLOWERS):
@@ -228,7 +229,7 @@ def _classified(folder: Path) -> dict[str, list[Path]]:
 def _from_listing(
     request: Request,
     root: Path,
-    listing: images.Listing,
+    listing: Listing,
     how: images.Decoding,
     memory_limit: int,
     description: str,
@@ -274,7 +275,7 @@ def _from_listing(
     )
 
 
-def _check_parts(root: Path, listing: images.Listing, parts: dict[str, Split], why: dict[int, str]) -> None:
+def _check_parts(root: Path, listing: Listing, parts: dict[str, Split], why: dict[int, str]) -> None:
     """why: class number -> why a picture of it cannot be decoded."""
     first = parts.get('train', parts.get('all'))
     present = set() if first is None or first.labels is None else set(first.labels.tolist())

@@ -88,11 +88,15 @@ def read_own(request: Request) -> Raw:
 
     def files(request: Request) -> Raw:
         pairs = read_pairs(path, *((1, 0) if options['reverse'] else (0, 1)))
-        if not pairs[0]:
+        whole = [pair for pair in zip(*pairs, strict=True) if all(side.strip() for side in pair)]
+        if not whole:
             raise UserError(
                 f'{str(path)!r} holds no pair; valid: a line each, source and target with a tab between them'
             )
-        return _raw('files', {'all': pairs}, options, f'Pairs of {path.name}', 'as its owner says')
+        lacking = len(pairs[0]) - len(whole)
+        notes = (f'{lacking:,} pairs without a text on one side are left out.',) if lacking else ()
+        sources, targets = zip(*whole, strict=True)
+        return _raw('files', {'all': (sources, targets)}, options, f'Pairs of {path.name}', 'as its owner says', notes)
 
     return choose(request, {'files': files}, 'name a file by data.options.path')
 
