@@ -69,6 +69,7 @@ def _left(workdir: Path, variants: Iterable[str], file: str) -> dict[str, Any]:
 
 def _splits(prepared: Prepared, workdir: Path, watcher: Watcher, allow_change: bool) -> dict[str, Any]:
     """One run a split in `splits/SEED`, then results.json, metrics.jsonl and report.html of all of them."""
+    several_splits.check(prepared, workdir)
     runs, histories = [], []
     for seed in prepared.config.split_seeds:
         watcher.say(f'split {seed}')

@@ -8,6 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from jaxlab.data.dataset import Dataset
+from jaxlab.errors import UserError
 from jaxlab.experiments.prepare import Prepared, changed
 from jaxlab.figures import Table
 from jaxlab.files import write_json
@@ -23,6 +27,23 @@ def on(prepared: Prepared, workdir: Path, seed: int) -> tuple[Prepared, Path]:
     """The experiment on one split, and the folder that it is kept in."""
     one = changed(prepared, {'data.split_seed': seed}, 'split_seeds', {'split_seeds': ()})
     return one, workdir / FOLDER / str(seed)
+
+
+def check(prepared: Prepared, workdir: Path) -> None:
+    """Refuses splits that are one and the same: of data with parts of their own no seed changes anything."""
+    first, *others = prepared.config.split_seeds
+    if not others:
+        return
+    one, other = (on(prepared, workdir, seed)[0].data for seed in (first, others[0]))
+    if one.checksum == other.checksum and _test_examples(one) == _test_examples(other):
+        raise UserError(
+            f'config.split_seeds: {one.name} has a {one.reported} part of its own, the same for every seed; valid: '
+            "config.data.split='pooled' with config.data.test_fraction, or one split"
+        )
+
+
+def _test_examples(data: Dataset) -> list[int]:
+    return np.sort(data.splits[data.reported].origin).tolist()
 
 
 def written(

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+from PIL import Image
 
 from tests.cli import command
 
@@ -14,6 +15,19 @@ SPLIT = command.TINY.replace(
     config.variants = {'slow': {}, 'fast': {'optimizer.learning_rate': 0.1}}
 """,
 )
+
+PICTURES = """from configs import common
+
+
+def get_config(profile: str = 'full') -> common.Config:
+    config = common.experiment('pictures', task='classification', data='folder', model='mlp')
+    config.data.options = {'path': 'pictures', 'image_size': 8}
+    config.data.batch_size = 4
+    config.model.features = (8,)
+    config.optimizer = common.adam(1e-3)
+    config.training.epochs = 1
+    return common.with_profile(config, profile)
+"""
 
 
 def test_each_split_counts_once(launch, tmp_path):
@@ -40,6 +54,28 @@ def test_each_split_counts_once(launch, tmp_path):
     again = launch(config, f'--workdir={workdir}', '--mode=eval', '--json')
     assert again.code == 0, again.err
     assert again.json()['params_digest'] == command.results(workdir / 'variants/slow/splits/3')['params_digest']
+
+
+def test_parts_that_no_seed_changes_are_refused(launch, tmp_path):
+    """Folders `train` and `test`: five such trainings would be one, and their error bar nought."""
+    draw = np.random.default_rng(0)
+    for part, count in (('train', 6), ('test', 3)):
+        for name, low in (('dark', 0), ('light', 128)):
+            (tmp_path / 'pictures' / part / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = draw.integers(low, low + 127, (8, 8, 3), np.uint8)
+                Image.fromarray(pixels).save(tmp_path / 'pictures' / part / name / f'{number}.png')
+    config = command.tiny_config(tmp_path, PICTURES)
+    own = (config, f'--workdir={tmp_path / "run"}', f'--data_dir={tmp_path}', '--config.split_seeds=(3,4)')
+    said = launch(*own).error
+    assert 'folder has a test part of its own' in said and "valid: config.data.split='pooled'" in said
+    assert not list((tmp_path / 'run').rglob('checkpoints'))
+    pooled = launch(
+        *own, '--config.data.split=pooled', '--config.data.test_fraction=0.3', f'--workdir={tmp_path / "pooled"}'
+    )
+    assert pooled.code == 0, pooled.err
+    ran = [command.results(tmp_path / 'pooled' / 'splits' / seed)['params_digest'] for seed in '34']
+    assert ran[0] != ran[1]
 
 
 def test_refusals(launch, tmp_path):
