@@ -127,6 +127,7 @@ class Run:
     @functools.cached_property
     def _use(self) -> use.Run:
         """By the run's own description of its data where it keeps one."""
+        config = self.config  # a comparison says that it holds several runs
         if not run_data.has_weights(self.folder):
             raise UserError(
                 f'{self.folder} holds no trained network; valid: a folder with checkpoints or {use.WEIGHTS}'
@@ -135,7 +136,7 @@ class Run:
         described = run_data.described(self.folder)
         if described is None and not (self.folder / 'checkpoints').is_dir():
             raise UserError(f'{self.folder} lacks {run_data.FILE}; valid: the files of one export together')
-        return self._with_data if described is None else self._of(prepare(self.config, described=described))
+        return self._with_data if described is None else self._of(prepare(config, described=described))
 
     @functools.cached_property
     def _with_data(self) -> use.Run:

@@ -74,6 +74,15 @@ def test_every_block_is_known():
     assert set(BLOCKS) == set(KINDS)
 
 
+def test_the_project_s_experiments_that_are_named():
+    """Each with a variant that there is, which needs no published weights."""
+    named = re.findall(r'--config=(\w+) --config.data.name=(\w+) --variants=(\w+)', PAGE)
+    assert {data for _, data, _ in named} == {'boxes', 'masks', 'pairs'}
+    for name, _, variant in named:
+        config = configs.only_variants(configs.load(configs.main_folder() / f'{name}.py', 'full'), variant)
+        assert 'start' not in config.variants[variant]
+
+
 def experiment(kind):
     task, data, model = KINDS[kind]
     config = common.experiment('mine', task=task, data=data, model=model)
