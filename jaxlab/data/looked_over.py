@@ -15,7 +15,17 @@ from jaxlab.errors import UserError
 
 RARE = 0.25  # share of all examples over that of an equal share, below which a class is rare
 TABLES = ('.csv', '.tsv', '.txt')
-TARGETS = ('target', 'label', 'class', 'y', 'outcome')  # names that a target often has, in any case
+TARGETS = (
+    'target',
+    'label',
+    'class',
+    'y',
+    'outcome',
+    'species',
+    'survived',
+    'diagnosis',
+    'churn',
+)  # names that a target often has, in any case
 MOST_CLASSES = 20  # different whole numbers from which on a column is taken for numbers to predict
 MOST_ODD = 3  # different cells that are no numbers among numbers
 SIZES = (16, 32, 64, 96)  # pixels a side that a first network is given
@@ -97,7 +107,7 @@ def pictures(root: Path, listing: Listing) -> Look:
 def table(path: Path) -> Look:
     """Target, kind, missing values, columns that say nothing or too much, equal rows."""
     sheet = read_sheet(path)
-    odd = _odd(path, sheet)
+    odd, mixed = _odd(sheet)
     if odd:
         sheet = read_sheet(path, form=Form(missing=odd))
     rows, names = sheet.rows, list(sheet.rows.dtype.names or ())
@@ -114,13 +124,18 @@ def table(path: Path) -> Look:
         raise UserError(
             f'{path}: the target {target!r} is the same in every row; valid: a column to predict that differs'
         )
+    if target in mixed:
+        raise UserError(
+            f'{path}, {strange_cell(target, values, sheet.numbers)}, most of the column are; valid: numbers, or a config of '
+            'your own (data.options.decimal, thousands, missing, categories)'
+        )
     guessed['kind'] = f'{target!r} has {len(kinds):,} different values' + (
         '' if classifies else ', all of them numbers'
     )
     said = [f'{len(rows):,} rows, {len(names)} columns; the target is {target!r}.', *sheet.notes]
     left: dict[str, str] = {}
     for name in names:
-        why = '' if name == target else _suspicious(rows[name], name)
+        why = '' if name == target else mixed.get(name) or _suspicious(rows[name], name)
         left |= {name: why} if why else {}
         missing = int(np.isnan(rows[name]).sum() if rows[name].dtype.kind == 'f' else (rows[name] == '').sum())
         said += [f'{missing:,} cells of {name!r} are missing.'] if missing else []
@@ -156,18 +171,19 @@ def table(path: Path) -> Look:
     return Look('table', task, options, len(rows), tuple(said), guessed, rare)
 
 
-def _odd(path: Path, sheet: Sheet) -> tuple[str, ...]:
-    """The cells that are no numbers in columns that otherwise are of numbers; many different ones are refused."""
+def _odd(sheet: Sheet) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Of columns that are mostly of numbers: (the few kinds of other cells, taken for missing; columns with many, and why)."""
     columns = {name: sheet.rows[name] for name in sheet.rows.dtype.names or ()}
     mixed = {name: values for name, values in columns.items() if values.dtype.kind != 'f' and mostly_numbers(values)}
     found = {name: {cell for cell in values.tolist() if is_strange(cell)} for name, values in mixed.items()}
-    for name, cells in found.items():
-        if len(cells) > MOST_ODD:
-            raise UserError(
-                f'{path}, {strange_cell(name, columns[name], sheet.numbers)}, most of the column are; valid: numbers, or a '
-                'config of your own (data.options.decimal, thousands, missing, categories)'
-            )
-    return tuple(sorted(set().union(*found.values())))
+    many = {
+        name: f'most of its cells are numbers, but {len(cells):,} kinds of them are none '
+        f'({strange_cell(name, columns[name], sheet.numbers)})'
+        for name, cells in found.items()
+        if len(cells) > MOST_ODD
+    }
+    few = (cells for name, cells in found.items() if name not in many)
+    return tuple(sorted(set().union(*few))), many
 
 
 def _suspicious(values: np.ndarray, name: str) -> str:

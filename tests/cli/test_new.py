@@ -91,7 +91,7 @@ def test_numbers_to_predict(tmp_path):
 
 
 def test_a_few_cells_that_are_no_numbers(tmp_path):
-    """They are guessed to be missing and said; many different ones are refused by row and column."""
+    """They are guessed to be missing and said; a column with many different ones is left out, by row and column."""
     rows = [f'{at / 7:.3f},{at % 2}' for at in range(80)]
     (tmp_path / 'cells.csv').write_text('\n'.join(['size,good', *rows[:40], '-,1', '-,0', *rows[40:]]))
     look = look_over(tmp_path)
@@ -99,7 +99,20 @@ def test_a_few_cells_that_are_no_numbers(tmp_path):
     assert "'missing': ('-',),  # guessed: '-' among numbers" in new.text('cells', look)
     assert any('taken for missing: -' in one for one in look.said) and "2 cells of 'size' are missing." in look.said
     (tmp_path / 'cells.csv').write_text('\n'.join(['size,good', *rows, 'a,1', 'b,1', 'c,0', 'd,0']))
-    with pytest.raises(UserError, match=r"row 81, column 'size': 'a' is no number, most of the column are"):
+    with pytest.raises(
+        UserError, match=r"of 'good': 'size' most of its .* 4 kinds .*row 81, column 'size': 'a' is no number"
+    ):
+        look_over(tmp_path)
+    ticket = ['size,ticket,good', *(f'{at / 7:.3f},{at},{at % 2}' for at in range(80))]
+    ticket += [f'3,A/{at} {at},1' for at in range(9)]
+    (tmp_path / 'cells.csv').write_text('\n'.join(ticket))
+    look = look_over(tmp_path)
+    assert look.options['features'] == ('size',) and 'missing' not in look.options
+    assert any(
+        "'ticket', most of its cells are numbers, but 9 kinds of them are none (row 81" in one for one in look.said
+    )
+    (tmp_path / 'cells.csv').write_text('\n'.join(row.replace('ticket', 'target') for row in ticket))
+    with pytest.raises(UserError, match=r"row 81, column 'target': 'A/0 0' is no number, most of the column are"):
         look_over(tmp_path)
 
 
