@@ -192,6 +192,7 @@ def _suspicious(values: np.ndarray, name: str) -> str:
     if len(kinds) == 1:
         return 'the same in every row'
     if values.dtype.kind != 'f':
+        kinds, size = kinds[kinds != ''], int((values != '').sum())
         return f'a text of its own in {len(kinds):,} of {size:,} rows' if len(kinds) > max(20, size / 2) else ''
     steps = np.diff(values)
     counts_rows = size > 2 and bool(np.all(steps == steps[0])) and steps[0] != 0
