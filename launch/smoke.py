@@ -23,7 +23,6 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 LEFT_BEHIND = ('config.json', 'metrics.jsonl', 'results.json', 'report.html')
 UNDRAWN = 'could not be drawn'  # as the pages' templates say it
 STOP = 5  # a run is stopped after so many times the limit
-UNOPTIMIZED = '--xla_backend_optimization_level=0'
 
 
 class Outcome(NamedTuple):
@@ -57,8 +56,7 @@ def measured(command: list[str], stop: float) -> tuple[int | None, str, float, f
     those of the processor that it used and nobody beside it."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         start = time.perf_counter()
-        streams = {'stdin': subprocess.DEVNULL, 'stdout': out, 'stderr': err}
-        process = subprocess.Popen(command, cwd=ROOT, env=environment(), **streams)
+        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
         done, stopped = 0, False
         while not done:
             done, status, usage = os.wait4(process.pid, os.WNOHANG)
@@ -74,12 +72,6 @@ def measured(command: list[str], stop: float) -> tuple[int | None, str, float, f
             stream.seek(0)
             said += stream.read().decode(errors='replace')
     return None if stopped else process.returncode, said, seconds, usage.ru_utime + usage.ru_stime
-
-
-def environment() -> dict[str, str]:
-    """Ours, with LLVM's optimizations off: of a program that runs for seconds they take longer than they save, a fifth of
-    the whole. Flags that the user gives come after it."""
-    return {**os.environ, 'XLA_FLAGS': f'{UNOPTIMIZED} {os.environ.get("XLA_FLAGS", "")}'.strip()}
 
 
 def lacking(workdir: pathlib.Path) -> list[str]:

@@ -32,13 +32,6 @@ def test_a_failing_run_is_told_with_its_last_words():
     assert (code, said) == (3, 'out\nwhy\n')
 
 
-def test_programs_are_compiled_quickly(monkeypatch):
-    """A user's own flags come last, and so win."""
-    monkeypatch.setenv('XLA_FLAGS', '--xla_backend_optimization_level=2')
-    _, said, _, _ = smoke.measured(program('import os; print(os.environ["XLA_FLAGS"], os.getcwd())'), 60)
-    assert said == f'--xla_backend_optimization_level=0 --xla_backend_optimization_level=2 {smoke.ROOT}\n'
-
-
 def test_a_run_that_does_not_end_is_stopped():
     code, _, seconds, _ = smoke.measured(program('import time; time.sleep(60)'), 0.3)
     assert code is None and seconds < 30
