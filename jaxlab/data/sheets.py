@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxlab.data import points
 from jaxlab.data.text_files import text_of
 from jaxlab.errors import UserError
 
@@ -128,8 +129,11 @@ def read_sheet(
     notes = found.notes
     if commas and not form.decimal:
         notes = (*notes, f'{path.name}: numbers have a decimal comma (column {commas[0]!r}).')
+    asked = {name: _trimmed(cells) for name, cells in found.columns.items() if name not in texts}
     if (commas or form.likely == ',' and found.form.separator != ',') and not form.decimal:
-        _refuse_points(path, found, texts)
+        points.refuse(path, asked, found.numbers)
+    elif found.form.separator != ',' and not form.decimal and not form.thousands:
+        notes = (*notes, *points.said(path, asked))
     made = []
     for name, cells in found.columns.items():
         values = None if name in texts else _as_numbers(cells, found.form)
@@ -137,21 +141,6 @@ def read_sheet(
             raise UserError(f'{path}, {strange_cell(name, _as_texts(cells, found.form), found.numbers)}')
         made.append(_as_texts(cells, found.form) if values is None else values)
     return Sheet(table(tuple(found.columns), made), found.numbers, notes, ',' if commas else '')
-
-
-def _refuse_points(path: Path, found: Cells, texts: Collection[str]) -> None:
-    """In a file with decimal commas points can only part thousands: 1.234 is refused, never taken for little more than 1."""
-    import pyarrow.compute as pc
-
-    for name, cells in found.columns.items():
-        grouped = pc.match_substring_regex(_trimmed(cells), r'^[+-]?[1-9]\d{0,2}(\.\d{3})+$')
-        words = pc.match_substring_regex(cells, r'[^\d.+\s-]')
-        if name not in texts and pc.any(grouped).as_py() and not pc.any(words).as_py():
-            row = int(np.flatnonzero(np.asarray(grouped))[0])
-            raise UserError(
-                f'{path}, row {found.numbers[row]}, column {name!r}: {str(cells[row]).strip()!r} has a point, where others have '
-                "a decimal comma; valid: data.options.decimal=',' and thousands='.', or (tables) its name in categories"
-            )
 
 
 def read_cells(path: Path, form: Form = FOUND_OUT, header: bool | None = True) -> Cells:

@@ -114,7 +114,9 @@ def test_a_few_cells_that_are_no_numbers(tmp_path):
     cabins = ['size,cabin,good', *(f'{at / 7:.3f},{f"C{at}" if at % 2 else ""},{at % 3}' for at in range(80))]
     (tmp_path / 'cells.csv').write_text('\n'.join(cabins))
     said = look_over(tmp_path).said  # rows that lack it say nothing for it
-    assert "Left out: 'cabin', a text of its own in 40 of 40 rows." in said and "40 cells of 'cabin' are missing." in said
+    assert (
+        "Left out: 'cabin', a text of its own in 40 of 40 rows." in said and "40 cells of 'cabin' are missing." in said
+    )
     (tmp_path / 'cells.csv').write_text('\n'.join(row.replace('ticket', 'target') for row in ticket))
     with pytest.raises(UserError, match=r"row 81, column 'target': 'A/0 0' is no number, most of the column are"):
         look_over(tmp_path)

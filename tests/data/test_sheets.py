@@ -175,6 +175,20 @@ def test_points_beside_decimal_commas(sheet):
     assert sheet('a;b\n1.5;0,5\n', form=Form(decimal='.')).rows['a'].tolist() == [1.5]
 
 
+def test_points_that_may_part_thousands_are_said(sheet):
+    """Where cells stand between semicolons and each has three digits behind its point, nobody knows."""
+    said = [note for note in sheet('id;price\n1;1.234\n2;12.500\n').notes if 'thousands' in note]
+    assert len(said) == 1 and "'1.234' (column 'price') is read as a number with three decimal places" in said[0]
+    for text in (
+        'id;price\n1;1.234\n2;0.500\n',
+        'id;price\n1;1.234\n2;12.5\n',
+        'id,price\n1,1.234\n2,12.500\n',
+    ):
+        assert not any('thousands' in note for note in sheet(text).notes)
+    known = sheet('id;price\n1;1.234\n2;12.500\n', form=Form(thousands='.'))
+    assert known.rows['price'].tolist() == [1234, 12500] and not any('thousands' in note for note in known.notes)
+
+
 def test_an_earlier_file_decides_what_a_later_one_does_not_tell(tmp_path):
     """Training found decimal commas: '2,500' in a file to predict is 2.5 there, and 1.500 is refused."""
     lines = ['size;kind', *(f'{at / 8:.3f}'.replace('.', ',') + f';{"ab"[at % 2]}' for at in range(40))]
