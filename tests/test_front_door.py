@@ -64,6 +64,16 @@ def test_results_history_and_parameters(run):
     assert sum(np.size(leaf) for layer in run.parameters['model'].values() for leaf in layer.values()) == 61_706
 
 
+def test_a_training_of_no_epochs_is_a_start(here, tmp_path):
+    """The network as it begins can be opened: others are compared with it (notebooks/transfer.ipynb)."""
+    changes = {'data__source': 'embedded', 'data__limit': 64, 'data__eval_limit': 64, 'training__epochs': 0}
+    model = {'name': 'mlp', 'features': (8,)}
+    begun = jaxlab.experiment('lenet_mnist', profile='smoke', variants={}, model=model, **changes)
+    opened = jaxlab.open_run(begun.train(tmp_path / 'run', Printing(quiet=True)).folder)
+    (layer, *_) = jax.tree.leaves(opened.parameters)
+    assert opened.results['steps'] == 0 and all(np.isfinite(layer).ravel())
+
+
 def test_what_is_opened_later_is_the_same(run):
     again = jaxlab.open_run(run.folder)
     assert again.results == run.results

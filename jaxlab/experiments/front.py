@@ -128,13 +128,14 @@ class Run:
     def _use(self) -> use.Run:
         """By the run's own description of its data where it keeps one."""
         config = self.config  # a comparison says that it holds several runs
-        if not run_data.has_weights(self.folder):
+        saved = self.folder / 'checkpoints'  # empty after a training of no epochs
+        if not saved.is_dir() and not run_data.has_weights(self.folder):
             raise UserError(
                 f'{self.folder} holds no trained network; valid: a folder with checkpoints or {use.WEIGHTS}'
             )
         runtime.start()
         described = run_data.described(self.folder)
-        if described is None and not (self.folder / 'checkpoints').is_dir():
+        if described is None and not saved.is_dir():
             raise UserError(f'{self.folder} lacks {run_data.FILE}; valid: the files of one export together')
         return self._with_data if described is None else self._of(prepare(config, described=described))
 
