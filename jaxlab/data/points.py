@@ -12,13 +12,17 @@ GROUPED = r'^[+-]?[1-9]\d{0,2}(\.\d{3})+$'
 
 
 def said(path: Path, columns: Mapping[str, Any]) -> tuple[str, ...]:
-    """Names a column of nothing but such cells: nobody knows. columns: name -> texts without blanks, a pyarrow array."""
+    """Names a column of nothing but such cells, empty ones apart: nobody knows.
+
+    columns: name -> texts without blanks, a pyarrow array.
+    """
     import pyarrow.compute as pc
 
     for name, cells in columns.items():
-        if pc.all(pc.match_substring_regex(cells, GROUPED)).as_py():
+        known = pc.filter(cells, pc.not_equal(cells, ''))
+        if len(known) and pc.all(pc.match_substring_regex(known, GROUPED)).as_py():
             return (
-                f'{path.name}: {str(cells[0])!r} (column {name!r}) is read as a number with three decimal places, like all of '
+                f'{path.name}: {str(known[0])!r} (column {name!r}) is read as a number with three decimal places, like all of '
                 "its column; where points part thousands: data.options.thousands='.'.",
             )
     return ()

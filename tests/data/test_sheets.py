@@ -185,6 +185,8 @@ def test_points_that_may_part_thousands_are_said(sheet):
         'id,price\n1,1.234\n2,12.500\n',
     ):
         assert not any('thousands' in note for note in sheet(text).notes)
+    said = [note for note in sheet('id;price;none\n1;;\n2;12.500;\n').notes if 'thousands' in note]
+    assert len(said) == 1 and "'12.500' (column 'price')" in said[0], 'empty cells tell nothing'
     known = sheet('id;price\n1;1.234\n2;12.500\n', form=Form(thousands='.'))
     assert known.rows['price'].tolist() == [1234, 12500] and not any('thousands' in note for note in known.notes)
 
