@@ -27,6 +27,7 @@ from jaxlab.training.start import Start
 CALL_SECONDS = 0.5  # what a call of several updates should take: progress is seen, Ctrl-C is heard
 STREAM_BYTES = 4 << 20  # of a block of streamed examples; nothing is computed while the first of an epoch is read
 EVALUATED = 1024  # examples of an evaluation between two looks at signals (or one batch of them)
+SMALL = 2**24  # bytes of a call's outputs that may come back unasked, which saves compiling a second program
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +85,7 @@ class Machine:
         self.phases = phases.of(config, self.feed.steps_per_epoch, self.total_steps)
         self._train: dict[int, Any] = {}  # by the number of the phase
         self._evaluate: dict[Any, Any] = {}
+        self._large: set[Any] = set()  # shapes whose outputs come back only when they are asked for
         self._residents: dict[str, Any] = {}
 
     @property
@@ -263,20 +265,24 @@ class Machine:
     ) -> tuple[Any, Any]:
         """Some batches of a split. read: their examples where the data are streamed; first: number of the first batch.
 
-        keep: names of the outputs that come back (None: all).
+        keep: names of the outputs that come back at least (None: all).
         """
         place = self.placement
         examples = self._resident(split) if read is None else read
         arguments = (state, examples, place.split(part, axis=1), self._seeds, np.int32(first))
         shapes = tuple((array.shape, str(array.dtype)) for array in jax.tree.leaves(examples))
-        program = (part.shape, jax.tree.structure(examples), shapes, keep)  # one for all splits of these shapes
-        if program not in self._evaluate:
+        same = (part.shape, jax.tree.structure(examples), shapes)  # one program for all splits of these shapes
+        names = keep if same in self._large else None
+        if (same, names) not in self._evaluate:
             begun = time.perf_counter()
-            function = functools.partial(self.programs.evaluate, keep=keep)
-            self._evaluate[program] = self._compiled(function, arguments, donate=False)
+            function = functools.partial(self.programs.evaluate, keep=names)
+            self._evaluate[same, names] = self._compiled(function, arguments, donate=False)
             self.compile_seconds += time.perf_counter() - begun
-        log, output = self._evaluate[program](*arguments)
-        return place.host(log), place.host_split(output, axis=2)
+        log, output = self._evaluate[same, names](*arguments)
+        output = place.host_split(output, axis=2)
+        if sum(leaf.nbytes for leaf in jax.tree.leaves(output)) > SMALL:
+            self._large.add(same)
+        return place.host(log), output if keep is None else {name: output[name] for name in keep}
 
     def host_state(self, state: Any) -> Any:
         """The state as host arrays, independent of devices."""

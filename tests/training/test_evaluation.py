@@ -115,6 +115,23 @@ def test_one_program_serves_splits_of_equal_shapes(monkeypatch):
     assert len(compiled) == 2
 
 
+@pytest.mark.parametrize('small, programs', [(engine.SMALL, 1), (0, 2)])
+def test_a_second_program_only_where_outputs_are_large(small, programs, monkeypatch):
+    """Measured in training, reported, measured again: large outputs come back only when they are asked for."""
+    monkeypatch.setattr(engine, 'SMALL', small)
+    found = machine_of(lab.small(data__eval_limit=48, data__eval_batch_size=24), kind=Confusing)
+    compiled, back = [], []
+    place = type(found.placement)
+    compile_it, host_split = place.compile, place.host_split
+    monkeypatch.setattr(place, 'compile', lambda *a, **k: compiled.append(1) or compile_it(*a, **k))
+    monkeypatch.setattr(place, 'host_split', lambda *a, **k: back.append(set(a[1])) or host_split(*a, **k))
+    state = found.placement.state(found.init())
+    first, shown, again = (found.evaluate(state, 'test', keep=keep) for keep in (0, 7, 0))
+    assert len(compiled) == programs
+    assert back == [{'called', 'logits'}] * 2 + [{'called', 'logits'} if programs == 1 else {'called'}]
+    assert first.metrics == shown.metrics == again.metrics and first.outputs == again.outputs == [{}]
+
+
 def test_the_training_split_lies_on_the_device_once(monkeypatch):
     """Trained on and measured, and the splits themselves measured twice: one transfer each."""
     found = lab.machine(lab.small())
