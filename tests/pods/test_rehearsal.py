@@ -1,4 +1,4 @@
-"""`launch.pods local`: hosts that are killed, differ, hang or are stopped; two processes of this machine play them."""
+"""`launch.pods local`: hosts that are killed, differ, hang or are stopped; processes of this machine play them."""
 
 import random
 import signal
@@ -26,6 +26,7 @@ def get_config(profile: str = 'full') -> common.Config:
     config.report.examples = 0
     return common.with_profile(config, profile, smoke={})
 '''
+PROCESSES = 4
 SECONDS = 240  # of a whole rehearsal, on a busy machine
 
 
@@ -38,7 +39,7 @@ def small(tmp_path_factory) -> str:
 def undisturbed(small, tmp_path_factory) -> str:
     """The digest of a run that nothing happened to."""
     workdir = tmp_path_factory.mktemp('undisturbed')
-    supervisor = rehearsal.start(2, small, f'--workdir={workdir}', output=subprocess.PIPE)
+    supervisor = rehearsal.start(PROCESSES, small, f'--workdir={workdir}', output=subprocess.PIPE)
     code, _, err = command.finish(supervisor, SECONDS)
     assert code == 0, err
     assert err.count(' epoch 8 ') == 1  # one of them speaks
@@ -48,9 +49,9 @@ def undisturbed(small, tmp_path_factory) -> str:
 
 @pytest.mark.slow
 def test_killed_three_times_and_the_same_in_the_end(small, undisturbed, tmp_path):
-    """At random, once in the first epochs, once while it starts again, once later; either process."""
+    """At random, once in the first epochs, once while it starts again, once later; any of the four."""
     chance = random.Random(22)
-    supervisor = rehearsal.start(2, small, f'--workdir={tmp_path}', output=subprocess.PIPE)
+    supervisor = rehearsal.start(PROCESSES, small, f'--workdir={tmp_path}', output=subprocess.PIPE)
     for epochs in (2, 0, 5):
         command.wait_until(lambda: command.epochs_done(tmp_path) >= epochs, supervisor, SECONDS)
         time.sleep(chance.uniform(0, 0.3))
