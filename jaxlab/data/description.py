@@ -14,9 +14,20 @@ from jaxlab.data.dataset import Dataset, Raw, Sampling
 from jaxlab.data.device import on_device
 from jaxlab.data.domains import of_domain, side_by_side
 from jaxlab.data.examples import Arrays, Split, described
+from jaxlab.data.features import Feature
 from jaxlab.data.labels import class_counts, names_of
+from jaxlab.data.settings import checked
 
 SAME_FIELDS = ('name', 'source', 'description', 'licence', 'checksum', 'stand_in')
+KINDS = {
+    **dict.fromkeys(SAME_FIELDS, str),
+    'stand_in': bool,
+    'features': Mapping[str, Feature],
+    'example': Mapping[str, tuple[Any, ...]],
+    'splits': Mapping[str, int | Mapping[str, int]],
+    'sampling': Mapping[str, Any] | None,
+    'settings': Mapping[str, Any],
+}
 
 
 def as_json(data: Dataset, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,11 +62,15 @@ def _sampling(data: Dataset) -> dict[str, Any]:
 def from_json(content: Mapping[str, Any]) -> Dataset:
     """The data set that was described, with splits that hold no examples.
 
-    Raises KeyError, TypeError or ValueError for what is no description.
+    Raises KeyError, TypeError, ValueError or UserError for what is no description.
     """
-    said = {field: content[field] for field in SAME_FIELDS}
-    features, settings = plain.from_json(content['features']), plain.from_json(content['settings'])
-    example = {name: np.zeros((1, *shape), np.dtype(dtype)) for name, (dtype, *shape) in content['example'].items()}
+    values = plain.from_json(content)
+    plain.check(values, Mapping[str, Any], 'the whole')
+    for field, kind in KINDS.items():
+        plain.check(values[field], kind, field)
+    said = {field: values[field] for field in SAME_FIELDS}
+    features, settings = values['features'], _settings(values['settings'])
+    example = {name: np.zeros((1, *shape), np.dtype(dtype)) for name, (dtype, *shape) in values['example'].items()}
 
     def made(features: Mapping[str, Any], example: Arrays, sizes: Mapping[str, int], sampling: Any = None) -> Dataset:
         return Dataset(
@@ -67,9 +82,9 @@ def from_json(content: Mapping[str, Any]) -> Dataset:
             **on_device(features, example, settings),
         )
 
-    sizes = content['splits']
+    sizes = values['splits']
     if not isinstance(sizes['train'], Mapping):
-        return made(features, example, sizes, content['sampling'])
+        return made(features, example, sizes, values['sampling'])
     domains = {
         name: made(of_domain(features, name), of_domain(example, name), {part: sizes[part][name] for part in sizes})
         for name in sizes['train']
@@ -78,5 +93,13 @@ def from_json(content: Mapping[str, Any]) -> Dataset:
     return side_by_side(said['name'], whole, domains)
 
 
-def _sampled(strategy: str, before: list[int], after: list[int], draws: int) -> Sampling:
+def _settings(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """As `checked` gives them: they were checked when they were written, and may have been edited since."""
+    for block in ('backbone', 'options'):
+        plain.check(kept.get(block, {}), Mapping[str, Any], f'settings.{block}')
+    scaling = {name: kept[name] for name in ('mean', 'std')}
+    return checked({**kept, 'options': {**kept['options'], **scaling}})
+
+
+def _sampled(strategy: str, before: tuple[int, ...], after: tuple[int, ...], draws: int) -> Sampling:
     return Sampling(strategy, np.array(before), np.array(after), draws)

@@ -29,6 +29,10 @@ TARGETS = (
 MOST_CLASSES = 20  # different whole numbers from which on a column is taken for numbers to predict
 MOST_ODD = 3  # different cells that are no numbers among numbers
 SIZES = (16, 32, 64, 96)  # pixels a side that a first network is given
+FEW, LARGE = (
+    100,
+    128,
+)  # pictures a class below which, and pixels a side from which on, features of photographs are worth a try
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Look:
     guessed: dict[str, str]
     rare: str = ''  # the rare one of two classes
     parts: tuple[str, ...] = ()
+    few: bool = False  # few photographs: what another network learned of many says more of them
 
 
 def look_over(place: Path) -> Look:
@@ -99,9 +104,13 @@ def pictures(root: Path, listing: Listing) -> Look:
     guessed = {'image_size': f'half of the pictures have a shorter side of {side:.0f} pixels or more'}
     options = {'path': '.', 'image_size': chosen, 'shorter_side': chosen}
     guessed['shorter_side'] = 'the middle is cut out; 0 squashes the whole picture instead'
-    return Look(
-        'folder', 'classification', options, len(files), tuple(said), guessed, _rare(counts), tuple(listing.files)
-    )
+    few = len(files) < FEW * len(counts) and side >= LARGE
+    if few:
+        said.append(
+            'Few photographs: features of a pretrained network may say more of them (data.backbone); the file says how.'
+        )
+    parts = tuple(listing.files)
+    return Look('folder', 'classification', options, len(files), tuple(said), guessed, _rare(counts), parts, few)
 
 
 def table(path: Path) -> Look:

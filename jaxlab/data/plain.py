@@ -5,13 +5,18 @@ from elsewhere can import nothing.
 """
 
 import dataclasses
+import functools
 import sys
+import types
+import typing
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 CLASS = '@'  # beside the fields: 'module:name'
 LEFT_OUT = {'kept': False}  # metadata of a field that is not kept; it needs a default
+WORDS = {int: 'a whole number', float: 'a number', str: 'a text', bool: 'true or false', types.NoneType: 'null'}
 
 
 def as_json(value: Any) -> Any:
@@ -50,7 +55,47 @@ def _made(kind: type, values: dict[str, Any]) -> Any:
     missing = next((name for name in needed if name not in values), None)
     if missing is not None:
         raise ValueError(f'{kind.__name__} lacks {missing!r}')
+    for name, value in values.items():
+        check(value, _hints(kind)[name], f'{kind.__name__}.{name}')
     return kind(**values)
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
+def check(value: Any, hint: Any, where: str) -> None:
+    """Raises ValueError where a value is of another kind than the annotation of its field says."""
+    if not _fits(value, hint):
+        raise ValueError(f'{where} is {repr(value)[:60]}, it must be {_in_words(hint)}')
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    origin, inside = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Any:
+        return True
+    if origin is types.UnionType:
+        return any(_fits(value, one) for one in inside)
+    if origin is tuple:
+        each = inside[:1] * len(value) if inside[-1] is ... and isinstance(value, tuple) else inside
+        return isinstance(value, tuple) and len(value) == len(each) and all(map(_fits, value, each))
+    if origin is Mapping:
+        return isinstance(value, Mapping) and all(_fits(one, inside[1]) for one in value.values())
+    if hint in WORDS:  # True is no number, and 3 is one with a fraction of nought
+        return type(value) is hint or hint is float and type(value) is int
+    return isinstance(value, hint)
+
+
+def _in_words(hint: Any) -> str:
+    origin, inside = typing.get_origin(hint), typing.get_args(hint)
+    if origin is types.UnionType:
+        return ' or '.join(map(_in_words, inside))
+    if origin is tuple:
+        return 'a list of ' + (_in_words(inside[0]) if inside[-1] is ... else ', '.join(map(_in_words, inside)))
+    if origin is Mapping:
+        return 'a block' if inside[1] is Any else f'a block, each value {_in_words(inside[1])}'
+    return WORDS.get(hint) or ('anything' if hint is Any else f'a {hint.__name__}')
 
 
 def _class(path: Any) -> type:

