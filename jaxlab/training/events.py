@@ -4,6 +4,7 @@ import json
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,23 +38,33 @@ class Events:
         if not self.writer:
             return
         write_log(self.path.parent, history)
-        purge = history[-1]['step'] + 1 if history else 0
+        if self.folder.exists():  # a thread of the board writes: a kill took with it what it had not written
+            for file in self.folder.glob('*.tfevents.*'):
+                file.unlink()
         if is_remote(self.folder):
             self._local = Path(tempfile.mkdtemp(prefix='jaxlab-events-'))
-        # A thread of its own writes; a kill costs the epochs of the last second.
-        self._board = _board_writer()(str(self._local), purge_step=purge, flush_secs=1)
+        self._board = _board_writer()(str(self._local), flush_secs=1)
+        now = time.time() - (history[-1].get('seconds', 0) if history else 0)
+        for row in history:
+            self._show(row, now + row.get('seconds', 0))
+        if history:
+            self._copy()
 
     def write(self, row: Mapping[str, Any]) -> None:
         """Adds the row of one epoch to metrics.jsonl and to TensorBoard's events."""
         if not self.writer:
             return
         append(self.path, json.dumps(row))
+        self._show(row, time.time())
+        self._copy()
+
+    def _show(self, row: Mapping[str, Any], when: float) -> None:
+        """To TensorBoard. when: in seconds, as `time.time()` counts them."""
         for name, values in row.items():
             if isinstance(values, list):
                 for replica, value in enumerate(values):
                     tag = name if len(values) == 1 else f'{name}/replica_{replica}'
-                    self._board.add_scalar(tag, value, row['step'])
-        self._copy()
+                    self._board.add_scalar(tag, value, row['step'], when)
 
     def _copy(self) -> None:
         """Into the bucket, where the run lies in one."""

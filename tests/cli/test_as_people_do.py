@@ -21,7 +21,7 @@ from jaxlab.experiments.run import alone_in
 from jaxlab.models import build_model
 from jaxlab.report import terminal
 from jaxlab.tasks.supervised import Supervised
-from jaxlab.training.events import Events
+from jaxlab.training.events import Events, read_log
 from jaxlab.training.identity import check_same
 from launch.__main__ import main
 from tests.cli import command
@@ -236,6 +236,20 @@ def test_a_kill_costs_no_epoch_of_the_events(tmp_path):
         time.sleep(0.1)
     assert written()
     events.close()
+
+
+def test_epochs_that_a_kill_took_from_the_events_are_written_again(tmp_path):
+    """Two epochs reached the file, the checkpoint holds three: after the resume and one more there are four, once each."""
+    rows = [{'epoch': e, 'step': 5 * e, 'seconds': 60.0 * e, 'train_loss': [0.5]} for e in range(1, 5)]
+    for history, written in (([], rows[:2]), (rows[:3], rows[3:])):
+        events = Events(tmp_path, writer=True)
+        events.start(history)
+        for row in written:
+            events.write(row)
+        events.close()
+    (file,) = (tmp_path / 'events').iterdir()
+    assert file.read_bytes().count(b'train_loss') == 4
+    assert [row['epoch'] for row in read_log(tmp_path)] == [1, 2, 3, 4]
 
 
 def test_a_flag_that_cannot_help_is_not_recommended(tmp_path):
