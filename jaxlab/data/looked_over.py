@@ -29,7 +29,7 @@ TARGETS = (
 MOST_CLASSES = 20  # different whole numbers from which on a column is taken for numbers to predict
 MOST_ODD = 3  # different cells that are no numbers among numbers
 SIZES = (16, 32, 64, 96)  # pixels a side that a first network is given
-FEW = 100  # pictures a class; below, features of a network that learned of many photographs are worth a try
+FEW = 1000  # pictures a class; below, features of a network that learned of many photographs are worth a try
 LARGE = 128  # pixels a side from which on they are
 
 

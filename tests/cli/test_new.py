@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 import jaxlab
+from jaxlab.data import looked_over
 from jaxlab.data.looked_over import Look, look_over
 from jaxlab.errors import UserError
 from jaxlab.experiments import config as configs
@@ -77,8 +78,9 @@ def photographs(folder, size, count):
     return look_over(folder)
 
 
-def test_few_photographs(tmp_path):
+def test_few_photographs(tmp_path, monkeypatch):
     """The file says how features of a pretrained network are used, and its lines work as they stand; else no word of it."""
+    monkeypatch.setattr(looked_over, 'FEW', 100)
     for name, size, count in (('small', (90, 160), 6), ('many', (200, 160), 200)):
         look = photographs(tmp_path / name, size, count)
         assert not look.few and 'backbone' not in new.text('mine', look)
