@@ -9,6 +9,7 @@ import pytest
 from jaxlab.errors import UserError
 from jaxlab.experiments.prepare import prepare
 from jaxlab.figures import Images, Matrix
+from jaxlab.tasks.classification import classes
 from tests.training import lab
 
 PLAIN = {'model__batch_norm': False, 'model__dropout': 0.0, 'optimizer__momentum': 0.0}
@@ -74,7 +75,7 @@ def test_the_report_is_of_the_test_split(tmp_path):
     accuracy = found.facts['metrics']['test_accuracy']['mean']
     assert np.trace(matrix.values) / 50 == pytest.approx(accuracy)
     mistakes = figures['surest_mistakes']
-    assert isinstance(mistakes, Images) and len(mistakes.images) == 16
+    assert isinstance(mistakes, Images) and len(mistakes.images) == min(16, 50 - round(50 * accuracy))
     logits = np.asarray(found.record.outputs['test'][0]['logits'], np.float64)
     shares = np.exp(logits - logits.max(1, keepdims=True))
     shares /= shares.sum(1, keepdims=True)
@@ -82,9 +83,27 @@ def test_the_report_is_of_the_test_split(tmp_path):
     wrong = sorted(np.flatnonzero(shares.argmax(1) != labels), key=lambda row: -shares[row].max())[:16]
     names = [str(digit) for digit in range(10)]
     expected = [f'{names[shares[row].argmax()]} ({shares[row].max():.0%})\ntrue: {names[labels[row]]}' for row in wrong]
-    assert list(mistakes.captions)[: len(wrong)] == expected, 'the surest first'
-    assert list(mistakes.marked) == [True] * len(wrong) + [False] * (16 - len(wrong))
+    assert list(mistakes.captions) == expected, 'the surest first'
+    assert list(mistakes.marked) == [True] * len(wrong)
     assert f'wrong on {50 - round(50 * accuracy)} of the 50' in found.report.remarks[0]
+
+
+@pytest.mark.parametrize('mistaken, shown', [((3, 7), [7, 3]), ((), [2, 0, 1])])
+def test_right_answers_are_not_shown_as_wrong_ones(mistaken, shown):
+    """Two of 50 are wrong: both, and no others. None is wrong: the three least confident, under another title."""
+    data = prepare(lab.small()).data
+    labels = data.splits['test'].labels
+    said = labels.copy()
+    said[list(mistaken)] = (labels[list(mistaken)] + 1) % 10
+    confidence = np.full(50, 0.9)
+    confidence[:8] = [0.6, 0.7, 0.5, 0.8, 0.9, 0.9, 0.9, 0.85]
+    shares = np.full((50, 10), 0.01)
+    shares[np.arange(50), said] = confidence
+    found = classes._mistakes(data, 'test', labels, shares, 3, 'note')
+    names = [str(digit) for digit in range(10)]
+    expected = [f'{names[said[row]]} ({confidence[row]:.0%})\ntrue: {names[labels[row]]}' for row in shown]
+    assert list(found.captions) == expected and list(found.marked) == [bool(mistaken)] * len(shown)
+    assert found.title.startswith('Wrong answers' if mistaken else 'No answer is wrong')
 
 
 def test_what_is_refused():

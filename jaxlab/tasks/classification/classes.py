@@ -62,19 +62,22 @@ def _scores(labels: np.ndarray, predictions: np.ndarray, names: Sequence[str], n
 def _mistakes(
     data: Dataset, split: str, labels: np.ndarray, probabilities: np.ndarray, shown: int, note: str
 ) -> Figure:
-    """The wrong answers that were given with the greatest confidence (right ones fill up a perfect run)."""
+    """The wrong answers that were given with the greatest confidence; where none is wrong, the least confident ones."""
     names, predictions, confidence = names_of(data), probabilities.argmax(axis=1), probabilities.max(axis=1)
-    order = np.lexsort((-confidence, predictions == labels))[:shown]
+    wrong = np.flatnonzero(predictions != labels)
+    order = (wrong[np.argsort(-confidence[wrong], kind='stable')] if len(wrong) else np.argsort(confidence))[:shown]
     title = 'Wrong answers given with the greatest confidence'
+    if not len(wrong):
+        title = 'No answer is wrong: right ones given with the least confidence'
     beside = {
         'predicted': [names[predictions[i]] for i in order],
         'confidence': [float(confidence[i]) for i in order],
         'true': [names[labels[i]] for i in order],
     }
-    wrong = [bool(predictions[i] != labels[i]) for i in order]
+    marked = [bool(predictions[i] != labels[i]) for i in order]
     feature = data.input_feature
     source = feature.source(split, data.splits[split])
-    return feature.figure('surest_mistakes', title, note, source, data.input, order, beside, wrong)
+    return feature.figure('surest_mistakes', title, note, source, data.input, order, beside, marked)
 
 
 def _histogram(data: Dataset) -> Bars:
