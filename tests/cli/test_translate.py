@@ -12,12 +12,11 @@ PHRASES = 'hello\nhow are you\nthank you'
 
 
 @pytest.fixture(scope='module')
-def toy(tmp_path_factory):
+def toy(launched, tmp_path_factory):
     """The five phrases, learned by heart."""
     folder = tmp_path_factory.mktemp('toy')
     found = ['--config=configs/transformer_toy_translation.py:smoke', f'--workdir={folder}']
-    code, _, said = command.finish(command.start(*found, '--json'), 300)
-    assert code == 0, said
+    launched(*found)
     return [*found, '--mode=translate'], folder
 
 
