@@ -12,11 +12,12 @@ PHRASES = 'hello\nhow are you\nthank you'
 
 
 @pytest.fixture(scope='module')
-def toy(launched, tmp_path_factory):
+def toy(tmp_path_factory):
     """The five phrases, learned by heart."""
     folder = tmp_path_factory.mktemp('toy')
     found = ['--config=configs/transformer_toy_translation.py:smoke', f'--workdir={folder}']
-    launched(*found)
+    code, _, said = command.finish(command.start(*found, '--json'), 300)
+    assert code == 0, said
     return [*found, '--mode=translate'], folder
 
 
