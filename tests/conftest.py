@@ -1,10 +1,13 @@
 """Eight simulated CPU devices, a shared compilation cache, no windows; set before jax computes anything."""
 
+import contextlib
 import dataclasses
+import io
 import json
 import os
 import pathlib
 import signal
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -101,28 +104,53 @@ class Said:
         return lines[0]
 
 
-@pytest.fixture
-def launch(capsys, monkeypatch):
-    """`launch('--config=...', ...)`: the command line in this process, quick, on one device, its figures blank; signal
-    handlers and streams are as they were afterwards."""
+@contextlib.contextmanager
+def _command_line(patch: pytest.MonkeyPatch) -> Iterator[Callable[..., int]]:
+    """The command line in this process, quick, on one device, its figures blank; signal handlers are as they were
+    afterwards."""
     from launch.__main__ import main
     from tests.undrawn import undrawn
 
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     cache = jax.config.jax_compilation_cache_dir
-    monkeypatch.setenv('JAXLAB_CACHE_DIR', str(ROOT / '.cache' / 'tests'))
-    monkeypatch.delenv('JAXLAB_DATA_DIR', raising=False)
-    monkeypatch.chdir(ROOT)
+    patch.setenv('JAXLAB_CACHE_DIR', str(ROOT / '.cache' / 'tests'))
+    patch.delenv('JAXLAB_DATA_DIR', raising=False)
+    patch.chdir(ROOT)
 
-    def run(*words: str) -> Said:
-        capsys.readouterr()
+    def run(*words: str) -> int:
         one_device = ['--config.parallel.devices=1'] if any(word.startswith('--config=') for word in words) else []
         with undrawn():
-            code = main([*one_device, *words])
-        captured = capsys.readouterr()
-        return Said(code, captured.out, captured.err)
+            return main([*one_device, *words])
 
     yield run
     for number, handler in handlers.items():
         signal.signal(number, handler)
     jax.config.update('jax_compilation_cache_dir', cache)
+
+
+@pytest.fixture
+def launch(capsys, monkeypatch):
+    """`launch('--config=...', ...)`: what the command line in this process says; streams are as they were afterwards."""
+    with _command_line(monkeypatch) as main:
+
+        def run(*words: str) -> Said:
+            capsys.readouterr()
+            code = main(*words)
+            captured = capsys.readouterr()
+            return Said(code, captured.out, captured.err)
+
+        yield run
+
+
+@pytest.fixture(scope='session')
+def launched():
+    """`launched('--config=...', ...)`: the same for what a whole file needs once, before its first test; it ends well."""
+
+    def run(*words: str) -> None:
+        said = io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, _command_line(patch) as main:
+            with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+                code = main(*words)
+        assert code == 0, said.getvalue()
+
+    return run

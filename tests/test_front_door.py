@@ -16,12 +16,13 @@ from jaxlab.errors import UserError
 from jaxlab.experiments.watching import Printing
 from jaxlab.training import runtime
 from tests.tasks import small_vae
+from tests.undrawn import undrawn
 
 
 @pytest.fixture(scope='module')
 def here():
-    """The cache and the allocator stay those of the tests."""
-    with pytest.MonkeyPatch.context() as patch:
+    """The cache and the allocator stay those of the tests; figures are blank."""
+    with pytest.MonkeyPatch.context() as patch, undrawn():
         patch.setattr(runtime, 'start', lambda: None)
         yield
 
@@ -97,7 +98,7 @@ def test_predict_takes_arrays_and_files_and_is_the_network(run, tmp_path):
         run.sample(4)
 
 
-def test_a_mode_is_what_the_command_line_computes(tmp_path):
+def test_a_mode_is_what_the_command_line_computes(here, tmp_path):
     """Options that are not named have their defaults; what is not there or must be given is refused."""
     run = jaxlab.experiment(small_vae.small(data__scale=(0.0, 1.0))).train(tmp_path, Printing(quiet=True))
     images = run.sample(3, seed=5)

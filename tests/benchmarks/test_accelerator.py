@@ -110,19 +110,6 @@ def test_what_is_printed_and_pasted(rehearsal):
     assert '/' not in found['command'] and found['command'] in pasted  # no folders of one machine
 
 
-@pytest.mark.slow
-def test_a_part_that_fails_costs_only_itself(tmp_path):
-    """A truncated file: one line, exit code 1, and the part after it has its numbers."""
-    data = pictures(tmp_path / 'data')
-    (data / cifar10.FOLDER / FILES[2]).write_bytes(b'\0' * 100)
-    code, out, _ = run(f'--out={tmp_path / "out"}', f'--data_dir={data}', '--parts=cifar10,bfloat16')
-    assert code == 1
-    parts = json.loads((tmp_path / 'out' / 'accelerator.json').read_text())['parts']
-    assert parts['cifar10']['state'] == 'failed' and 'data_batch_3.bin' in parts['cifar10']['reason']
-    assert 'result' not in parts['cifar10'] and 'no multiple of a record' in ' '.join(out.split())
-    assert parts['bfloat16']['state'] == 'done' and parts['bfloat16']['result']['entries'][0]['ms']['jaxlab'] > 0
-
-
 @pytest.fixture
 def bare(monkeypatch, tmp_path) -> list[str]:
     """The command in this process, without asking the machine; its first words."""
@@ -130,6 +117,20 @@ def bare(monkeypatch, tmp_path) -> list[str]:
     monkeypatch.setattr(command.machine, 'facts', lambda seconds: here | dict.fromkeys(command.machine.PACKAGES))
     monkeypatch.delenv('JAXLAB_DATA_DIR', raising=False)
     return ['--tiny', f'--out={tmp_path}']
+
+
+@pytest.mark.slow
+def test_a_part_that_fails_costs_only_itself(bare, monkeypatch, tmp_path, capsys):
+    """A truncated file: one line, exit code 1, and the part after it has its numbers."""
+    monkeypatch.setenv('JAXLAB_CACHE_DIR', str(ROOT / '.cache' / 'tests'))
+    data = pictures(tmp_path / 'data')
+    (data / cifar10.FOLDER / FILES[2]).write_bytes(b'\0' * 100)
+    assert command.main([*bare, '--minutes=30', f'--data_dir={data}', '--parts=cifar10,bfloat16']) == 1
+    out = capsys.readouterr().out
+    parts = json.loads((tmp_path / 'accelerator.json').read_text())['parts']
+    assert parts['cifar10']['state'] == 'failed' and 'data_batch_3.bin' in parts['cifar10']['reason']
+    assert 'result' not in parts['cifar10'] and 'no multiple of a record' in ' '.join(out.split())
+    assert parts['bfloat16']['state'] == 'done' and parts['bfloat16']['result']['entries'][0]['ms']['jaxlab'] > 0
 
 
 def measured(context: Context, budget: Budget) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from jaxlab.data import load
 from jaxlab.errors import UserError
 from jaxlab.training.start import Start
 from tests.cli import command, store
+from tests.undrawn import undrawn
 
 SECONDS = 120  # of one start, on a busy machine
 FEW = {'training.epochs': 3, 'data.limit': 64, 'training.log_steps': True, 'parallel.devices': 1}
@@ -47,7 +48,8 @@ def tiny(tmp_path_factory) -> str:
 def undisturbed(tiny, tmp_path_factory) -> str:
     """The digest of a run on a disk, that nothing happened to."""
     experiment = jaxlab.experiment(tiny.removeprefix('--config='), **FEW)
-    return experiment.train(tmp_path_factory.mktemp('disk')).results['params_digest']
+    with undrawn():
+        return experiment.train(tmp_path_factory.mktemp('disk')).results['params_digest']
 
 
 def objects(folder) -> set[str]:

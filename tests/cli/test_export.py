@@ -18,6 +18,7 @@ from jaxlab.experiments.export import card, export
 from jaxlab.experiments.watching import Printing
 from jaxlab.training import runtime
 from tests.cli import command
+from tests.undrawn import undrawn
 
 HEAVY = ('sklearn', 'skimage', 'matplotlib', 'torch', 'tensorflow', 'pandas', 'pyarrow', 'tensorboardX', 'tokenizers')
 
@@ -36,7 +37,7 @@ def place(tmp_path_factory):
     config.data.batch_size, config.data.stratify = 4, True
     config.model.features, config.optimizer, config.training.epochs = (4,), common.adam(1e-2), 2
     config.parallel.devices = 1
-    with pytest.MonkeyPatch.context() as patch:  # the cache and the allocator stay those of the tests
+    with pytest.MonkeyPatch.context() as patch, undrawn():  # the cache and the allocator stay those of the tests
         patch.setattr(runtime, 'start', lambda: None)
         jaxlab.experiment(config, data_dir=str(folder)).train(folder / 'run', Printing(quiet=True))
         export(folder / 'run', folder / 'model.zip')

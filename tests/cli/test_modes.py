@@ -206,15 +206,17 @@ def test_variants_start_alike_and_are_compared(launch, write_config, tmp_path):
 
 
 @pytest.fixture(scope='module')
-def gan_run(tmp_path_factory):
+def gan_run(launched, tmp_path_factory):
     workdir = tmp_path_factory.mktemp('gan')
     sizes = (
+        "--config.model={'generator': {'name': 'mlp_generator', 'features': (8,)},"
+        " 'discriminator': {'name': 'mlp_discriminator', 'features': (8,)}}",
         '--config.data.limit=128',
         '--config.training.epochs=1',
         '--config.needs.scorer.overrides.training.epochs=1',
+        '--config.needs.scorer.overrides.data.limit=128',
     )
-    code, _, err = command.run('--config=configs/gan_mnist.py:smoke', f'--workdir={workdir}', *sizes)
-    assert code == 0, err
+    launched('--config=configs/gan_mnist.py:smoke', f'--workdir={workdir}', *sizes)
     return workdir, sizes
 
 

@@ -11,13 +11,13 @@ from tests.cli import command
 
 
 @pytest.fixture(scope='module')
-def words(tmp_path_factory):
+def words(launched, tmp_path_factory):
     """The smoke profile of rnn_imdb on its stand-in with a bag of words, trained once."""
     folder = tmp_path_factory.mktemp('texts')
     found = ['--config=configs/rnn_imdb.py:smoke', f'--workdir={folder}', '--config.model={"name": "bag"}']
-    code, _, said = command.run(*found, '--config.optimizer.learning_rate=0.1', '--json')
-    assert code == 0, said
-    return [*found, '--config.optimizer.learning_rate=0.1', '--mode=predict']
+    found.append('--config.optimizer.learning_rate=0.1')
+    launched(*found)
+    return [*found, '--mode=predict']
 
 
 def test_typed_and_in_a_file(launch, words, tmp_path):

@@ -10,6 +10,8 @@ from tests.cli import command
 SPLIT = command.TINY.replace(
     '    config.training.epochs = 12\n',
     """    config.training.epochs = 2
+    config.data.limit = 160
+    config.model = {'name': 'mlp', 'features': (8,)}
     config.replicas = 2
     config.split_seeds = (3, 4, 5)
     config.variants = {'slow': {}, 'fast': {'optimizer.learning_rate': 0.1}}

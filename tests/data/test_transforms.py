@@ -83,7 +83,7 @@ def test_range_shape_and_dtype_are_kept(name, dtype):
 @pytest.mark.parametrize('name', [name for name in TRANSFORMS if name != 'mixup'])
 def test_an_example_draws_from_its_own_key(name):
     """The first rows of a larger batch get what they get in a smaller one: nothing depends on the batch's size."""
-    large = batch_of(8)
+    large = batch_of(16)
     small = {field: values[:3] for field, values in large.items()}
     transform = (name, ARGUMENTS.get(name, {}))
     np.testing.assert_allclose(augment(large, transform)['image'][:3], augment(small, transform)['image'], atol=1e-6)
@@ -107,11 +107,11 @@ def test_steps_draw_differently():
 def test_pmap_draws_what_one_device_draws(name):
     if jax.local_device_count() < 2:
         pytest.skip('needs two (simulated) devices')
-    batch, key = batch_of(8), jax.random.key(3)
-    function = compose(((name, ARGUMENTS.get(name, {})),), CONTEXT, batch)
-    shared = jax.tree.map(lambda values: values.reshape(2, 4, *values.shape[1:]), batch)
+    batch, key, transform = batch_of(16), jax.random.key(3), (name, ARGUMENTS.get(name, {}))
+    function = compose((transform,), CONTEXT, batch)
+    shared = jax.tree.map(lambda values: values.reshape(2, 8, *values.shape[1:]), batch)
     spread = jax.pmap(lambda share: function(share, key), axis_name='batch', devices=jax.local_devices()[:2])(shared)
-    whole = jax.jit(function)(batch, key)
+    whole = augment(batch, transform, key=3)
     for field in whole:
         np.testing.assert_allclose(spread[field].reshape(whole[field].shape), whole[field], atol=1e-6)
 

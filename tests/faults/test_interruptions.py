@@ -2,9 +2,11 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -17,11 +19,10 @@ def tiny(tmp_path_factory) -> str:
 
 
 @pytest.fixture(scope='module')
-def undisturbed(tiny, tmp_path_factory) -> str:
+def undisturbed(tiny, launched, tmp_path_factory) -> str:
     """The digest of a run that nothing happened to."""
     workdir = tmp_path_factory.mktemp('undisturbed')
-    code, _, err = command.run(tiny, f'--workdir={workdir}')
-    assert code == 0, err
+    launched(tiny, f'--workdir={workdir}')
     found = command.results(workdir)
     assert found['steps'] == 12 * 64 and command.epochs_done(workdir) == 12
     return found['params_digest']
@@ -133,20 +134,23 @@ def out_of_room(err: str, code: int) -> None:
     assert 'the last whole checkpoint is kept' in lines[0]
 
 
-def one_epoch(tiny: str, workdir) -> None:
-    """Stops a run after a few epochs."""
+@pytest.fixture(scope='module')
+def stopped(tiny, tmp_path_factory) -> Path:
+    """A run that was stopped after a few epochs, to be copied."""
+    workdir = tmp_path_factory.mktemp('stopped')
     process = command.start(tiny, f'--workdir={workdir}')
     command.wait_until(lambda: command.epochs_done(workdir) >= 3, process)
     process.send_signal(signal.SIGTERM)
     assert command.finish(process)[0] == 143
+    return workdir
 
 
-def test_a_file_that_may_not_grow(tiny, goes_on, tmp_path):
+def test_a_file_that_may_not_grow(tiny, stopped, goes_on, tmp_path):
     """The system refuses to write files above 64 KiB: the checkpoint fails, the one before stays."""
-    one_epoch(tiny, tmp_path)
-    code, _, err = command.run(tiny, f'--workdir={tmp_path}', under=('sh', '-c', 'ulimit -f 128; exec "$@"', 'sh'))
+    workdir = shutil.copytree(stopped, tmp_path / 'run')
+    code, _, err = command.run(tiny, f'--workdir={workdir}', under=('sh', '-c', 'ulimit -f 128; exec "$@"', 'sh'))
     out_of_room(err, code)
-    goes_on(tmp_path)
+    goes_on(workdir)
 
 
 @pytest.fixture
@@ -161,9 +165,8 @@ def small_disk(tmp_path):
     subprocess.run(['umount', '-l', str(folder)], check=True)
 
 
-def test_a_full_disk(tiny, goes_on, small_disk):
-    workdir = small_disk / 'run'
-    one_epoch(tiny, workdir)
+def test_a_full_disk(tiny, stopped, goes_on, small_disk):
+    workdir = shutil.copytree(stopped, small_disk / 'run')
     ballast = small_disk / 'ballast'
     with open(ballast, 'wb', buffering=0) as file:
         try:

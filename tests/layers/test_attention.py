@@ -17,10 +17,12 @@ from jaxlab.layers.attention import (
     padding_mask,
     segment_mask,
 )
+from tests.models.drawn import drawn
 
 
 def normal(seed, *shape):
-    return jax.random.normal(jax.random.key(seed), shape)
+    """N(0, 1) by NumPy: JAX would compile a program for every shape."""
+    return jnp.asarray(np.random.default_rng(seed).standard_normal(shape), jnp.float32)
 
 
 def test_worked_example_of_a07():
@@ -106,50 +108,62 @@ def test_golden_values_of_b16():
 def test_rows_without_keys_are_zero_and_finite(module):
     """The second example is nothing but padding: no weight, no NaN, no gradient to its memory; the first is untouched."""
     x, memory = normal(0, 2, 3, 8), normal(1, 2, 4, 8)
-    variables = module.init(jax.random.key(2), x, memory)
+    variables = drawn(module, x, memory)
     mask = padding_mask(jnp.array([[True, True, False, True], [False] * 4]))
 
-    @jax.jit
     def run(variables, x, memory):
         out, kept = module.apply(variables, x, memory, mask, mutable=['intermediates'])
         return (out**2).sum(), (out, kept['intermediates']['weights'][0])
 
-    slopes, (out, weights) = jax.grad(run, (0, 1, 2), has_aux=True)(variables, x, memory)
+    slopes, (out, weights) = jax.jit(jax.grad(run, (0, 1, 2), has_aux=True))(variables, x, memory)
     assert not np.asarray(weights)[1].any() and all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(slopes))
     assert not np.asarray(slopes[2])[1].any() and not np.asarray(slopes[2])[0, 2].any()
     kept = jnp.array([0, 1, 3])
-    np.testing.assert_allclose(out[0], module.apply(variables, x[:1], memory[:1, kept])[0], atol=1e-6)
+    np.testing.assert_allclose(out[0], jax.jit(module.apply)(variables, x[:1], memory[:1, kept])[0], atol=1e-6)
 
 
 def test_equal_to_the_librarys_attention():
     """`jax.nn.dot_product_attention`, masked, outputs and gradients."""
     q, k, v = normal(0, 3, 5, 2, 4), normal(1, 3, 6, 2, 4), normal(2, 3, 6, 2, 4)
     mask = padding_mask(jnp.arange(6) < jnp.array([6, 3, 1])[:, None])
-    theirs = lambda *given: jax.nn.dot_product_attention(*given, mask=mask)
-    ours = lambda *given: dot_product_attention(*given, mask)
-    np.testing.assert_allclose(ours(q, k, v), theirs(q, k, v), atol=1e-6)
-    slopes = [jax.grad(lambda *given, f=f: (f(*given) ** 2).sum(), (0, 1, 2))(q, k, v) for f in (ours, theirs)]
-    for one, other in zip(*slopes, strict=True):
+
+    def both(*given):
+        found = []
+        for attend in (
+            lambda q, k, v: dot_product_attention(q, k, v, mask),
+            lambda q, k, v: jax.nn.dot_product_attention(q, k, v, mask=mask),
+        ):
+            out, pull = jax.vjp(attend, *given)
+            found.append((out, pull(2 * out)))
+        return found
+
+    (ours, our_slopes), (theirs, their_slopes) = jax.jit(both)(q, k, v)
+    np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    for one, other in zip(our_slopes, their_slopes, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 def test_packed_texts_do_not_see_each_other():
     x = normal(0, 1, 6, 8)
     module = MultiHeadAttention(2, 8)
-    variables = module.init(jax.random.key(1), x)
+    variables, apply = drawn(module, x), jax.jit(module.apply)
     mask = segment_mask(jnp.array([[1, 1, 1, 2, 2, 0]]))
-    packed = module.apply(variables, x, mask=mask)
+    packed = apply(variables, x, mask=mask)
     for part in (slice(0, 3), slice(3, 5)):
-        np.testing.assert_allclose(packed[:, part], module.apply(variables, x[:, part]), atol=1e-6)
+        np.testing.assert_allclose(packed[:, part], apply(variables, x[:, part]), atol=1e-6)
 
 
 def test_keys_that_are_kept_are_looked_at_again():
     x, memory = normal(0, 2, 3, 8), normal(1, 2, 4, 8)
     for module in (MultiHeadAttention(2, 8), AdditiveAttention(5)):
-        variables = module.init(jax.random.key(2), x, memory)
-        kept = module.apply(variables, memory, method='keys_values')
-        steps = [module.apply(variables, x[:, t : t + 1], *kept, method='look') for t in range(3)]
-        np.testing.assert_allclose(jnp.concatenate(steps, 1), module.apply(variables, x, memory), atol=1e-6)
+
+        @jax.jit
+        def run(variables, module=module):
+            kept = module.apply(variables, memory, method='keys_values')
+            steps = [module.apply(variables, x[:, t : t + 1], *kept, method='look') for t in range(3)]
+            return jnp.concatenate(steps, 1), module.apply(variables, x, memory)
+
+        np.testing.assert_allclose(*run(drawn(module, x, memory)), atol=1e-6)
 
 
 def test_parameter_counts():
@@ -168,7 +182,7 @@ def test_equal_to_flax(masked):
     x, memory = normal(0, 3, 5, 8), normal(1, 3, 6, 8)
     mask = padding_mask(jnp.arange(6) < jnp.array([6, 3, 1])[:, None]) if masked else None
     ours = MultiHeadAttention(2, 8)
-    variables = jax.jit(ours.init)(jax.random.key(2), x, memory)
+    variables = drawn(ours, x, memory)
     params = variables['params']
     stock = {
         name: {
@@ -194,18 +208,23 @@ def test_equal_to_flax(masked):
 def test_causal_mask_hides_the_future():
     x = normal(0, 2, 5, 8)
     module = MultiHeadAttention(4, 8)
-    variables = jax.jit(module.init)(jax.random.key(1), x)
-    whole = module.apply(variables, x, mask=causal_mask(5))
-    np.testing.assert_allclose(whole[:, :3], module.apply(variables, x[:, :3], mask=causal_mask(3)), atol=1e-6)
+    variables, apply = drawn(module, x), jax.jit(module.apply)
+    whole = apply(variables, x, mask=causal_mask(5))
+    np.testing.assert_allclose(whole[:, :3], apply(variables, x[:, :3], mask=causal_mask(3)), atol=1e-6)
 
 
 def test_dropout_only_in_training():
     x = normal(0, 2, 5, 8)
     module = MultiHeadAttention(4, 8, dropout=0.5)
-    variables = jax.jit(module.init)(jax.random.key(1), x)
-    still = module.apply(variables, x)
-    np.testing.assert_array_equal(still, module.clone(dropout=0.0).apply(variables, x, train=True))
-    assert not np.allclose(still, module.apply(variables, x, train=True, rngs={'dropout': jax.random.key(0)}))
+
+    @jax.jit
+    def run(variables):
+        dropped = module.apply(variables, x, train=True, rngs={'dropout': jax.random.key(0)})
+        return module.apply(variables, x), module.clone(dropout=0.0).apply(variables, x, train=True), dropped
+
+    still, without, dropped = run(drawn(module, x))
+    np.testing.assert_array_equal(still, without)
+    assert not np.allclose(still, dropped)
 
 
 def test_heads_must_divide_the_width():

@@ -10,9 +10,14 @@ import pytest
 from jaxlab import layers
 from jaxlab.layers import conv_cpu, conv_grouped, conv_unrolled, convolve, onednn
 from jaxlab.layers.conv_geometry import Geometry
+from tests.models.drawn import drawn
 
-KEY = jax.random.key(0)
 needs_it = pytest.mark.skipif(not onednn.available(), reason='this jaxlib or processor does not offer oneDNN')
+
+
+def numbers(*shape: int, dtype=np.float32, seed: int = 0) -> jax.Array:
+    """N(0, 1) by NumPy: JAX would compile a program for every shape."""
+    return jnp.asarray(np.random.default_rng(seed).standard_normal(shape), dtype)
 
 
 def gradients(layer, variables, x):
@@ -44,8 +49,8 @@ LAYERS = [
 @pytest.mark.parametrize('layer, shape', LAYERS)
 def test_same_results_as_the_own_forms(layer, shape) -> None:
     """Outputs and gradients within float32 rounding, inside a compiled loop as in training."""
-    x = jax.random.normal(KEY, shape)
-    variables = layer.init(KEY, x)
+    x = numbers(*shape)
+    variables = drawn(layer, x)
 
     def looped(variables, x):
         def body(carry, _):
@@ -62,8 +67,8 @@ def test_same_results_as_the_own_forms(layer, shape) -> None:
 def test_both_directions_call_it() -> None:
     """Forward and input gradient, of plain, strided, transposed and depthwise layers; a kernel read backwards does not."""
     for layer, shape in (LAYERS[0], LAYERS[1], LAYERS[5], LAYERS[6], LAYERS[7]):
-        x = jax.random.normal(KEY, shape)
-        variables = layer.init(KEY, x)
+        x = numbers(*shape)
+        variables = drawn(layer, x)
         to_input = jax.grad(lambda x, layer=layer, variables=variables: jnp.sin(layer.apply(variables, x)).sum())
         assert onednn.CALL in text(partial(layer.apply, variables), x), layer
         found = text(to_input, x)
@@ -73,9 +78,9 @@ def test_both_directions_call_it() -> None:
 @needs_it
 def test_only_where_it_is_asked_for() -> None:
     """The same function compiled with and without it in one process: two programs."""
-    x = jax.random.normal(KEY, (4, 9, 8, 16))
+    x = numbers(4, 9, 8, 16)
     layer = layers.Conv(24, 3)
-    variables = layer.init(KEY, x)
+    variables = drawn(layer, x)
     for asked in (True, False, True):
         program = onednn.compiled(jax.jit(layer.apply), (variables, x), asked)
         assert (onednn.CALL in program.as_text()) == asked
@@ -85,8 +90,8 @@ def test_gradients_of_gradients_through_groups() -> None:
     """A penalty on a gradient, through a depthwise and a grouped convolution, against XLA's own."""
     with jax.enable_x64(True):
         for groups, features in ((6, 12), (2, 4)):
-            x = jax.random.normal(KEY, (3, 7, 6, 6), jnp.float64)
-            kernel = jax.random.normal(jax.random.key(1), (3, 3, 6 // groups, features), jnp.float64)
+            x = numbers(3, 7, 6, 6, dtype=np.float64)
+            kernel = numbers(3, 3, 6 // groups, features, dtype=np.float64, seed=1)
             edges = ((1, 1), (0, 2))
 
             def ours(x, k, groups=groups):
@@ -106,6 +111,25 @@ def test_gradients_of_gradients_through_groups() -> None:
                 np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10)
 
 
+MAPS = ('forward', 'input_gradient', 'kernel_gradient')
+
+
+def compare(maps, stock, x, kernel, g) -> None:
+    """All forms of the three maps, in one program beside XLA's convolution and its gradients."""
+
+    @jax.jit
+    def run(x, kernel, g):
+        y, pull = jax.vjp(stock, x, kernel)
+        arguments = dict(zip(MAPS, ((x, kernel), (g, kernel), (x, g)), strict=True))
+        found = {name: {form: f(*arguments[name]) for form, f in forms.items()} for name, forms in maps.items()}
+        return found, dict(zip(MAPS, (y, *pull(g)), strict=True))
+
+    found, wanted = run(x, kernel, g)
+    for name, forms in found.items():
+        for form, values in forms.items():
+            np.testing.assert_allclose(values, wanted[name], atol=1e-12, err_msg=f'{name} {form}')
+
+
 GROUPED = [
     Geometry((9, 8), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1)),
     Geometry((9, 8), (3, 3), (2, 2), ((0, 1), (2, 1)), (1, 1)),
@@ -118,20 +142,11 @@ GROUPED = [
 def test_every_form_in_groups(geometry, groups) -> None:
     """Each form of each map equals XLA's convolution and its gradients, in double precision."""
     with jax.enable_x64(True):
-        keys = jax.random.split(KEY, 3)
-        x = jax.random.normal(keys[0], (3, *geometry.space, 6), jnp.float64)
-        kernel = jax.random.normal(keys[1], (*geometry.size, 6 // groups, 12), jnp.float64)
-        g = jax.random.normal(keys[2], (3, *geometry.out, 12), jnp.float64)
-        y, pull = jax.vjp(partial(convolve._stock, geometry, groups=groups), x, kernel)
-        dx, dk = pull(g)
-        wanted = {'forward': (y, (x, kernel)), 'input_gradient': (dx, (g, kernel)), 'kernel_gradient': (dk, (x, g))}
-        for name, (expected, arguments) in wanted.items():
-            found = conv_grouped.forms(geometry, groups, name, groups == 6)
-            assert found
-            for form, function in found.items():
-                np.testing.assert_allclose(
-                    jax.jit(function)(*arguments), expected, atol=1e-12, err_msg=f'{name} {form}'
-                )
+        shapes = (3, *geometry.space, 6), (*geometry.size, 6 // groups, 12), (3, *geometry.out, 12)
+        x, kernel, g = (numbers(*shape, dtype=np.float64, seed=seed) for seed, shape in enumerate(shapes))
+        maps = {name: conv_grouped.forms(geometry, groups, name, groups == 6) for name in MAPS}
+        assert all(maps.values())
+        compare(maps, partial(convolve._stock, geometry, groups=groups), x, kernel, g)
 
 
 FORMS = [
@@ -148,22 +163,15 @@ def test_every_form(geometry) -> None:
     """Each form of each map equals XLA's convolution and its gradients, in double precision; none is chosen that is not
     possible."""
     with jax.enable_x64(True):
-        keys = jax.random.split(KEY, 3)
-        x = jax.random.normal(keys[0], (3, *geometry.space, 5), jnp.float64)
-        kernel = jax.random.normal(keys[1], (*geometry.size, 5, 4), jnp.float64)
-        g = jax.random.normal(keys[2], (3, *geometry.out, 4), jnp.float64)
-        y, pull = jax.vjp(partial(convolve._stock, geometry), x, kernel)
-        dx, dk = pull(g)
-        wanted = {'forward': (y, (x, kernel)), 'input_gradient': (dx, (g, kernel)), 'kernel_gradient': (dk, (x, g))}
-        for name, (expected, arguments) in wanted.items():
-            found = conv_cpu.forms(geometry, name, *arguments)
-            for form, function in found.items():
-                np.testing.assert_allclose(
-                    jax.jit(function)(*arguments), expected, atol=1e-12, err_msg=f'{name} {form}'
-                )
+        shapes = (3, *geometry.space, 5), (*geometry.size, 5, 4), (3, *geometry.out, 4)
+        x, kernel, g = (numbers(*shape, dtype=np.float64, seed=seed) for seed, shape in enumerate(shapes))
+        arguments = dict(zip(MAPS, ((x, kernel), (g, kernel), (x, g)), strict=True))
+        maps = {name: conv_cpu.forms(geometry, name, *given) for name, given in arguments.items()}
+        compare(maps, partial(convolve._stock, geometry), x, kernel, g)
+        for name, given in arguments.items():
             for by_onednn in (True, False):
-                assert conv_cpu.choice(geometry, name, *arguments, by_onednn) in found
-    assert ('matrix' in found) == conv_unrolled.possible(geometry)
+                assert conv_cpu.choice(geometry, name, *given, by_onednn) in maps[name]
+    assert ('matrix' in maps['kernel_gradient']) == conv_unrolled.possible(geometry)
 
 
 @pytest.fixture
@@ -192,9 +200,9 @@ def test_no_warning_reaches_the_user(tmp_path, recwarn) -> None:
     before = jax.config.jax_compilation_cache_dir
     try:
         jax.config.update('jax_compilation_cache_dir', str(tmp_path))
-        x = jax.random.normal(KEY, (2, 11, 10, 8))
+        x = numbers(2, 11, 10, 8)
         layer = layers.Conv(7, 3)
-        onednn.jit(layer.apply)(layer.init(KEY, x), x)
+        onednn.jit(layer.apply)(drawn(layer, x), x)
     finally:
         jax.config.update('jax_compilation_cache_dir', before)
     assert not [warning for warning in recwarn if 'compilation cache' in str(warning.message)]

@@ -1,5 +1,7 @@
 """Pooling against Flax's, equal values included."""
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -21,24 +23,29 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize('case', CASES, ids=str)
-@pytest.mark.parametrize('kind', ['max', 'avg'])
-@pytest.mark.parametrize('ties', [False, True])
-def test_pooling_equals_stock(case, kind, ties) -> None:
-    """Ties: small whole numbers, most of them equal, so that the gradient's choice shows."""
-    space, window, strides, padding = case
-    x = jax.random.normal(jax.random.key(0), (3, *space, 4))
-    x = jnp.round(x) if ties else x
-    g = jax.random.normal(jax.random.key(1), (4096,))
+@functools.cache  # compiled once for values with ties and without
+def both(kind, space, window, strides, padding):
+    """Ours and Flax's, each with its gradient, in one program."""
     each = lambda v: (v,) * len(space) if isinstance(v, int) else v
     ours, stock = getattr(layers, f'{kind}_pool'), getattr(nn, f'{kind}_pool')
+    g = np.random.default_rng(1).standard_normal(4096).astype(np.float32)
 
     def pull(function, x):
         y, back = jax.vjp(function, x)
         return y, back(g[: y.size].reshape(y.shape))[0]
 
-    mine = jax.jit(lambda x: pull(lambda x: ours(x, window, strides, padding), x))(x)
-    theirs = jax.jit(lambda x: pull(lambda x: stock(x, each(window), each(strides or window), padding), x))(x)
+    mine = lambda x: ours(x, window, strides, padding)
+    theirs = lambda x: stock(x, each(window), each(strides or window), padding)
+    return jax.jit(lambda x: (pull(mine, x), pull(theirs, x)))
+
+
+@pytest.mark.parametrize('case', CASES, ids=str)
+@pytest.mark.parametrize('kind', ['max', 'avg'])
+@pytest.mark.parametrize('ties', [False, True])
+def test_pooling_equals_stock(case, kind, ties) -> None:
+    """Ties: small whole numbers, most of them equal, so that the gradient's choice shows."""
+    x = np.random.default_rng(0).standard_normal((3, *case[0], 4)).astype(np.float32)
+    mine, theirs = both(kind, *case)(jnp.asarray(np.round(x) if ties else x))
     for a, b in zip(mine, theirs, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
 

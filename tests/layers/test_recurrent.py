@@ -9,6 +9,7 @@ from jax.test_util import check_grads
 
 from jaxlab.layers import recurrence
 from jaxlab.layers.recurrent import GRU, LSTM, Bidirectional, SimpleRNN, mask_from_lengths
+from tests.models.drawn import drawn
 
 CELLS = {
     'lstm': LSTM(5),
@@ -27,16 +28,6 @@ def cell(request):
 
 def sequence(seed=0, shape=(3, 6, 4)):
     return jax.random.normal(jax.random.key(seed), shape)
-
-
-def shaken(cell, x, seed=1):
-    """Parameters with every bias away from 0."""
-    variables = jax.jit(cell.init)(jax.random.key(seed), x)
-    leaves, tree = jax.tree.flatten(variables)
-    keys = jax.random.split(jax.random.key(seed), len(leaves))
-    return tree.unflatten(
-        [leaf + 0.3 * jax.random.normal(key, leaf.shape) for leaf, key in zip(leaves, keys, strict=True)]
-    )
 
 
 def toy(gates, forget=None):
@@ -145,7 +136,7 @@ def test_starting_values():
 
 def test_gradients_against_finite_differences(cell):
     x = sequence()
-    variables = shaken(cell, x)
+    variables = drawn(cell, x)
     mask = mask_from_lengths(jnp.array([6, 2, 4]), 6)
     apply = jax.jit(lambda v, x: cell.apply(v, x, mask))
     check_grads(apply, (variables, x), order=1, modes=('rev',), atol=2e-2, rtol=2e-2)
@@ -198,30 +189,42 @@ def test_own_backward_pass_equals_automatic_differentiation(reverse, masked):
 
 
 def test_last_state_reverse_and_mask(cell):
-    x = sequence()
-    variables = shaken(cell, x)
-    every = cell.apply(variables, x)
-    assert every.shape == (3, 6, 5)
-    np.testing.assert_allclose(cell.clone(sequence=False).apply(variables, x), every[:, -1], atol=1e-6)
+    """One program reads forwards, backwards, in halves, and with padding behind and in front."""
     backward = cell.clone(reverse=True)
-    np.testing.assert_allclose(backward.apply(variables, x), cell.apply(variables, x[:, ::-1])[:, ::-1], atol=1e-6)
-    np.testing.assert_allclose(backward.clone(sequence=False).apply(variables, x), backward.apply(variables, x)[:, 0])
-    # Padding behind (read forwards and backwards) and in front changes nothing.
     mask = mask_from_lengths(jnp.array([4, 4, 4]), 6)
-    last = lambda module, x, mask=None: module.clone(sequence=False).apply(variables, x, mask)
-    np.testing.assert_allclose(last(cell, x, mask), last(cell, x[:, :4]), atol=1e-6)
-    np.testing.assert_allclose(last(backward, x, mask), last(backward, x[:, :4]), atol=1e-6)
-    np.testing.assert_allclose(last(cell, x, mask[:, ::-1]), last(cell, x[:, 2:]), atol=1e-6)
+
+    @jax.jit
+    def read(variables, x):
+        last = lambda module, x, mask=None: module.clone(sequence=False).apply(variables, x, mask)
+        first, state = cell.apply(variables, x[:, :3], return_state=True)
+        return {
+            'every': cell.apply(variables, x),
+            'last': last(cell, x),
+            'backward': backward.apply(variables, x),
+            'turned': cell.apply(variables, x[:, ::-1])[:, ::-1],
+            'first': last(backward, x),
+            'padded': (last(cell, x, mask), last(backward, x, mask), last(cell, x, mask[:, ::-1])),
+            'short': (last(cell, x[:, :4]), last(backward, x[:, :4]), last(cell, x[:, 2:])),
+            'halves': jnp.concatenate([first, cell.apply(variables, x[:, 3:], state=state)], 1),
+        }
+
+    x = sequence()
+    found = read(drawn(cell, x), x)
+    assert found['every'].shape == (3, 6, 5)
+    np.testing.assert_allclose(found['last'], found['every'][:, -1], atol=1e-6)
+    np.testing.assert_allclose(found['backward'], found['turned'], atol=1e-6)
+    np.testing.assert_allclose(found['first'], found['backward'][:, 0])
+    # Padding behind (read forwards and backwards) and in front changes nothing.
+    for padded, short in zip(found['padded'], found['short'], strict=True):
+        np.testing.assert_allclose(padded, short, atol=1e-6)
     # Half a sequence after the other is the whole.
-    first, state = cell.apply(variables, x[:, :3], return_state=True)
-    second = cell.apply(variables, x[:, 3:], state=state)
-    np.testing.assert_allclose(jnp.concatenate([first, second], 1), every, atol=1e-6)
+    np.testing.assert_allclose(found['halves'], found['every'], atol=1e-6)
 
 
 def test_bidirectional_joins_both_readings():
     x = sequence()
     module = Bidirectional(LSTM, {'features': 5, 'sequence': False})
-    variables = shaken(module, x)
+    variables = drawn(module, x)
     out = module.apply(variables, x)
     assert out.shape == (3, 10)
     parts = [{'params': variables['params'][name]} for name in ('forward', 'backward')]
@@ -231,7 +234,7 @@ def test_bidirectional_joins_both_readings():
 
 def test_equal_to_flax():
     x = sequence()
-    ours = shaken(LSTM(5), x)['params']
+    ours = drawn(LSTM(5), x)['params']
     names = {'i': 0, 'f': 1, 'g': 2, 'o': 3}
     cut = lambda name, k: ours[name][..., k * 5 : (k + 1) * 5]
     stock = {f'i{g}': {'kernel': cut('kernel', k)} for g, k in names.items()}
@@ -239,7 +242,7 @@ def test_equal_to_flax():
     out = nn.RNN(nn.OptimizedLSTMCell(5)).apply({'params': {'cell': stock}}, x)
     np.testing.assert_allclose(LSTM(5).apply({'params': ours}, x), out, atol=1e-5)
 
-    ours = shaken(GRU(5, init_scheme='lecun'), x)['params']
+    ours = drawn(GRU(5, init_scheme='lecun'), x)['params']
     stock = {f'i{g}': {'kernel': cut('kernel', k), 'bias': cut('bias', k)} for k, g in enumerate('rzn')}
     stock |= {f'h{g}': {'kernel': cut('recurrent_kernel', k)} for k, g in enumerate('rzn')}
     stock['hn']['bias'] = ours['recurrent_bias']

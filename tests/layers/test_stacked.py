@@ -7,6 +7,7 @@ import pytest
 
 from jaxlab.errors import UserError
 from jaxlab.layers.recurrent import Stacked, mask_from_lengths
+from tests.models.drawn import drawn
 
 
 def sequence():
@@ -19,7 +20,7 @@ def test_padding_changes_nothing(cell, bidirectional):
     """Each direction reverses within the length: padding moves neither a state nor the last outputs (padded steps hold)."""
     x = sequence()
     module = Stacked((5, 3), cell, {'init_scheme': 'torch'}, bidirectional, 0.5)
-    variables = jax.jit(module.init)(jax.random.key(1), x)
+    variables = drawn(module, x)
     read = jax.jit(lambda x, mask=None: module.apply(variables, x, mask, return_state=True))
     states, last = read(x[:, :4])
     mask = mask_from_lengths(jnp.array([4, 4, 4]), 6)
@@ -34,11 +35,11 @@ def test_padding_changes_nothing(cell, bidirectional):
 
 def test_dropout_stands_between_layers_only():
     x, module = sequence(), Stacked((5, 3), 'rnn', dropout=0.5)
-    variables = jax.jit(module.init)(jax.random.key(1), x)
+    variables = drawn(module, x)
     trained = jax.jit(lambda: module.apply(variables, x, train=True, rngs={'dropout': jax.random.key(0)}))()
     assert not np.allclose(trained, module.apply(variables, x), atol=1e-3)
     alone = module.clone(features=(5,))
-    variables = alone.init(jax.random.key(0), x)
+    variables = drawn(alone, x)
     np.testing.assert_array_equal(alone.apply(variables, x, train=True), alone.apply(variables, x))
 
 

@@ -5,16 +5,22 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxlab.measures.boxes import area, decode, default_boxes, encode, iou
-from jaxlab.measures.multibox import hardest, match, multibox
+from jaxlab.measures import boxes as measured
+from jaxlab.measures import multibox as losses
+from jaxlab.measures.boxes import area, default_boxes
+from jaxlab.measures.multibox import hardest
 from jaxlab.measures.suppression import detections, suppressed
 from jaxlab.models.ssdlite import cells
 
+# As training runs them, compiled: one operation after the other they would be compiled one by one, for every shape.
+decode, encode, iou, match = map(jax.jit, (measured.decode, measured.encode, measured.iou, losses.match))
+multibox = jax.jit(losses.multibox, static_argnums=(5, 6))
+slope_of_iou = jax.jit(jax.grad(lambda a, b: iou(a, b).sum()))
 ANCHORS = default_boxes(cells((320, 320)))
 
 
 def box(*sides):
-    return jnp.array(sides, jnp.float32)
+    return np.array(sides, np.float32)
 
 
 @pytest.mark.parametrize(
@@ -33,8 +39,7 @@ def box(*sides):
 def test_iou(a, b, expected):
     np.testing.assert_allclose(iou(box(a), box(b))[0, 0], expected, atol=1e-6)
     np.testing.assert_allclose(iou(box(b), box(a))[0, 0], expected, atol=1e-6)
-    grown = jax.grad(lambda x: iou(x, box(b)).sum())(box(a))
-    assert np.isfinite(grown).all()
+    assert np.isfinite(slope_of_iou(box(a), box(b))).all()
 
 
 def test_area_of_crossed_edges_is_nothing():
@@ -65,9 +70,8 @@ def test_offsets():
     """B12: anchor (48, 48, 208, 208), object (64, 64, 256, 256); there and back; smooth L1 of four of them."""
     anchor, truth = box((48, 48, 208, 208)), box((64, 64, 256, 256))
     np.testing.assert_allclose(encode(truth, anchor)[0], [2.0, 2.0, 0.911608, 0.911608], atol=1e-6)
-    keys = jax.random.split(jax.random.key(0))
-    low = jax.random.uniform(keys[0], (50, 2))
-    boxes = jnp.concatenate([low, low + 0.01 + jax.random.uniform(keys[1], (50, 2))], 1)
+    low, sides = np.random.default_rng(0).uniform(size=(2, 50, 2)).astype(np.float32)
+    boxes = np.concatenate([low, low + 0.01 + sides], 1)
     np.testing.assert_allclose(decode(encode(boxes, ANCHORS[:50]), ANCHORS[:50]), boxes, atol=1e-5)
     assert np.isfinite(encode(box((1, 1, 1, 1)), anchor)).all()
     grown = decode(jnp.array([[0.0, 0, 100, 100]]), anchor)[0]
@@ -81,7 +85,7 @@ def test_matching():
     """By the threshold, and each object its own default box; padding claims none (O11)."""
     truth = box((0, 0, 0.42, 0.4), (0, 0, 0, 0), (0.5, 0.5, 0.8, 0.8), (0, 0, 0, 0))
     assert match(truth, SQUARES).tolist() == [0, 0, 2, -1, -1]
-    assert match(jnp.zeros((3, 4)), SQUARES).tolist() == [-1] * 5
+    assert match(np.zeros((4, 4), np.float32), SQUARES).tolist() == [-1] * 5
     tiny = box((0.02, 0.95, 0.03, 0.96))  # overlaps the last by far less than the threshold
     assert match(tiny, SQUARES).tolist() == [-1, -1, -1, -1, 0]
 
@@ -91,9 +95,9 @@ def test_two_objects_never_share_a_default_box():
     truth = box((0, 0, 0.4, 0.4), (0, 0, 0.4, 0.38))
     assert match(truth, SQUARES).tolist() == [0, 1, -1, -1, -1]
     assert match(truth[::-1], SQUARES).tolist() == [1, 0, -1, -1, -1]
-    twice = jnp.concatenate([truth[:1], truth[:1]])
+    twice = np.concatenate([truth[:1], truth[:1]])
     assert match(twice, SQUARES).tolist() == [0, 1, -1, -1, -1]
-    many = jnp.tile(box((0.5, 0.5, 0.99, 0.99)), (4, 1))  # more objects than boxes that overlap them
+    many = np.tile(box((0.5, 0.5, 0.99, 0.99)), (4, 1))  # more objects than boxes that overlap them
     assert sorted(set(match(many, SQUARES).tolist())) == [-1, 0, 1]
 
 
@@ -149,7 +153,7 @@ def plain_sums(logits, offsets, boxes, labels, ratio, least):
 def test_multibox_loss(least):
     """Against NumPy; an image without objects teaches nothing unless `least` says so (O10)."""
     logits, offsets, boxes, labels = example()
-    found = jax.jit(lambda *a: multibox(*a, ANCHORS, 3, least))(logits, offsets, boxes, labels)
+    found = multibox(logits, offsets, boxes, labels, ANCHORS, 3, least)
     for row in range(3):
         expected = plain_sums(logits[row], offsets[row], boxes[row], labels[row], 3, least)
         np.testing.assert_allclose([part[row] for part in found], expected, rtol=1e-5)
@@ -169,11 +173,15 @@ def test_smooth_l1_of_b12():
 
 def test_gradients_of_the_loss_are_finite_and_only_where_it_looks():
     logits, offsets, boxes, labels = example()
-    loss = lambda z, t: sum(part.sum() for part in multibox(z, t, boxes, labels, ANCHORS)[:2])
-    to_logits, to_offsets = jax.jit(jax.grad(loss, (0, 1)))(logits, offsets)
+
+    def loss(logits, offsets):
+        found = multibox(logits, offsets, boxes, labels, ANCHORS)
+        return found.localisation.sum() + found.classification.sum(), found.matched
+
+    (to_logits, to_offsets), matched = jax.jit(jax.grad(loss, (0, 1), has_aux=True))(logits, offsets)
     assert np.isfinite(to_logits).all() and np.isfinite(to_offsets).all()
     touched = (np.abs(to_offsets[0]).sum(-1) > 0).sum()
-    assert touched == int(multibox(logits, offsets, boxes, labels, ANCHORS).matched[0])
+    assert touched == int(matched[0])
     assert (np.abs(to_logits[0]).sum(-1) > 0).sum() == 4 * touched  # three of the background for each
     assert not np.abs(to_logits[1]).any()
 
@@ -194,9 +202,9 @@ def plain_detections(logits, offsets, least_score, candidates, threshold, most):
     boxes = np.clip(np.asarray(decode(jnp.asarray(offsets), jnp.asarray(ANCHORS))), 0, 1)
     found = []
     for label in range(1, p.shape[1]):
-        order = [k for k in np.argsort(-p[:, label], kind='stable')[:candidates] if p[k, label] > least_score]
-        shared, kept = np.asarray(iou(jnp.asarray(boxes[order]), jnp.asarray(boxes[order]))), []
-        for k in range(len(order)):
+        order = np.argsort(-p[:, label], kind='stable')[:candidates]
+        shared, kept = np.asarray(iou(boxes[order], boxes[order])), []
+        for k in range((p[order, label] > least_score).sum()):
             if all(shared[k, other] <= threshold for other in kept):
                 kept.append(k)
         found += [(p[order[k], label], label - 1, boxes[order[k]]) for k in kept]
@@ -224,6 +232,7 @@ def test_detections_are_those_of_the_plain_loop(options):
 def test_classes_do_not_suppress_each_other():
     """Two classes at the same place both stay; in half precision too."""
     logits = jnp.full((1, len(ANCHORS), 3), -20.0).at[:, :, 0].set(20).at[0, 7].set(jnp.array([0.0, 9, 9]))
-    found = detections(logits.astype(jnp.bfloat16), jnp.zeros((1, len(ANCHORS), 4), jnp.bfloat16), ANCHORS)
+    offsets = jnp.zeros((1, len(ANCHORS), 4), jnp.bfloat16)
+    found = jax.jit(lambda z, t: detections(z, t, ANCHORS))(logits.astype(jnp.bfloat16), offsets)
     assert int((found.scores > 0).sum()) == 2 and sorted(found.labels[0, :2].tolist()) == [0, 1]
     np.testing.assert_allclose(found.boxes[0, 0], found.boxes[0, 1])

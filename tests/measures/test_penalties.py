@@ -9,6 +9,7 @@ from jax.test_util import check_grads
 
 from jaxlab.layers import Conv, Dense
 from jaxlab.measures.penalties import between, gradient_penalty, slope_norms
+from tests.models.drawn import drawn
 
 pytestmark = pytest.mark.usefixtures('float64')
 
@@ -60,10 +61,11 @@ class Critic(nn.Module):
 
 def test_its_gradient_through_own_convolutions_is_that_through_stock_ones():
     """Reverse mode over reverse mode, inside a compiled loop as the engine runs it."""
-    images = jax.random.normal(jax.random.key(0), (3, 12, 12, 2))
+    images = jnp.asarray(np.random.default_rng(0).standard_normal((3, 12, 12, 2)))
     ours, stock = Critic(Conv, Dense), Critic(nn.Conv, nn.Dense)
-    params = stock.init(jax.random.key(1), images)['params']
-    assert jax.tree.map(jnp.shape, params) == jax.tree.map(jnp.shape, ours.init(jax.random.key(1), images)['params'])
+    params = drawn(stock, images)['params']
+    shapes = jax.eval_shape(ours.init, jax.random.key(1), images)['params']
+    assert jax.tree.map(jnp.shape, params) == jax.tree.map(jnp.shape, shapes)
 
     def slopes(critic):
         def penalty(params, images):
@@ -82,9 +84,9 @@ def test_its_gradient_through_own_convolutions_is_that_through_stock_ones():
 
 
 def test_its_gradient_is_that_of_finite_differences():
-    images = jax.random.normal(jax.random.key(0), (2, 8, 8, 1))
+    images = jnp.asarray(np.random.default_rng(0).standard_normal((2, 8, 8, 1)))
     critic = Critic(Conv, Dense)
-    params = critic.init(jax.random.key(1), images)['params']
+    params = jax.tree.map(np.float64, drawn(critic, images, spread=0.1)['params'])
     smooth = lambda params: gradient_penalty(lambda x: jnp.tanh(critic.apply({'params': params}, x)), images).mean()
     check_grads(jax.jit(smooth), (params,), order=1, modes=('rev',))
 

@@ -1,5 +1,7 @@
 """The convolutional networks of the specs: arguments, image, parameters of each layer, maps after each block."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 
@@ -107,6 +109,7 @@ def built(row) -> ConvNet:
     return ConvNet(**{'classes': 10, **ROWS[row][0]})
 
 
+@functools.cache  # several tests ask the same network, and to trace a large one takes a second
 def shapes_of(module, image):
     """Shapes of the variables for images [H, W, C]; nothing is computed."""
     return jax.eval_shape(lambda: module.init(jax.random.key(0), jnp.zeros((1, *image)), train=False))

@@ -11,6 +11,7 @@ from jaxlab.errors import UserError
 from jaxlab.measures.losses import cross_entropy
 from jaxlab.models.convnet import VGG, ConvNet
 from tests.models.convnet_rows import CAT_DOG, ROWS, STATISTICS, TOTALS, built, count, in_order, shapes_of
+from tests.models.drawn import drawn
 
 
 @pytest.mark.parametrize('row', ROWS)
@@ -142,8 +143,8 @@ def test_an_untrained_network_knows_nothing(row, classes):
 def test_one_sigmoid_unit_is_a_softmax_over_zero_and_itself():
     """D1, C04: logits (0, z), so that probability, cross-entropy and gradient are those of a sigmoid."""
     module = ConvNet(classes=2, filters=(4,), outputs='sigmoid')
-    images = jax.random.normal(jax.random.key(0), (5, 6, 6, 3))
-    params = jax.jit(lambda: module.init(jax.random.key(1), images))()
+    images = jnp.asarray(np.random.default_rng(0).standard_normal((5, 6, 6, 3)), jnp.float32)
+    params = drawn(module, images)
     assert params['params']['dense_1']['kernel'].shape == (36, 1)
     logits = jax.jit(module.apply)(params, images)
     z = logits[:, 1]
@@ -166,8 +167,8 @@ def test_binary_cross_entropy_of_d1():
 
 def test_dropout_works_in_training_only():
     module = ConvNet(classes=2, filters=(4,), hidden=(64,), dropout=0.5)
-    images = jax.random.normal(jax.random.key(0), (3, 6, 6, 3))
-    variables = jax.jit(lambda: module.init(jax.random.key(1), images))()
+    images = jnp.asarray(np.random.default_rng(0).standard_normal((3, 6, 6, 3)), jnp.float32)
+    variables = drawn(module, images)
     run = jax.jit(lambda key: module.apply(variables, images, train=True, rngs={'dropout': key}))
     one, other = run(jax.random.key(2)), run(jax.random.key(3))
     assert float(jnp.abs(one - other).max()) > 1e-3
@@ -176,9 +177,9 @@ def test_dropout_works_in_training_only():
 
 def test_padding_rows_enter_no_statistic():
     module = ConvNet(**{**CAT_DOG, 'filters': (4, 130), 'dropout': 0.0})
-    images = jax.random.normal(jax.random.key(0), (5, 8, 8, 3))
+    images = jnp.asarray(np.random.default_rng(0).standard_normal((5, 8, 8, 3)), jnp.float32)
     weight = jnp.array([1.0, 1, 1, 0, 0])
-    variables = jax.jit(lambda: module.init(jax.random.key(1), images))()
+    variables = drawn(module, images)
     run = jax.jit(lambda images: module.apply(variables, images, True, weight, mutable=['batch_stats']))
     logits, updates = run(images)
     again, same = run(images.at[3:].set(7.0))

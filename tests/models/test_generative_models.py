@@ -8,6 +8,7 @@ import pytest
 from jaxlab.models import build_model, cyclegan, gan, mlp_gan
 from jaxlab.models.denoiser import DenoisingAutoencoder
 from jaxlab.models.vae import MLPVAE, ConvVAE
+from tests.models.drawn import drawn
 
 
 def count(tree):
@@ -180,25 +181,34 @@ def test_parameters_and_halves_of_a_vae(model, inputs, layers, total):
 def test_a_vae_of_zeros_is_grey_and_its_call_decodes_the_mean(model):
     """D2.1: zero weights give 0.5 everywhere."""
     images = jax.random.uniform(jax.random.key(0), (2, *model.image_shape))
-    variables = jax.jit(lambda: model.init(jax.random.key(1), images))()
-    zeros = jax.tree.map(jnp.zeros_like, variables)
-    np.testing.assert_array_equal(jax.nn.sigmoid(model.apply(zeros, images)), 0.5)
-    mean, _ = model.apply(variables, images, method='encode')
-    np.testing.assert_allclose(model.apply(variables, images), model.apply(variables, mean, method='decode'), rtol=1e-6)
+    variables = drawn(model, images)
+
+    @jax.jit
+    def run(variables):
+        mean, _ = model.apply(variables, images, method='encode')
+        return model.apply(variables, images), model.apply(variables, mean, method='decode')
+
+    grey, _ = run(jax.tree.map(np.zeros_like, variables))
+    np.testing.assert_array_equal(jax.nn.sigmoid(grey), 0.5)
+    np.testing.assert_allclose(*run(variables), rtol=1e-6)
 
 
 def test_generators_stay_in_range_and_gradients_flow():
     """tanh: [-1, 1], also of the MLP; CycleGAN's generator takes any size that 4 divides and any number of channels."""
-    noise = 50 * jax.random.normal(jax.random.key(0), (4, 6))
+    noise = jnp.asarray(50 * np.random.default_rng(0).standard_normal((4, 6)), jnp.float32)
     model = mlp_gan.Generator((8,), (4, 5, 3))
-    made = model.apply(model.init(jax.random.key(1), noise), noise)
+    made = jax.jit(model.apply)(drawn(model, noise), noise)
     assert made.shape == (4, 4, 5, 3) and float(jnp.abs(made).max()) <= 1
     model = cyclegan.ResNetGenerator(width=4, blocks=1)
-    images = jax.random.uniform(jax.random.key(0), (2, 12, 20, 2), minval=-1)
-    variables = jax.jit(lambda: model.init(jax.random.key(1), images))()
-    made = jax.jit(model.apply)(variables, images)
+    images = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (2, 12, 20, 2)), jnp.float32)
+
+    def loss(variables):
+        made = model.apply(variables, images)
+        return jnp.square(made).sum(), made
+
+    slopes, made = jax.jit(jax.grad(loss, has_aux=True))(drawn(model, images))
     assert made.shape == images.shape and float(jnp.abs(made).max()) <= 1
-    slopes = jax.jit(jax.grad(lambda v: jnp.square(model.apply(v, images)).sum()))(variables)['params']
+    slopes = slopes['params']
     assert all(float(jnp.abs(leaf['kernel']).max()) > 0 for leaf in (slopes['first'], slopes['up_1'], slopes['last']))
 
 
@@ -215,10 +225,21 @@ def test_biases_before_an_instance_norm_have_no_effect():
     np.testing.assert_allclose(run(variables, images[:1]), run(variables, images)[:1], atol=1e-6)
 
 
+def started(model, shape, *layers, pick=lambda params: ()):
+    """These layers as they begin, and what `pick` takes; no other numbers are drawn, which saves compiling them."""
+
+    @jax.jit
+    def run():
+        params = model.init(jax.random.key(0), jnp.zeros((1, *shape)))['params']
+        return {name: params[name] for name in layers}, pick(params)
+
+    return run()
+
+
 def test_starts():
     """B21: kernels N(0, 0.02^2), biases PyTorch's; D2.1 and D2.2: Glorot limits, no biases; B22, B23: PyTorch's limits."""
     small = cyclegan.ResNetGenerator(width=16, blocks=1)
-    params = jax.jit(lambda: small.init(jax.random.key(0), jnp.zeros((1, 8, 8, 3))))()['params']
+    params, _ = started(small, (8, 8, 3), 'down_2', 'up_1')
     for layer in ('down_2', 'up_1'):
         assert float(params[layer]['kernel'].std()) == pytest.approx(0.02, rel=0.03)
     assert 0.9 * (9 * 32) ** -0.5 < float(jnp.abs(params['up_1']['bias']).max()) <= (9 * 32) ** -0.5
@@ -227,15 +248,15 @@ def test_starts():
     def limit(leaf, bound):
         assert 0.95 * bound < float(jnp.abs(leaf).max()) <= bound * (1 + 1e-6)
 
-    params = jax.jit(lambda: ConvVAE(latent=8).init(jax.random.key(0), jnp.zeros((1, 64, 64, 3))))()['params']
+    every = lambda params: [layer['bias'] for layer in params.values()]
+    params, biases = started(ConvVAE(latent=8), (64, 64, 3), 'down_2', 'up_0', pick=every)
     limit(params['down_2']['kernel'], (6 / (9 * (64 + 128))) ** 0.5)
     limit(params['up_0']['kernel'], (6 / (9 * (128 + 128))) ** 0.5)
-    assert not any(leaf['bias'].any() for leaf in params.values())
-    params = jax.jit(lambda: MLPVAE().init(jax.random.key(0), jnp.zeros((1, 28, 28, 1))))()['params']
+    assert len(biases) == 10 and not any(bias.any() for bias in biases)
+    params, _ = started(MLPVAE(), (28, 28, 1), 'down_0', 'pixels')
     limit(params['down_0']['kernel'], 784**-0.5)
     limit(params['pixels']['bias'], 400**-0.5)
-    model = DenoisingAutoencoder((16, 64))
-    params = jax.jit(lambda: model.init(jax.random.key(0), jnp.zeros((1, 8, 8, 3))))()['params']
+    params, _ = started(DenoisingAutoencoder((16, 64)), (8, 8, 3), 'down_2', 'up_1')
     limit(params['down_2']['kernel'], (9 * 16) ** -0.5)
     limit(params['up_1']['kernel'], (9 * 16) ** -0.5)  # PyTorch counts the outputs of a transposed convolution
 

@@ -250,11 +250,15 @@ def test_c02_rate_one_explodes():
 
 @pytest.mark.parametrize('case', BACKWARD.values(), ids=BACKWARD)
 def test_hand_gradients_equal_autodiff(case):
+    @jax.jit
+    def both(weights, x, t):
+        by_hand = network.backward(network.forward(x, weights, case.activations), t, case.activations)
+        return by_hand, jax.grad(network.total_error)(weights, x, t, case.activations)
+
+    weights = network.as_weights(case.weights)
     for n in range(len(case.targets)):
         x, t = np.array(case.inputs)[:, n : n + 1], np.array(case.targets)[None, n : n + 1]
-        automatic = jax.grad(network.total_error)(network.as_weights(case.weights), x, t, case.activations)
-        steps = network.backward(network.forward(x, case.weights, case.activations), t, case.activations)
-        for step, expected in zip(steps, automatic):
+        for step, expected in zip(*both(weights, x, t), strict=True):
             np.testing.assert_allclose(step.gradient, expected, rtol=1e-12, atol=1e-14)
 
 
@@ -266,9 +270,13 @@ def test_any_network_equals_autodiff(name, loss):
     names = [name, 'tanh', output]
     weights = tuple(jnp.asarray(rng.randn(*shape)) for shape in ((4, 4), (3, 4), (2, 4)))
     inputs, targets = rng.randn(3, 5), np.eye(2)[:, rng.randint(0, 2, 5)]
-    automatic = jax.jit(jax.grad(lambda w: network.total_error(w, inputs, targets, names, loss=loss)))(weights)
-    steps = jax.jit(lambda w: network.backward(network.forward(inputs, w, names), targets, names, loss))(weights)
-    for step, expected in zip(steps, automatic):
+
+    @jax.jit
+    def both(weights):
+        by_hand = network.backward(network.forward(inputs, weights, names), targets, names, loss)
+        return by_hand, jax.grad(network.total_error)(weights, inputs, targets, names, loss=loss)
+
+    for step, expected in zip(*both(weights), strict=True):
         np.testing.assert_allclose(step.gradient, expected, rtol=1e-9, atol=1e-12)
 
 
