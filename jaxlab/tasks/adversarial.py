@@ -93,6 +93,7 @@ def every(period: int, step: jax.Array | int, turn: Callable[[Any], tuple[Any, A
     """
     if period == 1:
         return turn(state)
+    turn = jax.jit(turn, inline=True)  # traced once, for its shapes and as the branch
     shapes = jax.eval_shape(turn, state)[1]
     nothing = lambda same: (same, jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes))
     return jax.lax.cond(step % period == period - 1, turn, nothing, state)

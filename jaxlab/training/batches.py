@@ -96,9 +96,10 @@ class Layout:
 
         if not shorter:
             return at(whole)
-        like = jax.eval_shape(lambda: at(whole))
+        uncut = jax.jit(lambda: at(whole), inline=True)  # traced once, for the shapes of all branches and as the last
+        like = jax.eval_shape(uncut)
         branches = [lambda shape=shape: jax.tree.map(_padded, at(shape), like) for shape in shorter]
-        return jax.lax.switch(self._first_that_holds(batch), [*branches, lambda: at(whole)])
+        return jax.lax.switch(self._first_that_holds(batch), [*branches, uncut])
 
     def _first_that_holds(self, batch: Batch) -> jax.Array:
         """Number of the smallest shape, int32; the same on all devices that share the batch."""

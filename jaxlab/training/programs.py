@@ -6,6 +6,7 @@ side by side ('unrolled': on a CPU convolutions under vmap become slow grouped o
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -82,6 +83,7 @@ class Programs:
         of its first update in the whole run. Logs are full length, zero outside the range. The replicas are those of the
         seeds that are given: all, or where they lie on several devices one device's."""
 
+        @functools.partial(jax.jit, inline=True)  # traced once, for the shapes of the logs and for the loop
         def one_step(state: State, step: jax.Array) -> tuple[State, Logs]:
             number, rows = first_step + step, indices[:, step]
 

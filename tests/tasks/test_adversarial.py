@@ -94,9 +94,12 @@ def test_one_after_the_other_sees_what_the_first_became(params):
 
 @pytest.mark.parametrize('mapped', [False, True])
 def test_a_turn_in_every_third_step(mapped):
-    """Seven steps: turns in the third and the sixth; what it adds is nothing in the others. Under vmap as well."""
+    """Seven steps: turns in the third and the sixth; what it adds is nothing in the others. Under vmap as well. It is
+    traced once."""
+    traced = []
 
     def turn(state):
+        traced.append(1)
         return state + 1.0, {'loss': (10 * state, jnp.ones(()))}
 
     def seven(start):
@@ -104,6 +107,7 @@ def test_a_turn_in_every_third_step(mapped):
 
     start = jnp.array([5.0, 6.0]) if mapped else jnp.array(5.0)
     state, added = jax.jit(jax.vmap(seven) if mapped else seven)(start)
+    assert len(traced) == 1
     np.testing.assert_array_equal(state, start + 2)
     totals, weights = added['loss']
     ones = np.array([0, 0, 1, 0, 0, 1, 0.0])

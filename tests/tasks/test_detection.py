@@ -20,6 +20,7 @@ from jaxlab.measures.boxes import encode
 from jaxlab.tasks.detection import report as reports
 from jaxlab.tasks.detection.modes import MODES, lines
 from jaxlab.tasks.detection.step import truths
+from tests.undrawn import undrawn
 
 
 @pytest.fixture(scope='module')
@@ -33,7 +34,8 @@ def prepared():
 @pytest.fixture(scope='module')
 def run(prepared, tmp_path_factory):
     folder = tmp_path_factory.mktemp('detector')
-    return experiments.train_once(prepared, folder, Printing(quiet=True)), folder
+    with undrawn():
+        return experiments.train_once(prepared, folder, Printing(quiet=True)), folder
 
 
 def perfect(task, arrays):
@@ -85,14 +87,13 @@ def test_losses_count_no_padding(prepared):
     outputs = perfect(task, arrays)
     noisy = tuple(each + 0.1 * jnp.sin(jnp.arange(each.size).reshape(each.shape)) for each in outputs)
     batch = {name: jnp.asarray(value) for name, value in arrays.items()}
-    whole = task._losses(noisy, {**batch, 'weight': jnp.ones(4)})
+    losses = jax.jit(task._losses)
+    whole = losses(noisy, {**batch, 'weight': jnp.ones(4)})
     halves = [
-        task._losses(
-            tuple(each[rows] for each in noisy), {n: v[rows] for n, v in batch.items()} | {'weight': jnp.ones(2)}
-        )
+        losses(tuple(each[rows] for each in noisy), {n: v[rows] for n, v in batch.items()} | {'weight': jnp.ones(2)})
         for rows in (slice(0, 2), slice(2, 4))
     ]
-    masked = task._losses(noisy, {**batch, 'weight': jnp.array([1.0, 1, 0, 0])})
+    masked = losses(noisy, {**batch, 'weight': jnp.array([1.0, 1, 0, 0])})
     for name, total in whole.items():
         np.testing.assert_allclose(total, halves[0][name] + halves[1][name], rtol=1e-5)
         np.testing.assert_allclose(masked[name], halves[0][name], rtol=1e-5)

@@ -29,6 +29,15 @@ WGAN_GP = {
 }
 
 
+PENALTY = {name: value for name, value in WGAN_GP.items() if not name.startswith('model')}
+# For what does not depend on the networks: compiled quickly. The discriminator is one layer.
+DENSE = {
+    'model__generator': {'name': 'mlp_generator', 'features': (8,)},
+    'model__discriminator': {'name': 'mlp_discriminator', 'features': ()},
+}
+BENT = {'model__discriminator': {'name': 'mlp_discriminator', 'features': (8,)}}  # its slope depends on the image
+
+
 def set_up(**changes):
     """(task, its first state, a batch of sixteen rows of which the last six are padding)."""
     ready = prepare(lab.gan(**changes))
@@ -118,14 +127,14 @@ def test_neither_step_changes_the_other():
     """B20: D's step leaves G's parameters, G's step leaves D's: with a rate of 0 nothing of it moves."""
     for still, moving in (('generator', 'discriminator'), ('discriminator', 'generator')):
         changes = {f'optimizer__{still}__learning_rate': 0.0, 'task__order': 'alternating'}
-        task, state, batch = set_up(**changes)
+        task, state, batch = set_up(**changes, **DENSE)
         new, _ = jax.jit(task.train_step)(state, batch, jax.random.key(1))
         assert lab.equal(new[still].params, state[still].params)
         assert not lab.equal(new[moving].params, state[moving].params)
 
 
 def test_padding_changes_nothing_of_a_penalty():
-    task, state, batch = set_up(**WGAN_GP)
+    task, state, batch = set_up(**{**PENALTY, **DENSE, **BENT})
     rubbish = {**batch, 'image': batch['image'].at[10:].set(7.0)}
     step = jax.jit(task.train_step)
     one, other = (step(state, examples, jax.random.key(1)) for examples in (batch, rubbish))
@@ -135,17 +144,17 @@ def test_padding_changes_nothing_of_a_penalty():
 @pytest.mark.parametrize(('form', 'border'), [('least_squares', 0.5), ('hinge', 0.0)])
 def test_what_counts_as_right_follows_the_loss(form, border):
     """A discriminator that says the same of everything, a little above and a little below the border."""
-    task, state, batch = set_up(task__form=form)
-    judge = state['discriminator']
+    task, state, batch = set_up(task__form=form, **DENSE)
+    judge, step, evaluate = state['discriminator'], jax.jit(task.train_step), jax.jit(task.eval_step)
     for output, real in ((border + 0.01, 1.0), (border - 0.01, 0.0)):
         params = jax.tree.map(jnp.zeros_like, judge.params)
         params = {**params, 'Dense_0': {**params['Dense_0'], 'bias': jnp.array([output])}}
         fixed = {**state, 'discriminator': judge.replace(params=params)}
-        _, sums = jax.jit(task.train_step)(fixed, batch, jax.random.key(1))
+        _, sums = step(fixed, batch, jax.random.key(1))
         found = {name: float(total / count) for name, (total, count) in sums.items()}
         assert (found['real_accuracy'], found['fake_accuracy']) == (real, 1 - real)
         assert found['real_output'] == pytest.approx(output) and 'real_probability' not in found
-        evaluated, _ = jax.jit(task.eval_step)(fixed, batch, jax.random.key(1))
+        evaluated, _ = evaluate(fixed, batch, jax.random.key(1))
         assert float(evaluated['real_accuracy'][0]) == 10 * real
 
 
@@ -162,11 +171,11 @@ def test_the_discriminator_is_divided_by_its_singular_values():
 
 
 ALL = {
-    **{name: value for name, value in WGAN_GP.items() if not name.startswith('model')},
+    **PENALTY,
+    **DENSE,
+    **BENT,
     'task__conditional': True,
     'task__spectral': True,
-    'model__generator': {'name': 'mlp_generator', 'features': (8,)},
-    'model__discriminator': {'name': 'mlp_discriminator', 'features': (8,)},
 }
 
 

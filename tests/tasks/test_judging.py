@@ -120,9 +120,9 @@ def test_a_classifier_embeds_by_its_features():
         ready = prepare(config)
         images = ready.data.prepare({'image': ready.data.splits['train'].read(np.arange(4))['image']})['image']
         state = jax.jit(ready.task.init)(jax.random.key(0), {'image': images, 'label': jnp.zeros(4, jnp.int32)})
-        features = ready.task.embed(state, images)
+        features = jax.jit(ready.task.embed)(state, images)
         assert features.shape == (4, width)
         head = list(state['model'].params)[-1] if model['name'] == 'lenet' else 'head'
         dense = state['model'].params[head]
         logits = features @ dense['kernel'] + dense['bias']
-        np.testing.assert_allclose(jax.nn.softmax(logits), ready.task.predict(state, images), atol=1e-5)
+        np.testing.assert_allclose(jax.nn.softmax(logits), jax.jit(ready.task.predict)(state, images), atol=1e-5)

@@ -44,10 +44,11 @@ def small(**changes: Any) -> common.Config:
 
 
 def gan(**changes: Any) -> common.Config:
-    """Both networks at width 4, noise and dropout drawn per example."""
+    """Both networks at width 4 with the smallest kernels, noise and dropout drawn per example."""
     config = common.experiment('small_gan', task='gan', data='mnist')
     config.model = {'generator': {'name': 'dcgan_generator'}, 'discriminator': {'name': 'dcgan_discriminator'}}
-    config.model.generator.width = config.model.discriminator.width = 4
+    for network in (config.model.generator, config.model.discriminator):
+        network.width, network.kernel_size = 4, 3
     config.task.latent = 8
     config.optimizer = {'generator': common.sgd(0.05), 'discriminator': common.sgd(0.05)}
     config.data.update({'source': 'embedded', 'limit': 40, 'eval_limit': 40, 'batch_size': 16, 'eval_batch_size': 40})

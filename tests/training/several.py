@@ -44,6 +44,11 @@ def pieces(workdir: Path) -> dict[str, Any]:
     }
 
 
+def measured(workdir: Path) -> dict[str, Any]:
+    """Both."""
+    return {'replicas': replicas(), 'pieces': pieces(workdir)}
+
+
 if __name__ == '__main__':
     runtime.start()
-    print(json.dumps({'replicas': replicas(), 'pieces': pieces(Path(sys.argv[1]))}))
+    print(json.dumps(measured(Path(sys.argv[1]))))

@@ -100,7 +100,8 @@ def test_the_work_of_convolutions():
     Generator from 7x7x16: 49 * 25 * 16 * 8, then 49 * 25 * 8 * 4 (each input sends 25 taps), then 196 * 25 * 4.
     Discriminator: 196 * 25 * 4 to 14x14, then 49 * 25 * 4 * 8 to 7x7.
     """
-    task = prepare(lab.gan()).task
+    published = {f'model__{name}__kernel_size': 5 for name in ('generator', 'discriminator')}
+    task = prepare(lab.gan(**published)).task
     assert model_table.convolution_work(task.networks()) == 156_800 + 39_200 + 19_600 + 19_600 + 39_200
     rows = [row for table in model_table.networks(task).values() for row in table]
     of_table = sum(row['multiply_adds'] for row in rows if row['type'] in ('Conv', 'ConvTranspose'))

@@ -116,12 +116,17 @@ def test_frozen_batch_norm_infers_unless_it_adapts(pretrained, tmp_path):
     assert statistics and statistics <= moved and not any('Dense_0' in name or 'scale' in name for name in moved)
 
 
+@pytest.fixture(scope='module')
+def plain(tmp_path_factory):
+    """Both phases from the start, on one device with one replica."""
+    return lab.train(config(HEAD, ALL), tmp_path_factory.mktemp('plain'))
+
+
 @pytest.mark.parametrize(
     'changes', [{'replicas': 2}, {'replicas': 2, 'replica_form': 'vmap'}, {'parallel__mode': 'pmap'}]
 )
-def test_in_every_form(changes, tmp_path):
+def test_in_every_form(changes, plain, tmp_path):
     """Replicas and pmap follow the same phases as one device and one replica; each its own, within rounding."""
-    plain = lab.train(config(HEAD, ALL), tmp_path / 'plain')
     found = lab.train(config(HEAD, ALL, **changes), tmp_path / 'other')
     lab.close(plain.record.states[0], found.record.states[0], 2e-5)
     assert [len(phase['metrics']['test_loss']['values']) for phase in found.facts['training_phases']] == [

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.cli import command
+from tests.training import reading, several
 
 FEW = ('--config.training.epochs=6', '--config.data.limit=100')  # 13 updates an epoch, the last with 4 examples
 
@@ -94,15 +95,18 @@ def test_one_writer(two):
     assert [path.name for path in workdir.glob('.*')] == ['.lock']  # no half-written file
 
 
-def test_four_processes_read_every_example_once(tmp_path):
-    """Streamed: a quarter of every batch each, together all of an epoch and none twice; the losses of one process with four
-    devices, which reads all."""
-    module, all_four = 'tests.training.reading', '--xla_force_host_platform_device_count=4'
-    processes = start_hosts(*[(str(tmp_path / 'four'), '4')] * 4, module=module)
-    one = command.program(module, str(tmp_path / 'one'), '4', env=command.environment(XLA_FLAGS=all_four))
-    ends = finish_two([*processes, one])
-    assert [code for code, _, _ in ends] == [0] * 5, '\n'.join(err for _, _, err in ends)
-    *four, whole = (json.loads(out.splitlines()[-1]) for _, out, _ in ends)
+def test_four_processes_read_every_example_once(tmp_path, monkeypatch):
+    """Streamed: a quarter of every batch each, together all of an epoch and none twice; the losses of one process (this
+    one) with four devices, which reads all."""
+    processes = start_hosts(*[(str(tmp_path / 'four'), '4')] * 4, module='tests.training.reading')
+    for name in ('STREAM_BYTES', 'gather'):  # `train` sets them, for processes of its own
+        monkeypatch.setattr(reading.machine, name, getattr(reading.machine, name))
+    try:
+        whole = reading.train(tmp_path / 'one', 4)
+    finally:
+        ends = finish_two(processes)
+    assert [code for code, _, _ in ends] == [0] * 4, '\n'.join(err for _, _, err in ends)
+    four = [json.loads(out.splitlines()[-1]) for _, out, _ in ends]
     for epoch in (slice(-6, -3), slice(-3, None)):  # three blocks of two updates each
         asked = [block for found in four for block in found['asked'][epoch]]
         assert Counter(itertools.chain(*asked)) == Counter(range(100))
@@ -118,12 +122,13 @@ def test_four_processes_read_every_example_once(tmp_path):
 
 def test_replicas_and_split_states(tmp_path):
     """Each process trains its own replicas and knows all results; of a split state it writes and reads its half."""
-    module, both = 'tests.training.several', '--xla_force_host_platform_device_count=2'
-    processes = start_two(str(tmp_path / 'two'), module=module)
-    one = command.program(module, str(tmp_path / 'one'), env=command.environment(XLA_FLAGS=both))
-    ends = finish_two([*processes, one])
-    assert [code for code, _, _ in ends] == [0, 0, 0], '\n'.join(err for _, _, err in ends)
-    *two, whole = (json.loads(out.splitlines()[-1]) for _, out, _ in ends)
+    processes = start_two(str(tmp_path / 'two'), module='tests.training.several')
+    try:
+        whole = several.measured(tmp_path / 'one')  # this process has both devices
+    finally:
+        ends = finish_two(processes)
+    assert [code for code, _, _ in ends] == [0, 0], '\n'.join(err for _, _, err in ends)
+    two = [json.loads(out.splitlines()[-1]) for _, out, _ in ends]
     for found in two:
         assert found['replicas']['digest'] == two[0]['replicas']['digest']
         np.testing.assert_allclose(found['replicas']['loss'], whole['replicas']['loss'], rtol=1e-5)
