@@ -28,7 +28,7 @@ def both(kind, space, window, strides, padding):
     """Ours and Flax's, each with its gradient, in one program."""
     each = lambda v: (v,) * len(space) if isinstance(v, int) else v
     ours, stock = getattr(layers, f'{kind}_pool'), getattr(nn, f'{kind}_pool')
-    g = np.random.default_rng(1).standard_normal(4096).astype(np.float32)
+    g = jnp.asarray(np.random.default_rng(1).standard_normal(4096), jnp.float32)
 
     def pull(function, x):
         y, back = jax.vjp(function, x)

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -16,6 +17,7 @@ from jaxlab.training.checkpoints import Checkpoints, digest
 from jaxlab.training.identity import check_same, identity
 from jaxlab.training.loop import Interrupted
 from jaxlab.training.placement import MeshPlacement
+from jaxlab.training.snapshots import Snapshots
 from tests.training import lab
 
 LONG = {'training__epochs': 4, 'training__steps_per_call': 2, 'data__validation_fraction': 0.1}
@@ -288,3 +290,18 @@ def test_digest_depends_on_path_type_shape_and_bytes():
     ]
     assert digest(base) == digest(dict(reversed(base.items())))
     assert len({digest(base), *map(digest, others)}) == 5
+
+
+@pytest.mark.parametrize('dtype', [jnp.bfloat16, jnp.float16, jnp.float32])
+def test_snapshots_come_back_as_numbers(dtype, tmp_path):
+    """Also those of a network that computes in bfloat16, which a file gives back as raw bytes; later ones are dropped."""
+    images = np.asarray(jnp.linspace(0, 1, 6, dtype=dtype).reshape(2, 3))
+    taken = Snapshots(tmp_path, writer=True)
+    for epoch in (1, 2, 3):
+        taken.take(epoch, {'image': images * dtype(epoch)})
+    again = Snapshots(tmp_path, writer=True)
+    again.resume(2)
+    assert [epoch for epoch, _ in again.all()] == [1, 2]
+    for epoch, arrays in [*again.all(), *taken.all()]:
+        assert arrays['image'].dtype == (np.float16 if dtype == jnp.float16 else np.float32)
+        np.testing.assert_array_equal(arrays['image'], (images * dtype(epoch)).astype(arrays['image'].dtype))
