@@ -89,6 +89,7 @@ def get_config(profile: str = 'full') -> common.Config:
         'model.generator.width': 4,
         'model.generator.blocks': 1,
         'model.discriminator.width': 4,
+        'model.discriminator.strides': (2, 1),
         'data.options': {'image_size': 16},
         'data.limit': 64,
         'data.eval_limit': 32,
