@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from jaxlab.errors import UserError
+from jaxlab.layers import Conv
 from jaxlab.measures.losses import cross_entropy
 from jaxlab.models.convnet import VGG, ConvNet
+from jaxlab.models.lenet import LeNet
 from tests.models.convnet_rows import CAT_DOG, ROWS, STATISTICS, TOTALS, built, count, in_order, shapes_of
 from tests.models.drawn import drawn
 
@@ -206,3 +208,14 @@ def test_what_is_refused(wrong, message):
 def test_vgg_of_another_depth_is_refused():
     with pytest.raises(UserError, match='12 is not one of 11, 13, 16, 19'):
         shapes_of(VGG(10, depth=12), (32, 32, 3))
+
+
+@pytest.mark.parametrize('platform, layout', [('cpu', 'CHWN'), ('gpu', 'NHWC'), ('tpu', 'NHWC')])
+@pytest.mark.parametrize('module', [LeNet(), ConvNet(classes=10, filters=(8,), hidden=(4,))], ids=['lenet', 'convnet'])
+def test_images_lie_batch_last_on_a_cpu_alone(module, platform, layout, monkeypatch):
+    """An accelerator wants channels last, however few they are."""
+    monkeypatch.setattr(jax, 'default_backend', lambda: platform)
+    seen, call = [], Conv.__call__
+    monkeypatch.setattr(Conv, '__call__', lambda conv, x: (seen.append(conv.layout), call(conv, x))[1])
+    jax.eval_shape(module.init, jax.random.key(0), jax.ShapeDtypeStruct((2, 12, 12, 1), jnp.float32))
+    assert seen and set(seen) == {layout}
