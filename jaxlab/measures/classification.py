@@ -1,8 +1,7 @@
-"""Classification metrics on the host: labels [N] int and probabilities [N, C] float in.
+"""Classification metrics on the host, through scikit-learn: labels [N] int and probabilities [N, C] float in.
 
-Curves, areas and averages come through scikit-learn. What every classifier's report shows is counted here: importing
-scikit-learn takes seconds, more than a small training. Class c's column is c, also where a class never occurs; what is
-then undefined (the recall of no examples) is NaN, never silently 0.
+Class c's column is c, also where a class never occurs; what is then undefined (the recall of no examples) is NaN, never
+silently 0.
 """
 
 from collections.abc import Callable
@@ -65,19 +64,16 @@ def class_histogram(labels: np.ndarray, classes: int) -> np.ndarray:
 
 def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, classes: int) -> np.ndarray:
     """[C, C] int; row: true class, column: predicted class."""
-    pairs = classes * _labels(labels).astype(np.int64) + _labels(predictions)
-    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+    return scikit_learn().confusion_matrix(_labels(labels), _labels(predictions), labels=range(classes))
 
 
 def class_scores(labels: np.ndarray, predictions: np.ndarray, classes: int) -> Scores:
     """Precision, recall, F1 and support of each class."""
-    counts = confusion_matrix(labels, predictions, classes)
-    hits, support, called = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
-
-    def share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-        return np.divide(part, whole, out=np.full(classes, np.nan), where=whole > 0)
-
-    return Scores(share(hits, called), share(hits, support), share(2 * hits, support + called), support)
+    return Scores(
+        *scikit_learn().precision_recall_fscore_support(
+            _labels(labels), _labels(predictions), labels=range(classes), zero_division=np.nan
+        )
+    )
 
 
 def average_scores(labels: np.ndarray, predictions: np.ndarray, average: str = 'macro') -> dict[str, float]:

@@ -50,23 +50,6 @@ def test_class_scores_say_nan_where_nothing_is_defined(three):
     assert np.isnan(scores.recall[3]) and scores.support[3] == 0
 
 
-@pytest.mark.parametrize('dtype', [np.int64, np.int32, np.uint8])
-def test_counts_are_those_of_scikit_learn_without_it(three, dtype, monkeypatch):
-    """To the bit, also of classes that are never called (2), never occur (3), or neither (4). Every classifier's report
-    asks for them: scikit-learn takes longer to import than a small training."""
-    monkeypatch.setattr(classification, 'scikit_learn', None)
-    labels, called = three[0].astype(dtype), np.where(three[0] == 2, 3, three[1].argmax(1)).astype(dtype)
-    called = np.where(called == 2, 0, called).astype(dtype)
-    theirs = reference.precision_recall_fscore_support(labels, called, labels=range(5), zero_division=np.nan)
-    scores = classification.class_scores(labels, called, 5)
-    for mine, expected in zip(scores, theirs, strict=True):
-        np.testing.assert_array_equal(mine, expected)
-    assert np.isnan(scores.precision).tolist() == [False, False, True, False, True]
-    assert np.isnan(scores.recall).tolist() == [False, False, False, True, True]
-    matrix = classification.confusion_matrix(labels, called, 5)
-    np.testing.assert_array_equal(matrix, reference.confusion_matrix(labels, called, labels=range(5)))
-
-
 @pytest.mark.parametrize('average', ['macro', 'weighted', 'micro'])
 def test_average_scores(three, average):
     labels, probabilities = three
