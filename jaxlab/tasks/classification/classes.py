@@ -74,7 +74,7 @@ def _mistakes(
         'confidence': [float(confidence[i]) for i in order],
         'true': [names[labels[i]] for i in order],
     }
-    marked = [bool(predictions[i] != labels[i]) for i in order]
+    marked = [len(wrong) > 0] * len(order)
     feature = data.input_feature
     source = feature.source(split, data.splits[split])
     return feature.figure('surest_mistakes', title, note, source, data.input, order, beside, marked)
