@@ -15,6 +15,7 @@ from jaxlab.errors import UserError
 from jaxlab.experiments.prepare import Prepared, changed
 from jaxlab.figures import Table
 from jaxlab.files import write_json
+from jaxlab.report import wording
 from jaxlab.training import runtime
 from jaxlab.training.events import write_log
 from jaxlab.training.run import summary
@@ -67,7 +68,7 @@ def combined(runs: Sequence[Mapping[str, Any]], seeds: Sequence[int]) -> dict[st
     """The facts of the first run with the metrics of all, one value a split."""
     names = [name for name in runs[0]['metrics'] if all(name in run['metrics'] for run in runs)]
     remark = (
-        f'Each value is the mean over {runs[0]["replicas"]} replicas on one of {len(runs)} splits '
+        f'Each value is {wording.of_one_split(runs[0]["replicas"])} on one of {len(runs)} splits '
         f'(data.split_seed {", ".join(map(str, seeds))}); n counts splits. Splits of one data set overlap: intervals '
         'and tests allow for it (Nadeau and Bengio 2003).'
     )

@@ -59,7 +59,7 @@ def write_comparison(
     first = runs[reference]
     page = fill(
         'comparison.html.j2',
-        title=f'{first.get("name") or "runs"}: {len(runs)} variants compared',
+        title=f'{first.get("name") or "runs"}: {len(runs)} variant{"s compared" if len(runs) > 1 else ""}',
         aim=first.get('aim'),
         answers=made.answers,
         statements=made.statements,
@@ -105,16 +105,18 @@ def differing_fields(runs: Runs) -> Table:
 
 def metric_table(runs: Runs, names: Sequence[str]) -> Table:
     """Every shared metric of every variant with its interval."""
+    first = next(iter(runs.values()))
     rows, methods = [], []
     for name in names:
         everywhere = len(runs) > 1 and name != names[0] and _equal_everywhere(runs, name)
-        shared = {'all': next(iter(runs.values()))} if everywhere else runs
+        shared = {'all': first} if everywhere else runs
         for position, (variant, run) in enumerate(shared.items()):
             row = next(row for row in summary.metric_rows(run) if row.name == name)
             shown = row.interval or row.method or '–'
             methods += [row.method] if row.interval else []
             rows.append(('' if position else wording.label(name), variant, row.value, row.n, shown))
-    note = f'{summary.SPREAD[:1].upper()}{summary.SPREAD[1:]}; n: replicas.'
+    spread = wording.spread(first)
+    note = f'{spread[:1].upper()}{spread[1:]}; n: {wording.repeated(first)}s.'
     if methods:
         note += f' Intervals: {"; ".join(dict.fromkeys(methods))}.'
     columns = ('metric', 'variant', 'mean ± std', 'n', '95 % interval')
@@ -225,7 +227,9 @@ def points(runs: Runs, name: str) -> Lines:
     what, single = ('means on one split each', 'split') if of == 'splits' else ('replicas', 'seed')
     same = _dig_all_equal(runs, (of,))
     label = wording.label(name)
-    lines = f'thin lines join those of one {single}; thick' if same else f'{of} differ between variants; large'
+    joined = same and replicas > 1 and len(runs) > 1
+    lines = f'thin lines join those of one {single}; thick' if joined else 'large'
+    lines = lines if same else f'{of} differ between variants; large'
     note = f'n = {replicas} {what}, for every variant; {lines}: the mean.' if replicas > 1 else 'n = 1 each.'
     return Lines(
         f'variants_{name}',
@@ -235,7 +239,7 @@ def points(runs: Runs, name: str) -> Lines:
         '',
         label,
         markers=True,
-        joined=same and replicas > 1,
+        joined=joined,
         x_names=tuple(runs),
     )
 
@@ -251,8 +255,8 @@ def statements(runs: Runs) -> list[str]:
     if same('splits'):
         one = next(iter(runs.values()))['splits']
         said.append(
-            f'Same splits of the data in every variant (data.split_seed {", ".join(map(str, one["seeds"]))}): a value is the '
-            f'mean of {one["replicas"]} replicas on one split, n counts splits, and splits are pairs. Splits of one data set '
+            f'Same splits of the data in every variant (data.split_seed {", ".join(map(str, one["seeds"]))}): a value is '
+            f'{wording.of_one_split(one["replicas"])} on one split, n counts splits, and splits are pairs. Splits of one data set '
             'overlap: intervals and tests allow for it (Nadeau and Bengio 2003).'
         )
     elif same('seeds'):

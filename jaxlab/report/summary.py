@@ -26,7 +26,6 @@ HARMLESS = (
     'data.source',
     'data.eval_batch_size',
 )
-SPREAD = 'mean ± standard deviation over replicas'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +76,7 @@ def _metric_row(name: str, results: Mapping[str, Any]) -> MetricRow:
     spread = statistics.std(values)
     bounds, method = interval_text(interval), interval.method if interval else ''
     if spread == 0:
-        bounds, method = '', 'equal in every replica'
+        bounds, method = '', f'equal in every {wording.repeated(results)}'
     return MetricRow(
         name,
         wording.SPLIT_WORDS[split],
@@ -181,7 +180,7 @@ def answer(results: Mapping[str, Any]) -> str:
     interval = interval_of(name, results)
     if len(values) > 1:
         bounds = interval_text(interval)
-        text += f' ({SPREAD}, n = {len(values)}' + (f'; 95 % interval of the mean {bounds}' if bounds else '') + ').'
+        text += f' ({wording.spread(results)}, n = {len(values)}' + (f'; 95 % interval of the mean {bounds}' if bounds else '') + ').'
     else:
         text += (
             ' (one replica, n = 1'

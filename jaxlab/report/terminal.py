@@ -53,7 +53,7 @@ def _metrics(results: Mapping[str, Any], console: 'Console') -> None:
     console.print(table)
     methods = list(dict.fromkeys(row.method for row in rows if row.interval))
     if methods:
-        console.print(_text(f'intervals: {"; ".join(methods)}; n: replicas', 'dim'))
+        console.print(_text(f'intervals: {"; ".join(methods)}; n: {wording.repeated(results)}s', 'dim'))
 
 
 def _phases(results: Mapping[str, Any], console: 'Console') -> None:

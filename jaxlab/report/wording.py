@@ -59,6 +59,21 @@ def main_metric(results: Mapping[str, Any]) -> str | None:
     return next((name for name in (named, *published, *scores) if name and name in metrics), None)
 
 
+def repeated(results: Mapping[str, Any]) -> str:
+    """What n counts, in the singular: a split of the data, or a replica (another seed)."""
+    return 'split' if results.get('splits') else 'replica'
+
+
+def spread(results: Mapping[str, Any]) -> str:
+    """What stands before and behind the ± of a metric."""
+    return f'mean ± standard deviation over {repeated(results)}s'
+
+
+def of_one_split(replicas: int) -> str:
+    """What the value of a split is: `that of one training`, or `the mean of 3 replicas`."""
+    return 'that of one training' if replicas == 1 else f'the mean of {replicas} replicas'
+
+
 def values_of(metric: Any) -> list[float]:
     """The replicas' values of one entry of `results['metrics']`, however little of it is there."""
     if isinstance(metric, Mapping):

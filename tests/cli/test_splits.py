@@ -47,10 +47,12 @@ def test_each_split_counts_once(launch, tmp_path):
     rows = [json.loads(line) for line in (fast / 'metrics.jsonl').read_text().splitlines()]
     assert [row['epoch'] for row in rows] == [1, 2] and len(rows[0]['train_loss']) == 3
     page = (fast / 'report.html').read_text()
-    assert 'Split by split' in page and 'n counts splits' in page
+    assert 'Split by split' in page and 'n counts splits of the data' in page and 'every split</th>' in page
+    assert 'is the mean of 2 replicas on one of 3 splits' in page
     assert ['data.split_seed', '(3, 4, 5)', 'split_seeds'] in whole['config_rows']
     page = (workdir / 'comparison.html').read_text()
     assert 'a value is the mean of 2 replicas on one split' in page
+    assert 'deviation over splits; n: splits.' in page and 'n: splits' in said.out
     assert 'n = 3 means on one split each, for every variant; thin lines join those of one split' in page
     # What is evaluated is the first split of the first variant.
     again = launch(config, f'--workdir={workdir}', '--mode=eval', '--json')

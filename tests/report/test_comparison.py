@@ -5,7 +5,7 @@ import pytest
 
 from jaxlab.report import statistics
 from jaxlab.report.charts import draw_lines
-from jaxlab.report.comparison import answers, difference, difference_table, metric_table, points
+from jaxlab.report.comparison import answers, difference, difference_table, metric_table, points, write_comparison
 
 BASE = (0.80, 0.84, 0.82, 0.81)
 MOVES = {'better': (0.05, 0.07, 0.03, 0.05), 'worse': (-0.01, -0.03, -0.02, -0.04)}  # means 0.05 and -0.025
@@ -77,6 +77,20 @@ def test_lines_join_what_belongs_together(kind, drawn):
     np.testing.assert_allclose(
         lines[-1].get_ydata(), [np.mean(run['metrics']['test_accuracy']['values']) for run in runs(kind).values()]
     )
+
+
+@pytest.mark.parametrize('kind', ['paired', 'splits'])
+def test_one_variant_is_compared_with_none(kind, tmp_path):
+    """No lines lead anywhere; what n counts is said; one training on a split is no mean of replicas."""
+    alone = {'plain': runs(kind)['plain']}
+    figure = points(alone, 'test_accuracy')
+    assert not figure.joined and 'lines' not in figure.note and figure.note.endswith('large: the mean.')
+    what = 'splits' if kind == 'splits' else 'replicas'
+    assert metric_table(alone, ['test_accuracy']).note.startswith(f'Mean ± standard deviation over {what}; n: {what}.')
+    write_comparison(tmp_path, alone, 'plain')
+    page = (tmp_path / 'comparison.html').read_text()
+    assert '<h1>runs: 1 variant</h1>' in page and '1 replicas' not in page
+    assert ('a value is that of one training on one split' in page) == (kind == 'splits')
 
 
 def test_every_variant_has_its_own_mean():
