@@ -256,8 +256,8 @@ def statements(runs: Runs) -> list[str]:
         one = next(iter(runs.values()))['splits']
         said.append(
             f'Same splits of the data in every variant (data.split_seed {", ".join(map(str, one["seeds"]))}): a value is '
-            f'{wording.of_one_split(one["replicas"])} on one split, n counts splits, and splits are pairs. Splits of one data set '
-            'overlap: intervals and tests allow for it (Nadeau and Bengio 2003).'
+            f'{wording.of_one_split(one["replicas"])} on one split, n counts splits, and splits are pairs. Splits of one data '
+            'set overlap: intervals and tests allow for it (Nadeau and Bengio 2003).'
         )
     elif same('seeds'):
         seeds = ', '.join(map(str, next(iter(runs.values()))['seeds']))

@@ -180,11 +180,8 @@ def answer(results: Mapping[str, Any]) -> str:
     interval = interval_of(name, results)
     if len(values) > 1:
         bounds = interval_text(interval)
-        text += (
-            f' ({wording.spread(results)}, n = {len(values)}'
-            + (f'; 95 % interval of the mean {bounds}' if bounds else '')
-            + ').'
-        )
+        bounds = f'; 95 % interval of the mean {bounds}' if bounds else ''
+        text += f' ({wording.spread(results)}, n = {len(values)}{bounds}).'
     else:
         text += (
             ' (one replica, n = 1'
