@@ -228,8 +228,8 @@ def points(runs: Runs, name: str) -> Lines:
     same = _dig_all_equal(runs, (of,))
     label = wording.label(name)
     joined = same and replicas > 1 and len(runs) > 1
-    lines = f'thin lines join those of one {single}; thick' if joined else 'large'
-    lines = lines if same else f'{of} differ between variants; large'
+    apart = '' if same else f'{of} differ between variants; '
+    lines = f'thin lines join those of one {single}; thick' if joined else f'{apart}large'
     note = f'n = {replicas} {what}, for every variant; {lines}: the mean.' if replicas > 1 else 'n = 1 each.'
     return Lines(
         f'variants_{name}',

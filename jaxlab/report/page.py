@@ -48,6 +48,7 @@ def write_report(
         facts=summary.facts(results),
         phases=summary.phases(results),
         metrics=summary.metric_rows(results),
+        repeated=wording.repeated(results),
         single=single,
         published=summary.published_rows(results),
         curves=[item(figure, folder) for figure in curves],

@@ -48,6 +48,7 @@ def test_each_split_counts_once(launch, tmp_path):
     assert [row['epoch'] for row in rows] == [1, 2] and len(rows[0]['train_loss']) == 3
     page = (fast / 'report.html').read_text()
     assert 'Split by split' in page and 'n counts splits of the data' in page and 'every split</th>' in page
+    assert 'A Nadeau-Bengio interval says' in page and 'A Student interval' not in page and 'Below 3 splits no' in page
     assert 'is the mean of 2 replicas on one of 3 splits' in page
     assert ['data.split_seed', '(3, 4, 5)', 'split_seeds'] in whole['config_rows']
     page = (workdir / 'comparison.html').read_text()
