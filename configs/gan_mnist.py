@@ -18,6 +18,10 @@ def get_config(profile: str = 'full') -> common.Config:
     config.training.watch = ('validation', 'test')
     config.report.options = {'main_metric': 'test_frechet_distance'}
     config.needs = {'scorer': {'config': 'lenet_mnist', 'overrides': {'training.epochs': 5, 'variants': {}}}}
+    config.report.lines = {
+        'generator_loss': {'balance: ln 2': 0.693147},
+        'discriminator_loss': {'balance: 2 ln 2': 1.386294},
+    }
     config.published = {
         'train_generator_loss': {
             'value': 0.8876,

@@ -36,12 +36,13 @@ os.environ.setdefault('MPLBACKEND', 'Agg')
 # JAXLAB_TYPECHECK=0 leaves the shape checks off; they read the annotations of jaxlab/layers at every call.
 if os.environ.get('JAXLAB_TYPECHECK', '1') != '0':
     try:
-        import beartype  # noqa: F401
         import jaxtyping
+
+        import tests.shapes  # noqa: F401
     except ImportError:
         pass
     else:
-        jaxtyping.install_import_hook('jaxlab.layers', 'beartype.beartype')
+        jaxtyping.install_import_hook('jaxlab.layers', 'tests.shapes.checked')
 
 import hypothesis  # noqa: E402
 import jax  # noqa: E402

@@ -26,8 +26,9 @@ def history_figures(
 ) -> list[Lines]:
     """One plot a metric, with its splits together, every replica, and the published value as a line.
 
-    lines: metric -> {label: height}, further horizontal lines (what theory predicts, chance). Metrics of several networks
-    that end in the same word (`generator_loss`, `discriminator_loss`) share a plot.
+    lines: metric -> {label: height}, further horizontal lines (what theory predicts, chance); a metric without a split
+    means that of every split. Metrics of several networks that end in the same word (`generator_loss`,
+    `discriminator_loss`) share a plot.
     """
     names = list(dict.fromkeys(name for row in history for name in row if _is_metric(row, name)))
     metrics = list(dict.fromkeys(split_of(name)[1] for name in names))
@@ -83,7 +84,7 @@ def _figure(
         value = published_value(published.get(name))
         if value is not None:
             lines[f'published, {labels[name]} ({wording.number(value)})'] = value
-        lines |= expected.get(name, {})
+        lines |= lines_of(name, expected)
     note = (
         f'n = {replicas} replicas (thin) and their mean (thick).'
         if replicas > 1
@@ -104,6 +105,11 @@ def _figure(
         horizontal=lines,
         y_log=spans_decades(series),
     )
+
+
+def lines_of(name: str, lines: Mapping[str, Mapping[str, float]]) -> Mapping[str, float]:
+    """The horizontal lines for a metric: those of its own name, else those for every split of it."""
+    return lines.get(name) or lines.get(split_of(name)[1], {})
 
 
 def _labels(names: Sequence[str], several: bool) -> dict[str, str]:

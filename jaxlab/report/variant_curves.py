@@ -120,6 +120,6 @@ def _figure(
         label,
         x_log=bool(at.min() > 0 and at.max() / at.min() > DECADES),
         markers=max(len(x) for x, _ in series.values()) <= 20,
-        horizontal=lines.get(name, {}),
+        horizontal=curves.lines_of(name, lines),
         y_log=curves.spans_decades(series),
     )

@@ -11,6 +11,7 @@ import numpy as np
 
 from jaxlab.data.dataset import Dataset
 from jaxlab.errors import UserError
+from jaxlab.measures.metrics import split_of
 from jaxlab.optimizers import Plateau
 from jaxlab.protocol import Needed, Record, Report, Reporter, Task
 from jaxlab.training import control, model_table, phases
@@ -253,6 +254,7 @@ def _finish(
     report = reporter.report(record) if reporter is not None else Report()
     metrics |= {name: list(values) for name, values in report.metrics.items()}
     remarks = [*report.remarks, *not_finite_remarks(metrics, machine.seeds), *one_decision(config)]
+    remarks += lines_without_a_curve(config.report.lines, progress.history)
     times['report'] = time.perf_counter() - begun
     times['compile'] = machine.compile_seconds
     networks = model_table.networks(task)
@@ -344,6 +346,18 @@ def one_decision(config: Any) -> list[str]:
     return [
         f'{" and ".join(made).capitalize()} was decided once for all {config.replicas} replicas, by the mean of their '
         f'{metric}: the spread is that of trainings of one length, a little smaller than if each had decided for itself.'
+    ]
+
+
+def lines_without_a_curve(lines: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What must be said of lines that the config asks for and no curve can have: no epoch has such a metric."""
+    names = {name for row in history for name in row}
+    known = names | {split_of(name)[1] for name in names}
+    measured = ', '.join(sorted(name for name in names if split_of(name)[0]))
+    return [
+        f'report.lines: the lines of {name} could not be drawn, since no epoch has it; measured: {measured}.'
+        for name in lines
+        if name not in known
     ]
 
 

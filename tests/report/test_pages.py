@@ -167,6 +167,19 @@ def test_history_figures():
     assert history_figures([], {}) == []
 
 
+def test_a_line_for_every_split_of_a_metric():
+    """`generator_loss` names no split: its line stands in the plot that two players share; a full name is meant alone."""
+    rows = [{'epoch': 1, 'train_generator_loss': [1.0], 'train_discriminator_loss': [0.9], 'test_accuracy': [0.5]}]
+    lines = {
+        'generator_loss': {'ln 2': 0.693},
+        'discriminator_loss': {'2 ln 2': 1.386},
+        'train_accuracy': {'coin': 0.5},
+    }
+    both, accuracy = history_figures(rows, {}, lines)
+    assert both.horizontal == {'ln 2': 0.693, '2 ln 2': 1.386} and accuracy.horizontal == {}
+    assert history_figures(rows, {}, {'loss': {'x': 1.0}})[0].horizontal == {}
+
+
 def test_history_with_gaps():
     rows = [{'epoch': 1, 'train_loss': [1.0]}, {'epoch': 2, 'train_loss': [0.5], 'validation_loss': [0.7, None]}]
     (loss,) = history_figures(rows)

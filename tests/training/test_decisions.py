@@ -16,6 +16,7 @@ from jaxlab.training import control
 from jaxlab.training.checkpoints import Checkpoints
 from jaxlab.training.control import Diverged
 from jaxlab.training.loop import Interrupted
+from jaxlab.training.run import lines_without_a_curve
 from launch.progress import Watcher
 from tests.training import lab
 
@@ -182,6 +183,15 @@ def test_replicas_that_followed_one_decision_are_called_so(tmp_path):
     (line,) = said('two', replicas=2, **stopping)
     assert line.startswith('When to stop was decided once for all 2 replicas, by the mean of their validation_loss')
     assert said('one', **stopping) == said('free', replicas=2, training__epochs=2) == []
+
+
+def test_lines_that_no_curve_can_have_are_said():
+    """Some metric of the config's lines was misspelt, or is never measured."""
+    history = [{'epoch': 1, 'train_loss': [1.0]}, {'epoch': 2, 'train_loss': [0.9], 'test_accuracy': [0.5]}]
+    lines = dict.fromkeys(('train_loss', 'accuracy', 'validation_accuracy', 'acuracy'), {'chance': 0.5})
+    remarks = lines_without_a_curve(lines, history)
+    assert [line.split()[4] for line in remarks] == ['validation_accuracy', 'acuracy']
+    assert all(line.endswith('measured: test_accuracy, train_loss.') for line in remarks)
 
 
 @pytest.mark.parametrize('minutes, steps', [(1e-9, [1, 2, 3, 4, 5]), (10.0, [5]), (0, [5])])
