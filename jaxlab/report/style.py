@@ -8,7 +8,8 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-PALETTE = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#555555', '#B8A500')  # Okabe and Ito
+# Eight of Okabe and Ito's kind, two of Tol's: ten digits differ by colour alone, more classes by colour and marker together.
+PALETTE = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#555555', '#B8A500', '#332288', '#882255')
 DASHES = ('-', '--', '-.', ':')
 MARKERS = ('o', 's', '^', 'D', 'v', 'P', 'X', '*')
 RED, GREY, INK = '#B00020', '#5F6368', '#202124'

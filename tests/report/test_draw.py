@@ -110,3 +110,10 @@ def test_points_and_regions_of_a_class_share_their_colour():
     assert charts._colours(unnamed, {0: 0, 1: 1}) == {'yes': 0, 'no': 1}
     assert charts._ranks([], np.array([2.0])) == {0: 0, 1: 1, 2: 2}
     assert charts._number_in('version 1.5') is None and charts._number_in('class −3') == -3
+
+
+def test_points_of_many_classes_are_told_apart():
+    """Ten digits by their colours alone, forty classes by colour and marker; black and white: neighbours by the marker."""
+    assert len({style.colour(index) for index in range(10)}) == 10
+    assert len({(style.colour(index), style.marker(index)) for index in range(40)}) == 40
+    assert all(style.marker(index) != style.marker(index + 1) for index in range(40))
