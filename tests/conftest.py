@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import gc
 import io
 import json
 import os
@@ -61,6 +62,12 @@ if os.environ.get('JAXLAB_MUTANTS') != '1':  # `tests/mutants.py` forks after th
             os.environ.pop(_name, None)
         else:
             os.environ[_name] = _value
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: the collector need not look through half a million objects again and again (5 % of the time)."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope='session')
