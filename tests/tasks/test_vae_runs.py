@@ -6,6 +6,7 @@ import pytest
 from jaxlab.errors import UserError
 from jaxlab.experiments.prepare import prepare
 from jaxlab.tasks.latent import between, lattice
+from jaxlab.tasks.vae.report import explained
 from jaxlab.training import run as engine
 from jaxlab.training.loop import Interrupted
 from tests.tasks.small_vae import small
@@ -120,3 +121,9 @@ def test_a_stopped_run_goes_on_to_the_same_bits(tmp_path):
     with pytest.raises(Interrupted):
         train('cut', lab.Listener(stop_at=4))
     assert train('cut').facts['params_digest'] == whole.facts['params_digest']
+
+
+def test_what_a_reconstruction_explains_in_words():
+    """A collapsed code is said to explain nothing, not less than nothing."""
+    assert explained(0.25, 1.0) == '75% of the variance of its pixels' and explained(0.1, 0.0) == 'all of its pixels'
+    assert explained(1.1, 1.0) == 'nothing of the variance of its pixels (the mean training image is no worse)'

@@ -190,14 +190,14 @@ class VaeReport:
             name: float(np.mean(known[f'{self.data.reported}_{name}'])) for name in ('reconstruction', 'kl', 'mse')
         }
         beside = float(np.mean(metrics[f'{self.data.reported}_mean_image_mse']))
-        explained = f'{1 - value["mse"] / beside:.0%} of the variance of its pixels' if beside else 'all of its pixels'
+        share = explained(value['mse'], beside)
         what = f'A held-out image costs {value["reconstruction"]:.2f} for its pixels given its code'
         if self.task.plain:
-            return f'{what}; the code of {self.task.model.latent} numbers explains {explained}.'
+            return f'{what}; the code of {self.task.model.latent} numbers explains {share}.'
         active = float(np.mean(known[f'{self.data.reported}_active_latents']))
         return (
             f'{what} and {value["kl"]:.2f} nats for the code itself: {value["reconstruction"] + value["kl"]:.2f} together. '
-            f'{active:.3g} of {self.task.model.latent} latent numbers say something of the image, and explain {explained}.'
+            f'{active:.3g} of {self.task.model.latent} latent numbers say something of the image, and explain {share}.'
         )
 
     def _remarks(self) -> list[str]:
@@ -239,3 +239,12 @@ class VaeReport:
         if self.importance_samples and not task.plain:
             found.append(f'The importance-weighted bound takes {self.importance_samples:,} draws of a code an image.')
         return found
+
+
+def explained(mse: float, beside: float) -> str:
+    """What a reconstruction explains, in words. beside: the error of the mean training image."""
+    if not beside:
+        return 'all of its pixels'
+    share = 1 - mse / beside
+    of = 'of the variance of its pixels'
+    return f'{share:.0%} {of}' if share > 0 else f'nothing {of} (the mean training image is no worse)'
