@@ -5,7 +5,7 @@ import pytest
 
 from jaxlab.errors import UserError
 from jaxlab.experiments.prepare import prepare
-from jaxlab.training import runtime
+from jaxlab.training import forms, runtime
 from jaxlab.training.forms import Forms
 from jaxlab.training.loop import Interrupted
 from jaxlab.training.machine import Machine
@@ -179,9 +179,16 @@ def test_virtual_devices_are_asked_for(monkeypatch):
 
 def test_what_auto_means_on_an_accelerator(monkeypatch):
     """vmap only where a device has several replicas."""
-    from jaxlab.training import forms
-
     monkeypatch.setattr(jax, 'default_backend', lambda: 'tpu')
     task = lab.machine(lab.small()).task
     found = [forms.choose(lab.small(**changes), task, 1, {}) for changes in (over(2, 2), over(2, 4))]
     assert found == [Forms('unrolled', 'own'), Forms('vmap', 'own')]
+
+
+@pytest.mark.parametrize(
+    'replicas, groups, form', [(16, 1, 'unrolled'), (17, 1, 'vmap'), (32, 2, 'unrolled'), (33, 2, 'vmap')]
+)
+def test_what_auto_means_on_a_cpu(replicas, groups, form):
+    """Side by side as long as that many copies can be compiled."""
+    task = lab.machine(lab.small()).task
+    assert forms.choose(lab.small(**over(groups, replicas)), task, 1, {}).replicas == form
