@@ -113,6 +113,6 @@ def table(runs: Sequence[Mapping[str, Any]], seeds: Sequence[int]) -> Table:
     rows = [
         (str(seed), *(run['metrics'][name]['mean'] for name in names)) for seed, run in zip(seeds, runs, strict=True)
     ]
-    columns = ('split seed', *(name.removeprefix('test_').replace('_', ' ') for name in names))
+    columns = ('split seed', *(wording.words(name.removeprefix('test_')) for name in names))
     note = 'Test part of each split; means over replicas. Everything else of a split is in its own folder.'
     return Table('splits', 'Split by split', note, columns, rows, align='>' * len(columns))

@@ -33,7 +33,7 @@ def draw_lines(data: figures.Lines) -> Any:
         axes.set_xticks(range(len(data.x_names)), [style.text(name) for name in data.x_names], **turned)
         axes.set_xlim(-0.4, len(data.x_names) - 0.6)
     elif data.x_label in ('epoch', 'step') and not data.x_log:
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     style.legend(axes, len(data.series) + len(data.horizontal) + len(data.vertical))
     return canvas
 

@@ -30,7 +30,7 @@ ABBREVIATIONS = {
         'PSNR',
     )
     + ('RMSE', 'ROC', 'SSIM')
-}
+} | {'frechet': 'Fréchet'}
 
 
 def words(name: str) -> str:

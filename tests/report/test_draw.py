@@ -117,3 +117,11 @@ def test_points_of_many_classes_are_told_apart():
     assert len({style.colour(index) for index in range(10)}) == 10
     assert len({(style.colour(index), style.marker(index)) for index in range(40)}) == 40
     assert all(style.marker(index) != style.marker(index + 1) for index in range(40))
+
+
+def test_a_single_epoch_is_a_whole_number():
+    curve = f.Lines('c', 'c', series={'test': (np.array([3]), np.array([[0.5]]))}, x_label='epoch')
+    figure = charts.draw_lines(curve)
+    figure.draw_without_rendering()
+    low, high = figure.axes[0].get_xlim()
+    assert [tick for tick in figure.axes[0].get_xticks() if low <= tick <= high] == [3]

@@ -32,7 +32,7 @@ def test_drawn_from_twenty_seeds_on():
     values = np.random.default_rng(0).normal(30, 3, 40)
     results = {'metrics': {'test_frechet_distance': {'mean': 30.0, 'values': values.tolist()}}}
     histogram, table = seeds.figures(results)
-    assert 'n = 40 seeds' in histogram.note and len(histogram.samples['test frechet distance']) == 40
+    assert 'n = 40 seeds' in histogram.note and len(histogram.samples['test Fréchet distance']) == 40
     spread = values.std(ddof=1)
     assert table.rows[0][1] == 'none' and float(table.rows[1][1]) == pytest.approx(
         statistics.detectable(spread, 3), rel=0.02
