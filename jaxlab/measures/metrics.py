@@ -88,6 +88,7 @@ METRICS: Mapping[str, Metric] = {
     'sample_recall': SHARE,
     'class_coverage': SHARE,
     'class_obeyed': SHARE,
+    'collapsed': WRONG_SHARE,
     'recognised': SHARE,
     'correlation': Metric(+1, low=-1, high=1),
     'inception_score': Metric(+1, low=1),

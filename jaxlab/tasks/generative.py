@@ -16,11 +16,13 @@ from jaxlab.data.pictures import pictures
 from jaxlab.figures import Animation, Bars, Figure, Images, Table
 from jaxlab.measures.frechet import frechet_distance
 from jaxlab.measures.kernel_distance import kernel_distance
+from jaxlab.measures.manifold import class_coverage
 from jaxlab.protocol import Record, Report
 from jaxlab.tasks.judging import SURE, Judge, class_shares
 
 BLOCK = 250  # images drawn or scored at a time
 COMPARED, TRAIN_BLOCK = 500, 5_000  # images whose nearest training image is looked for, in so many of them at a time
+FEW_CLASSES = 0.5  # the share of classes below which a generator has collapsed
 Maker = Callable[[int, jax.Array], np.ndarray]  # (count, key) -> images
 
 
@@ -110,6 +112,7 @@ def judged(record: Record, data: Dataset) -> Report:
         'kernel_floor': [kernel_distance(again, real)] * replicas,
         'frechet_to_train': [_to_train(one['made_features'].astype(np.float64), again) for one in seen],
         'sure_share_real': [sure_real] * replicas,
+        'collapsed': [_collapsed(one) for one in seen],
     }
     called = f'{judge.name} with {judge.accuracy:.2%} test accuracy'
     heights = {
@@ -144,12 +147,26 @@ def _to_train(made: np.ndarray, train: np.ndarray) -> float:
     return frechet_distance(made, train) if np.isfinite(made).all() else np.nan
 
 
+def _collapsed(seen: Mapping[str, np.ndarray]) -> float:
+    """1 where made images show fewer than half of the classes that real ones show, else 0; NaN where they are no images."""
+    if not np.isfinite(seen['made_features']).all():
+        return np.nan
+    made, real = (class_shares(seen[f'{which}_probabilities']) for which in ('made', 'real'))
+    return float(class_coverage(made, real) < FEW_CLASSES)
+
+
 def _words_on(metrics: Mapping[str, Sequence[float]], sound: np.ndarray) -> list[str]:
     """Which replicas failed, and whether something looks copied."""
     said, failed = [], [str(number) for number in np.flatnonzero(~sound) + 1]
     if failed:
         said.append(
             f'Replica {", ".join(failed)} of {len(sound)} failed: its images are no numbers. Means are of the others.'
+        )
+    collapsed = int(np.asarray(metrics['collapsed'])[sound].sum())
+    if collapsed or len(sound) > 1:
+        said.append(
+            f'{collapsed} of {len(sound)} replicas collapsed: fewer than half of the classes of real images are made (one '
+            'counts from a tenth of its real share on).'
         )
     near, floor = np.asarray(metrics['frechet_to_train'])[sound], metrics['frechet_floor'][0]
     if len(near) and near.mean() < floor:

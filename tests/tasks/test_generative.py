@@ -153,6 +153,22 @@ def test_a_failed_replica_leaves_the_others_as_they_are(crowd):
     assert judged(crowd, bad).answer.startswith('No:')
 
 
+def test_the_share_that_collapses(crowd):
+    """Of four classes one replica makes one, one makes two; a failed one is not counted."""
+    data, draw = crowd
+    classes = np.eye(4, dtype=np.float32)[np.arange(30) % 4]
+    found = [seen(draw[:30], draw[40:]) | {'real_probabilities': classes} for _ in range(3)]
+    for one, many in zip(found, (1, 2, 1), strict=True):
+        one['made_probabilities'] = np.eye(4, dtype=np.float32)[np.arange(30) % many]
+    found[2]['made_features'] = np.full((30, 4), np.nan, np.float32)
+    metrics = {'test_frechet_distance': [1.0, 1.0, np.nan], 'test_sure_share': [1.0, 1.0, np.nan]}
+    data = dataclasses.replace(data, features={**data.features, 'label': ClassLabel(tuple('abcd'))})
+    needs = {'scorer': Needed(Pixels(), None, {'test_accuracy': [0.9]})}
+    report = generated.judged(Record([None] * 3, [], {'test': found}, [], metrics, jax.random.key(0), needs), data)
+    np.testing.assert_array_equal(report.metrics['collapsed'], [1, 0, np.nan])
+    assert any(remark.startswith('1 of 3 replicas collapsed: fewer than half') for remark in report.remarks)
+
+
 def test_how_near_the_training_images_are(crowd, monkeypatch):
     """Copies are at no distance; wherever they stand among blocks of training images."""
     data, draw = crowd
