@@ -157,6 +157,15 @@ def test_single_run_has_wilson_interval(tmp_path):
     assert 'Wilson' in text and '0.83 to 0.94' in text
 
 
+@pytest.mark.parametrize(
+    'count, said', [(1, ''), (20, '0.000, 0.010, 0.020'), (100, '0.00 to 0.99, median 0.49; each')]
+)
+def test_values_of_many_replicas_are_not_written_out(count, said):
+    values = [0.01 * number for number in range(count)]
+    (row,) = summary.metric_rows({'metrics': {'test_accuracy': {'values': values}}})
+    assert row.n == count and (row.values.startswith(said) if said else row.values == '')
+
+
 def test_history_figures():
     loss, accuracy, rate = history_figures(example.history(), example.results()['published'])
     assert (loss.name, accuracy.name, rate.name) == ('curve_loss', 'curve_accuracy', 'curve_learning_rate')
