@@ -165,8 +165,8 @@ def _words_on(metrics: Mapping[str, Sequence[float]], sound: np.ndarray) -> list
     collapsed = int(np.asarray(metrics['collapsed'])[sound].sum())
     if collapsed or len(sound) > 1:
         said.append(
-            f'{collapsed} of {len(sound)} replicas collapsed: fewer than half of the classes of real images are made (one '
-            'counts from a tenth of its real share on).'
+            f'{collapsed} of {len(sound)} replicas have collapsed, that is, make fewer than half of the classes of real images '
+            '(a class counts from a tenth of its real share on).'
         )
     near, floor = np.asarray(metrics['frechet_to_train'])[sound], metrics['frechet_floor'][0]
     if len(near) and near.mean() < floor:
