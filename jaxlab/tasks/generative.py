@@ -119,7 +119,7 @@ def judged(record: Record, data: Dataset) -> Report:
         'made': class_shares(seen[0]['made_probabilities']),
         'real (test)': class_shares(seen[0]['real_probabilities']),
     }
-    note = f'as called by a {called}; {count:,} images each'
+    note = f'as called by {called}; {count:,} images each'
     bars = Bars('classes_of_samples', 'Which classes are made', note, names_of(data), heights, {}, 'class', 'share')
     sound = np.isfinite(metrics['frechet_to_train'])
     remarks = _words_on(metrics, sound)
@@ -129,12 +129,12 @@ def judged(record: Record, data: Dataset) -> Report:
         float(np.mean(np.asarray(record.metrics[f'test_{name}'])[sound])) for name in ('frechet_distance', 'sure_share')
     )
     remark = (
-        f'In the features of a {called} the Fréchet distance of {count:,} made images to the test split is {distance:.2f}; '
+        f'In the features of {called} the Fréchet distance of {count:,} made images to the test split is {distance:.2f}; '
         f'{len(rows):,} real training images score {floor:.2f}.'
     )
     times = distance / floor if floor else np.inf
     answer = (
-        f'{_verdict(sure, sure_real)}: a {judge.name} trained on real images is sure (at least {SURE:.0%}) what {sure:.0%} of '
+        f'{_verdict(sure, sure_real)}: {judge.name}, trained on real images, is sure (at least {SURE:.0%}) what {sure:.0%} of '
         f'the made ones show, and what {sure_real:.0%} of real ones show. The Fréchet distance of made to real images, '
         f'{distance:.1f}, is {times:.1f} times that of real ones to real ones.'
     )
@@ -164,9 +164,10 @@ def _words_on(metrics: Mapping[str, Sequence[float]], sound: np.ndarray) -> list
         )
     collapsed = int(np.asarray(metrics['collapsed'])[sound].sum())
     if collapsed or len(sound) > 1:
+        who = 'The generator has' if len(sound) == 1 else f'{collapsed} of {len(sound)} replicas have'
         said.append(
-            f'{collapsed} of {len(sound)} replicas have collapsed, that is, make fewer than half of the classes of real images '
-            '(a class counts from a tenth of its real share on).'
+            f'{who} collapsed: of the classes of real images fewer than half are made (a class counts from a tenth of its real '
+            'share on).'
         )
     near, floor = np.asarray(metrics['frechet_to_train'])[sound], metrics['frechet_floor'][0]
     if len(near) and near.mean() < floor:

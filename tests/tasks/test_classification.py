@@ -113,3 +113,26 @@ def test_what_is_refused():
         prepare(lab.small(task__label_smoothing=True))
     with pytest.raises(UserError, match='batch_size = 101 is larger than the 100 training examples; valid: 1 to 100'):
         prepare(lab.small(data__batch_size=101))
+
+
+@pytest.mark.parametrize('model', ['mlp', 'lenet', 'convnet', 'resnet'])
+def test_features_are_what_the_last_layer_makes_logits_of(model):
+    """As a judge sees images: times the last kernel, plus its bias, they are the logits; with and without a key."""
+    options = {'mlp': {'features': (12,)}, 'convnet': {'filters': (4,), 'hidden': (6,)}, 'resnet': {'width': 4}}
+    ready = prepare(lab.small(model={'name': model, **options.get(model, {})}))
+    images = jnp.asarray(ready.data.splits['test'].read(np.arange(3))['image'], jnp.float32) / 255
+    state = ready.task.init(jax.random.key(0), {'image': images, 'weight': jnp.ones(3)})
+    features = ready.task.embed(state, images)
+    params = state['model'].params
+    last = next(layer for layer in params.values() if layer.get('bias') is not None and layer['bias'].shape == (10,))
+    logits = ready.task.model.apply(state['model'].variables(), images, train=False)
+    assert features.ndim == 2 and features.shape[1] == last['kernel'].shape[0]
+    np.testing.assert_allclose(features @ last['kernel'] + last['bias'], logits, atol=1e-4)
+
+
+def test_a_network_without_a_dense_layer_is_no_judge():
+    ready = prepare(lab.small(model={'name': 'two_layer'}))
+    batch = {'image': jnp.zeros((2, 28, 28, 1)), 'weight': jnp.ones(2)}
+    state = ready.task.init(jax.random.key(0), batch)
+    with pytest.raises(UserError, match='TwoLayer has no dense layer'):
+        ready.task.embed(state, batch['image'])

@@ -166,7 +166,7 @@ def test_the_share_that_collapses(crowd):
     needs = {'scorer': Needed(Pixels(), None, {'test_accuracy': [0.9]})}
     report = generated.judged(Record([None] * 3, [], {'test': found}, [], metrics, jax.random.key(0), needs), data)
     np.testing.assert_array_equal(report.metrics['collapsed'], [1, 0, np.nan])
-    assert any(remark.startswith('1 of 3 replicas have collapsed, that is') for remark in report.remarks)
+    assert any(remark.startswith('1 of 3 replicas have collapsed: of the classes') for remark in report.remarks)
 
 
 def test_how_near_the_training_images_are(crowd, monkeypatch):

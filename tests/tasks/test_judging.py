@@ -103,7 +103,7 @@ def test_what_the_report_says_of_it(digits, seen):
     record = Record([0, 0], [], {'test': seen}, [], metrics, jax.random.key(0), NEEDS)
     found = generative.judged(record, digits)
     assert found.metrics['sure_share_real'] == [0.0, 0.0]
-    assert 'a Net trained on real images is sure (at least 90%) what 50% of the made ones show' in found.answer
+    assert 'Net, trained on real images, is sure (at least 90%) what 50% of the made ones show' in found.answer
     assert 'what 0% of real ones show' in found.answer and found.answer.startswith('Hardly: ')
     ratio = np.mean(metrics['test_frechet_distance']) / found.metrics['frechet_floor'][0]
     assert f'is {ratio:.1f} times that of real ones to real ones' in found.answer

@@ -12,6 +12,7 @@ import optax
 from jaxlab.data.dataset import Dataset
 from jaxlab.data.labels import class_counts, names_of
 from jaxlab.errors import UserError, lookup
+from jaxlab.layers import Dense
 from jaxlab.measures.losses import clipped_probability_cross_entropy, cross_entropy
 from jaxlab.measures.sums import sums, weighted_mean
 from jaxlab.models import build_model
@@ -90,11 +91,22 @@ class Classification(Supervised):
         return nn.softmax(self.model.apply(state['model'].variables(), images, train=False))
 
     def embed(self, state: State, images: jax.Array) -> jax.Array:
-        """Features of the last hidden layer: what the model's `embed` gives, or the model made for no classes."""
-        variables = state['model'].variables()
-        if hasattr(self.model, 'embed'):
-            return self.model.apply(variables, images, method='embed')
-        return self.model.clone(classes=0).apply(variables, images, train=False)
+        """Features [N, D] of the last hidden layer: what the model's last dense layer reads."""
+        read: list[jax.Array] = []
+
+        def look(call: Callable, args: Any, kwargs: Any, context: Any) -> Any:
+            if isinstance(context.module, Dense) and context.method_name == '__call__':
+                read.append(args[0])
+            return call(*args, **kwargs)
+
+        with nn.intercept_methods(look):
+            self.model.apply(state['model'].variables(), images, train=False)
+        if not read:
+            raise UserError(
+                f'{type(self.model).__name__} has no dense layer whose input could be its features; valid as a judge: a network '
+                'with one, such as lenet or mlp'
+            )
+        return read[-1]
 
 
 def class_weights(choice: Any, data: Dataset) -> tuple[float, ...]:

@@ -83,7 +83,7 @@ class CycleGanReport:
                 rows.append((name, target, len(features), *near, float((probabilities.argmax(1) == usual).mean())))
         judge = self.task.judge
         note = (
-            f'to the real test images of a domain, in the features of a {judge.name} with {judge.accuracy:.1%} test accuracy; '
+            f'to the real test images of a domain, in the features of {judge.name} with {judge.accuracy:.1%} test accuracy; '
             f'taken for: the share that it takes for that domain. First replica.'
         )
         columns = ('images', 'compared with', 'n', 'Fréchet distance', 'kernel distance', 'taken for')
