@@ -51,9 +51,25 @@ class Judge:
         scaled = jnp.round(jnp.clip(images, 0, 1) * 255) / 255 * (high - low) + low
         return self.task.embed(self.state, scaled), self.task.predict(self.state, scaled)
 
+    def unlike(self, images: jax.Array, others: jax.Array) -> jax.Array:
+        """[N]: how unlike two images are to it, the mean over its layers of `|f(a) - f(b)|^2 / |f(a)|^2`, f what a layer reads.
+
+        The images in its own scale are what its first layer reads. After Hou et al. 2017, arXiv 1610.00291, who weigh layers
+        by hand; here each counts alike, whatever the size of its numbers. Gradients go to `others`.
+        """
+        low, high = self.task.scale
+        both = (self.task.maps(self.state, each * (high - low) + low) for each in (images, others))
+        return jnp.stack([_relative(jax.lax.stop_gradient(a), b) for a, b in zip(*both, strict=True)]).mean(0)
+
     def compares(self, real: jax.Array, made: jax.Array) -> dict[str, jax.Array]:
         """What it sees of real and of made images: the outputs of an `eval_step`, [N, ...] each."""
         return dict(zip(SEEN, (*self.sees(real), *self.sees(made)), strict=True))
+
+
+def _relative(a: jax.Array, b: jax.Array) -> jax.Array:
+    """[N] of [N, ...]: the squared difference beside the square of `a`, which counts as 0.01 at the least (silent units)."""
+    axes = tuple(range(1, a.ndim))
+    return jnp.square(a - b).mean(axes) / jnp.maximum(jnp.square(a).mean(axes), 0.01)
 
 
 def scores(seen: Mapping[str, np.ndarray]) -> dict[str, float]:

@@ -12,7 +12,7 @@ import optax
 from jaxlab.data.dataset import Dataset
 from jaxlab.data.labels import class_counts, names_of
 from jaxlab.errors import UserError, lookup
-from jaxlab.layers import Dense
+from jaxlab.layers import Conv, Dense, swap_batch_and_channels
 from jaxlab.measures.losses import clipped_probability_cross_entropy, cross_entropy
 from jaxlab.measures.sums import sums, weighted_mean
 from jaxlab.models import build_model
@@ -92,21 +92,30 @@ class Classification(Supervised):
 
     def embed(self, state: State, images: jax.Array) -> jax.Array:
         """Features [N, D] of the last hidden layer: what the model's last dense layer reads."""
-        read: list[jax.Array] = []
-
-        def look(call: Callable, args: Any, kwargs: Any, context: Any) -> Any:
-            if isinstance(context.module, Dense) and context.method_name == '__call__':
-                read.append(args[0])
-            return call(*args, **kwargs)
-
-        with nn.intercept_methods(look):
-            self.model.apply(state['model'].variables(), images, train=False)
+        read = self._read(state, images, Dense)
         if not read:
             raise UserError(
                 f'{type(self.model).__name__} has no dense layer whose input could be its features; valid as a judge: a network '
                 'with one, such as lenet or mlp'
             )
         return read[-1]
+
+    def maps(self, state: State, images: jax.Array) -> list[jax.Array]:
+        """What each convolution and dense layer reads, in their order: [N, ...] each, the images first."""
+        return self._read(state, images, Conv, Dense)
+
+    def _read(self, state: State, images: jax.Array, *kinds: type) -> list[jax.Array]:
+        read: list[jax.Array] = []
+
+        def look(call: Callable, args: Any, kwargs: Any, context: Any) -> Any:
+            if isinstance(context.module, kinds) and context.method_name == '__call__':
+                batch_last = getattr(context.module, 'layout', '') == 'CHWN'
+                read.append(swap_batch_and_channels(args[0]) if batch_last else args[0])
+            return call(*args, **kwargs)
+
+        with nn.intercept_methods(look):
+            self.model.apply(state['model'].variables(), images, train=False)
+        return read
 
 
 def class_weights(choice: Any, data: Dataset) -> tuple[float, ...]:

@@ -12,13 +12,14 @@ import numpy as np
 from jaxlab.data.dataset import Dataset
 from jaxlab.data.labels import labels_of, names_of
 from jaxlab.data.pictures import pictures
+from jaxlab.errors import UserError
 from jaxlab.figures import Figure, Images
 from jaxlab.measures.likelihood import importance_weighted_bound
 from jaxlab.measures.losses import gaussian_kl_by_dimension
 from jaxlab.protocol import ALL, Record, Report
 from jaxlab.tasks import generative
 from jaxlab.tasks.vae import latent_figures
-from jaxlab.tasks.vae.step import RECONSTRUCTIONS, State, Vae
+from jaxlab.tasks.vae.step import FEATURES, State, Vae
 
 BLOCK, DRAWS = 100, 50  # images and draws of a code at a time
 NEIGHBOURS = 5
@@ -39,6 +40,8 @@ class VaeReport:
     def from_config(cls, config: Any, task: Vae, data: Dataset) -> Self:
         wishes = config.report.options
         samples, images = wishes.get('importance_samples', 0), wishes.get('importance_images', 0)
+        if samples and task.reconstruction == FEATURES:
+            raise UserError("config.report.options.importance_samples: 'features' are no likelihood; valid: 0")
         return cls(task, data, config.report.examples, samples, images)
 
     def keeps(self, split: str) -> int:
@@ -47,6 +50,10 @@ class VaeReport:
 
     def report(self, record: Record) -> Report:
         """Figures are of the first replica, metrics of all."""
+        return dataclasses.replace(self, task=self.task.judged_by(record.needs))._of(record)
+
+    def _of(self, record: Record) -> Report:
+        """The report of a task that has its judge, where there is one."""
         state = record.states[0]
         if self.data.reported not in record.outputs:
             return Report(tuple(generative.progress(record, 'the same codes in every picture')))
@@ -129,9 +136,7 @@ class VaeReport:
         for rows in self._blocks(self.data.splits[self.data.reported].size):
             images = task.targets(jnp.asarray(self._images(self.data.reported, rows)))
             repeated = jnp.broadcast_to(logits, images.shape)
-            nats.append(
-                np.asarray(RECONSTRUCTIONS[task.reconstruction](repeated, images, task.deviation).sum((1, 2, 3)))
-            )
+            nats.append(np.asarray(task.reconstructed(repeated, images)))
             errors.append(np.square(np.asarray(images, np.float64) - mean).mean((1, 2, 3)))
             grey = np.clip(np.asarray(images, np.float64), 1e-12, 1 - 1e-12)
             least.append(-(grey * np.log(grey) + (1 - grey) * np.log1p(-grey)).sum((1, 2, 3)))
@@ -206,6 +211,8 @@ class VaeReport:
         scales = {
             'bce': 'the cross-entropy of all pixels, in nats',
             'squared': 'the sum of squared differences of all pixels: nats of a Gaussian of variance 1/2, less its constant',
+            FEATURES: 'how unlike the images are to the layers of the network that judges, times the number of pixels: no nats, '
+            'and no bound',
             'gaussian': f'nats of a Gaussian of deviation {task.deviation:g} a pixel, summed over pixels',
         }
         found.append(f'Reconstruction is {scales[task.reconstruction]}; the divergence is summed over latent numbers.')

@@ -27,7 +27,7 @@ from jaxlab.models import build_model
 from jaxlab.optimizers import build_optimizer
 from jaxlab.protocol import Batch, Needed, Sums
 from jaxlab.tasks.drawn_once import uniform_once
-from jaxlab.tasks.judging import SEEN, Judge, scores
+from jaxlab.tasks.judging import ROLE, SEEN, Judge, scores
 from jaxlab.tasks.supervised import State, Supervised, prepared
 from jaxlab.tasks.whole_images import check_same_size
 
@@ -59,6 +59,7 @@ RECONSTRUCTIONS: Mapping[str, Callable[[jax.Array, jax.Array, float], jax.Array]
     'squared': squared,
     'gaussian': gaussian,
 }
+FEATURES = 'features'
 
 
 class Terms(NamedTuple):
@@ -76,7 +77,8 @@ class Terms(NamedTuple):
 class Vae(Supervised):
     """Options:
 
-    reconstruction: 'bce', 'squared' or 'gaussian' (with `deviation`, of a pixel in [0, 1]), summed over pixels.
+    reconstruction: 'bce', 'squared' or 'gaussian' (with `deviation`, of a pixel in [0, 1]), summed over pixels; or 'features':
+    how unlike the network in `config.needs.scorer` finds both images, times the number of pixels, which is no bound.
     reduction: 'sum' trains with that sum; 'mean' with the mean over pixels, which multiplies the KL weight's effect by
     the number of pixels (`true_kl_weight`).
     kl_weight: of the divergence (beta), reached linearly over the first `warm_up` epochs; evaluation always uses all of it.
@@ -123,6 +125,8 @@ class Vae(Supervised):
         shown, scale = config.report.examples, tuple(config.data.scale)
         task = cls(model, optimizer, example, data.input, scale, steps_per_epoch, shown, judge=None, **options)
         task.check()
+        if task.reconstruction == FEATURES and ROLE not in config.needs:
+            raise UserError(f"config.task.reconstruction = 'features' needs a network: config.needs.{ROLE}")
         return task
 
     def judged_by(self, needs: Mapping[str, Needed]) -> Self:
@@ -131,7 +135,7 @@ class Vae(Supervised):
 
     def check(self) -> None:
         """Refuses what cannot be meant."""
-        lookup(RECONSTRUCTIONS, self.reconstruction, 'config.task.reconstruction')
+        lookup({**RECONSTRUCTIONS, FEATURES: None}, self.reconstruction, 'config.task.reconstruction')
         lookup({'sum': 0, 'mean': 0}, self.reduction, 'config.task.reduction')
         for name in ('kl_weight', 'warm_up', 'free_bits'):
             if getattr(self, name) < 0:
@@ -142,6 +146,11 @@ class Vae(Supervised):
             raise UserError(
                 f'config.data.scale = {self.scale}: decoded pixels are sigmoids, in [0, 1]; valid: (0.0, 1.0), or '
                 'config.task.any_targets=True to see what comes of it'
+            )
+        if self.reconstruction == FEATURES and (self.reduction != 'sum' or self.binary or self.any_targets):
+            raise UserError(
+                "config.task.reconstruction = 'features' compares images as they are; valid: reduction 'sum', binary and "
+                'any_targets False'
             )
         if self.binary and self.scale != (0.0, 1.0):
             raise UserError(f'config.task.binary needs chances; valid: config.data.scale=(0.0, 1.0), not {self.scale}')
@@ -211,11 +220,19 @@ class Vae(Supervised):
         mean, log_variance = self.model.apply(variables, images, method='encode')
         codes = mean + jnp.exp(0.5 * log_variance) * noise
         logits = self.model.apply(variables, codes, method='decode')
-        axes = tuple(range(1, logits.ndim))
-        reconstruction = RECONSTRUCTIONS[self.reconstruction](logits, images, self.deviation).sum(axes)
-        mse = squared_error(jax.nn.sigmoid(logits), images).mean(axes)
+        reconstruction = self.reconstructed(logits, images)
+        mse = squared_error(jax.nn.sigmoid(logits), images).mean(tuple(range(1, logits.ndim)))
         kl = jnp.zeros_like(mean) if self.plain else gaussian_kl_by_dimension(mean, log_variance)
         return Terms(reconstruction, kl, mse, mean, log_variance)
+
+    def reconstructed(self, logits: jax.Array, images: jax.Array) -> jax.Array:
+        """[N]: what decoded images [N, H, W, C], before the sigmoid, cost beside prepared images."""
+        if self.reconstruction != FEATURES:
+            return RECONSTRUCTIONS[self.reconstruction](logits, images, self.deviation).sum(
+                tuple(range(1, logits.ndim))
+            )
+        assert self.judge is not None  # `from_config` asks for one
+        return self.pixels * self.judge.unlike(images, jax.nn.sigmoid(logits))
 
     def log_weights(self, state: State, images: jax.Array, key: jax.Array, count: int) -> jax.Array:
         """`log p(x|z) + log p(z) - log q(z|x)` [count, N] for so many draws of z an image (Burda et al. 2016)."""
@@ -226,10 +243,9 @@ class Vae(Supervised):
             noise = jax.random.normal(key, mean.shape)
             codes = mean + jnp.exp(0.5 * log_variance) * noise
             logits = self.model.apply(variables, codes, method='decode')
-            pixels = RECONSTRUCTIONS[self.reconstruction](logits, images, self.deviation)
             prior = -0.5 * jnp.square(codes) - constant
             posterior = -0.5 * (jnp.square(noise) + log_variance) - constant
-            return (prior - posterior).sum(-1) - pixels.sum(tuple(range(1, pixels.ndim)))
+            return (prior - posterior).sum(-1) - self.reconstructed(logits, images)
 
         return jax.lax.map(one, jax.random.split(key, count))
 
