@@ -9,7 +9,8 @@ def get_config(profile: str = 'full') -> common.Config:
     The source's loss is lost; its printed values fit a mean over pixels beside the whole divergence, under which the code says
     next to nothing (`as_published`). Here squared errors are summed over pixels, which is a bound. `longer` trains ten times as
     long at ten times the rate, since 430 small updates are few; `sharper` takes pixels for less noisy; `plain` has no
-    divergence; `features` compares what a classifier's layers read. A tenth of the photographs is held out, which the source did not do.
+    divergence; `features` compares what a classifier's layers read. A tenth of the photographs is held out, which the source
+    did not do.
     """
     config = common.experiment('vae_flowers', task='vae', data='flowers17', model='conv_vae', spec=('D2.1',))
     config.aim = 'What do 128 latent numbers keep of a photograph of a flower?'
