@@ -69,10 +69,8 @@ def get_config(profile: str = 'full') -> common.Config:
         'stand_in': {'task.ema': 0.998},
         'report.examples': 16,
         'needs.scorer.overrides': {
-            'model': {
-                'name': 'mlp',
-                'features': (32,),
-            },  # LeNet's convolutions take longer to compile than all else to run
+            # LeNet's convolutions take longer to compile than all else to run.
+            'model': {'name': 'mlp', 'features': (32,)},
             'training.epochs': 2,
             'data.limit': 512,
             'data.eval_limit': 256,

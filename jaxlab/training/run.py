@@ -357,7 +357,7 @@ def lines_without_a_curve(lines: Mapping[str, Any], history: Sequence[Mapping[st
     return [
         f'report.lines: the lines of {name} could not be drawn, since no epoch has it; measured: {measured}.'
         for name in lines
-        if name not in known
+        if history and name not in known
     ]
 
 

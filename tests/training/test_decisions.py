@@ -192,6 +192,7 @@ def test_lines_that_no_curve_can_have_are_said():
     remarks = lines_without_a_curve(lines, history)
     assert [line.split()[4] for line in remarks] == ['validation_accuracy', 'acuracy']
     assert all(line.endswith('measured: test_accuracy, train_loss.') for line in remarks)
+    assert lines_without_a_curve(lines, []) == []  # nothing was trained
 
 
 @pytest.mark.parametrize('minutes, steps', [(1e-9, [1, 2, 3, 4, 5]), (10.0, [5]), (0, [5])])
