@@ -7,8 +7,6 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from jaxlab.measures.metrics import meaning, split_of
 from jaxlab.report import goodput, statistics, wording
 from jaxlab.report.curves import published_value
@@ -28,9 +26,6 @@ HARMLESS = (
     'data.source',
     'data.eval_batch_size',
 )
-
-
-LISTED = 20  # values of replicas that somebody may want to read one by one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,16 +85,8 @@ def _metric_row(name: str, results: Mapping[str, Any]) -> MetricRow:
         len(values),
         bounds,
         method,
-        _every(values, spread),
+        wording.every(values, spread),
     )
-
-
-def _every(values: Sequence[float], spread: float) -> str:
-    """The value of each replica, or where nobody would read so many what they lie between; nothing of one."""
-    if len(values) <= LISTED:
-        return ', '.join(wording.aligned(value, spread) for value in values) if len(values) > 1 else ''
-    low, middle, high = (wording.aligned(float(value), spread) for value in np.quantile(values, (0, 0.5, 1)))
-    return f'{low} to {high}, median {middle}; each stands in results.json'
 
 
 def single_values(results: Mapping[str, Any]) -> list[tuple[str, str]]:

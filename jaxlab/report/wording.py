@@ -5,8 +5,11 @@ import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from jaxlab.measures.metrics import meaning, split_of
 
+LISTED = 20  # values of replicas that somebody may want to read one by one
 SPLIT_WORDS = {'train': 'training', 'validation': 'validation', 'test': 'test', '': 'other'}
 
 
@@ -229,3 +232,11 @@ def _cell(value: Any, decimals: int) -> str:
         return number(value)
     small = value != 0 and abs(value) < 0.5 * 10.0**-decimals
     return f'{value:.2e}' if small or abs(value) >= 1e12 else f'{value:,.{decimals}f}'
+
+
+def every(values: Sequence[float], spread: float) -> str:
+    """The value of each replica, or where nobody would read so many what they lie between; nothing of one."""
+    if len(values) <= LISTED:
+        return ', '.join(aligned(value, spread) for value in values) if len(values) > 1 else ''
+    low, middle, high = (aligned(float(value), spread) for value in np.quantile(values, (0, 0.5, 1)))
+    return f'{low} to {high}, median {middle}; each stands in results.json'
