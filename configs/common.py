@@ -275,9 +275,7 @@ FIELDS: Mapping[str, Field] = {
     'parallel.model_axis': _field(1, POSITIVE, "devices along the mesh's second axis, for sharded parameters"),
     'parallel.shard': _field((), RULES, 'what is split: fsdp over the batch, others (path regex, axis) over `model`'),
     'replicas': _field(1, POSITIVE, 'trainings with other seeds, side by side in one program'),
-    'replica_form': _field(
-        'auto', _choice('auto', 'vmap', 'unrolled'), 'how; auto: up to 16 on a CPU unrolled, else vmap'
-    ),
+    'replica_form': _field('auto', _choice('auto', 'vmap', 'unrolled'), 'auto: up to 16 on a CPU unrolled, else vmap'),
     'split_seeds': _field(
         (),
         SEEDS,
