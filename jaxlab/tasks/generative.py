@@ -16,7 +16,6 @@ from jaxlab.data.pictures import pictures
 from jaxlab.figures import Animation, Bars, Figure, Images, Table
 from jaxlab.measures.frechet import frechet_distance
 from jaxlab.measures.kernel_distance import kernel_distance
-from jaxlab.measures.manifold import class_coverage
 from jaxlab.protocol import Record, Report
 from jaxlab.tasks.judging import SURE, Judge, class_shares
 
@@ -112,7 +111,10 @@ def judged(record: Record, data: Dataset) -> Report:
         'kernel_floor': [kernel_distance(again, real)] * replicas,
         'frechet_to_train': [_to_train(one['made_features'].astype(np.float64), again) for one in seen],
         'sure_share_real': [sure_real] * replicas,
-        'collapsed': [_collapsed(one) for one in seen],
+        'collapsed': [
+            float(share < FEW_CLASSES) if np.isfinite(share) else np.nan
+            for share in record.metrics['test_class_coverage']
+        ],
     }
     called = f'{judge.name} with {judge.accuracy:.2%} test accuracy'
     heights = {
@@ -145,14 +147,6 @@ def judged(record: Record, data: Dataset) -> Report:
 def _to_train(made: np.ndarray, train: np.ndarray) -> float:
     """Fréchet distance of made images to training images; NaN where a made image is none."""
     return frechet_distance(made, train) if np.isfinite(made).all() else np.nan
-
-
-def _collapsed(seen: Mapping[str, np.ndarray]) -> float:
-    """1 where made images show fewer than half of the classes that real ones show, else 0; NaN where they are no images."""
-    if not np.isfinite(seen['made_features']).all():
-        return np.nan
-    made, real = (class_shares(seen[f'{which}_probabilities']) for which in ('made', 'real'))
-    return float(class_coverage(made, real) < FEW_CLASSES)
 
 
 def _words_on(metrics: Mapping[str, Sequence[float]], sound: np.ndarray) -> list[str]:

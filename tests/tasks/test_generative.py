@@ -11,6 +11,7 @@ from jaxlab.data.examples import in_memory
 from jaxlab.data.features import ClassLabel, Image
 from jaxlab.protocol import Needed, Record
 from jaxlab.tasks import generative as generated
+from jaxlab.tasks import judging
 from tests.tasks.pixels import Pixels
 
 MADE = np.array([0.1, 0.2, 0.3, 0.4])
@@ -129,7 +130,7 @@ def judged(crowd, *made):
     data, draw = crowd
     outputs = {'test': [seen(each, draw[40:]) for each in made]}
     distances = [float(np.isfinite(each).all()) or np.nan for each in made]
-    metrics = {'test_frechet_distance': distances, 'test_sure_share': distances}
+    metrics = {'test_frechet_distance': distances, 'test_sure_share': distances, 'test_class_coverage': distances}
     needs = {'scorer': Needed(Pixels(), None, {'test_accuracy': [0.9]})}
     return generated.judged(Record([None] * len(made), [], outputs, [], metrics, jax.random.key(0), needs), data)
 
@@ -162,6 +163,7 @@ def test_the_share_that_collapses(crowd):
         one['made_probabilities'] = np.eye(4, dtype=np.float32)[np.arange(30) % many]
     found[2]['made_features'] = np.full((30, 4), np.nan, np.float32)
     metrics = {'test_frechet_distance': [1.0, 1.0, np.nan], 'test_sure_share': [1.0, 1.0, np.nan]}
+    metrics['test_class_coverage'] = [judging.scores(one)['class_coverage'] for one in found]
     data = dataclasses.replace(data, features={**data.features, 'label': ClassLabel(tuple('abcd'))})
     needs = {'scorer': Needed(Pixels(), None, {'test_accuracy': [0.9]})}
     report = generated.judged(Record([None] * 3, [], {'test': found}, [], metrics, jax.random.key(0), needs), data)
