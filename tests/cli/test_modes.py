@@ -213,6 +213,7 @@ def gan_run(launched, tmp_path_factory):
         " 'discriminator': {'name': 'mlp_discriminator', 'features': (8,)}}",
         '--config.data.limit=128',
         '--config.training.epochs=1',
+        "--config.needs.scorer.overrides.model={'name': 'lenet'}",
         '--config.needs.scorer.overrides.training.epochs=1',
         '--config.needs.scorer.overrides.data.limit=128',
     )
