@@ -10,6 +10,7 @@ AS_PUBLISHED = {  # the state after the padding, the last epoch, every review of
     'data.buckets': 0,
     'training.best_metric': '',
     'training.restore_best': False,
+    'training.patience': 0,
 }
 WHERE = {'where': 'B15, after epoch 10', 'note': 'one unseeded run; vocabulary of training and test texts'}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from configs import common
 from jaxlab.experiments import several_splits, tuning
-from jaxlab.experiments.prepare import Prepared, variant
+from jaxlab.experiments.prepare import Prepared, check_variants, variant
 from jaxlab.experiments.run import CURVES, JUDGED, alone_in, train_once
 from jaxlab.experiments.watching import Watcher
 from jaxlab.files import write_json
@@ -43,6 +43,7 @@ def _variants(prepared: Prepared, workdir: Path, watcher: Watcher, allow_change:
 
     variants = prepared.config.variants
     # A mistake in the last one shows before the first is trained; those with data of their own would fill the memory.
+    check_variants(prepared)
     shared = [name for name, changes in variants.items() if not any(path.startswith('data.') for path in changes)]
     ready = {name: variant(prepared, workdir, name) for name in shared}
     runs, histories = {}, {}

@@ -13,7 +13,7 @@ from jaxlab.experiments import config as configs
 from jaxlab.files import cache_folder
 from jaxlab.protocol import Reporter, Task
 from jaxlab.tasks.build import build_report, build_task
-from jaxlab.training import phases
+from jaxlab.training import control, phases
 from jaxlab.training.feeding import Feed
 from jaxlab.training.identity import flat
 from jaxlab.training.machine import check_sizes
@@ -110,7 +110,20 @@ def _adaptations(config: common.Config, changes: Mapping[str, Any], data: Datase
 
 
 def variant(prepared: Prepared, workdir: Path, name: str) -> tuple[Prepared, Path]:
-    """One of `config.variants`, prepared, and the folder it is kept in.
+    """One of `config.variants`, prepared, and the folder it is kept in."""
+    own, reset = _variant_changes(prepared, name)
+    return changed(prepared, own, f'variant {name}', reset).labelled(variant=name), workdir / 'variants' / name
+
+
+def check_variants(prepared: Prepared) -> None:
+    """Says what is wrong with any of `config.variants`, as far as that shows without data of its own."""
+    for name in prepared.config.variants:
+        own, reset = _variant_changes(prepared, name)
+        control.check_decisions(configs.apply(prepared.config, {**own, **reset}, f'variant {name}'))
+
+
+def _variant_changes(prepared: Prepared, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The fields that a variant sets, and those that are set whatever it says.
 
     What the command line chose stays, inside a block that the variant replaces too.
     """
@@ -118,8 +131,7 @@ def variant(prepared: Prepared, workdir: Path, name: str) -> tuple[Prepared, Pat
     own = {path: value for path, value in changes.items() if path not in chosen}
     inside = [path for path in chosen if any(path.startswith(f'{block}.') for block in own)]
     kept = {path: configs.current(prepared.config, path) for path in inside if chosen[path] == configs.COMMAND_LINE}
-    one = changed(prepared, own, f'variant {name}', {'variants': {}, **kept})
-    return one.labelled(variant=name), workdir / 'variants' / name
+    return own, {'variants': {}, **kept}
 
 
 def changed(prepared: Prepared, changes: Mapping[str, Any], who: str, reset: Mapping[str, Any]) -> Prepared:

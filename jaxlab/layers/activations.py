@@ -74,7 +74,7 @@ def elu(x: Array, alpha: float = 1.0) -> Array:
 
 def gelu(x: Array) -> Array:
     r"""$x\,\Phi(x)$, exactly (BERT's)."""
-    return x * jax.scipy.stats.norm.cdf(x)
+    return 0.5 * x * (1 + jax.lax.erf(x / math.sqrt(2)))  # SciPy's normal distribution knows no bfloat16
 
 
 _GELU_SCALE, _GELU_CUBE = math.sqrt(2 / math.pi), 0.044715

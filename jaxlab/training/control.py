@@ -76,17 +76,23 @@ def watched(config: Any, splits: Container[str]) -> tuple[str, ...]:
     return tuple(name for name in config.training.watch if name in splits)
 
 
-def check_metrics(config: Any, watched: Sequence[str]) -> None:
-    """Refuses, before the first step, a metric that is never measured and a decision that has no metric."""
+def check_decisions(config: Any) -> None:
+    """Refuses a decision that has no metric, or one of the test split: what shows without data."""
     training = config.training
     if not training.best_metric and (training.patience or training.restore_best):
         field = 'patience' if training.patience else 'restore_best'
         raise UserError(
             f"config.training.{field} needs config.training.best_metric; valid: 'validation_loss', 'train_loss'"
         )
-    splits = ('train', *(name for name in watched if name != 'test')) if training.eval_every else ('train',)
     for field, metric in decisive(config).items():
         check_honest(field, metric)
+
+
+def check_metrics(config: Any, watched: Sequence[str]) -> None:
+    """Refuses, before the first step, a decision that has no metric and a metric that is never measured."""
+    check_decisions(config)
+    splits = ('train', *(name for name in watched if name != 'test')) if config.training.eval_every else ('train',)
+    for field, metric in decisive(config).items():
         if metric.partition('_')[0] not in splits:
             raise UserError(
                 f'{field} = {metric!r} is not measured while training; valid: a metric of {" or ".join(splits)} (a validation '

@@ -76,6 +76,14 @@ FIELDS = [  # (words of the command line, what the line says)
         "--config.variants={'one':{'training.epoch':1}}",
         ('config.training.epoch (variant one)', 'config.training.epochs'),
     ),
+    (  # of one with data of its own, before the first is trained
+        "--config.variants={'one':{},'two':{'data.batch_size':8,'training.epoch':1}}",
+        ('config.training.epoch (variant two)', 'config.training.epochs'),
+    ),
+    (
+        "--config.variants={'one':{},'two':{'data.batch_size':8,'training.patience':3}}",
+        ('config.training.patience needs config.training.best_metric',),
+    ),
     ('--mode=trian', ('unknown --mode=trian', "did you mean 'train'?")),
     ('--wokdir=x', ('unknown argument --wokdir=x', "did you mean '--workdir'?")),
     ('--count=5', ('unknown argument --count=5',)),  # an option of --mode=sample alone
@@ -93,6 +101,7 @@ def test_refused_in_one_line(word, says, launch, lenet, tmp_path):
     said = launch(lenet, f'--workdir={tmp_path / "run"}', word).error
     for words in says:
         assert words in said, said
+    assert not (tmp_path / 'run' / 'variants').exists()
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ import pytest
 
 from jaxlab.data.scaling import scaler
 from jaxlab.errors import UserError
-from jaxlab.experiments import config as configs
 from jaxlab.measures.boxes import default_boxes, iou
 from jaxlab.models import build_model
 from jaxlab.models.ssdlite import cells
@@ -24,15 +23,6 @@ NAMES = ('detection_voc', 'segmentation_water')
 
 def get_config(name, profile='full'):
     return importlib.import_module(f'configs.{name}').get_config(profile)
-
-
-@pytest.mark.parametrize('name', NAMES)
-@pytest.mark.parametrize('profile', ['full', 'smoke'])
-def test_every_variant_is_a_config(name, profile):
-    config = get_config(name, profile)
-    configs.check(config, name)
-    for variant, changes in config.variants.items():
-        build_model(configs.apply(config, changes.to_dict(), variant).model, classes=3)
 
 
 @pytest.mark.parametrize(('size', 'updates', 'last'), [(2501, 626, 1), (2841, 711, 1)])

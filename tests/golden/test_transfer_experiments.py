@@ -29,17 +29,6 @@ def get_config(name, profile='full'):
     return importlib.import_module(f'configs.{name}').get_config(profile)
 
 
-@pytest.mark.parametrize('name', NAMES)
-@pytest.mark.parametrize('profile', ['full', 'smoke'])
-def test_every_variant_is_a_config(name, profile):
-    config = get_config(name, profile)
-    configs.check(config, name)
-    for variant, changes in config.variants.items():
-        changed = configs.apply(config, changes.to_dict(), variant)
-        classes = 17 if name == 'transfer_flowers' else 2
-        build_model(changed.model, classes=classes)
-
-
 @pytest.mark.parametrize(
     ('size', 'batch', 'batches', 'last'),
     [(244, 16, 16, 4), (153, 16, 10, 9), (3453, 32, 108, 29), (864, 32, 27, 32), (1600, 32, 50, 32)],

@@ -174,6 +174,21 @@ def test_exact_gelu_goldens():
     )
 
 
+@pytest.mark.parametrize('name', ACTIVATIONS)
+def test_half_precision_stays_and_is_near(name):
+    """A network may compute in bfloat16 whatever its activation: values, gradients, and nothing widened on the way."""
+    x = jnp.linspace(-3, 3, 25)  # eighths and quarters: exact in bfloat16
+    function = activation(name).function
+    whole, slopes = jax.vjp(function, x)
+    half, half_slopes = jax.vjp(function, x.astype(jnp.bfloat16))
+    assert half.dtype == jnp.bfloat16
+    np.testing.assert_allclose(half.astype(jnp.float32), whole, atol=0.02)
+    ones = jnp.ones_like(x)
+    np.testing.assert_allclose(
+        half_slopes(ones.astype(jnp.bfloat16))[0].astype(jnp.float32), slopes(ones)[0], atol=0.03
+    )
+
+
 def test_errors_name_what_is_valid():
     with pytest.raises(UserError, match="did you mean 'relu'"):
         activation('relo')

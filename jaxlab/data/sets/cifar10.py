@@ -10,15 +10,20 @@ import numpy as np
 
 from jaxlab.data import tfds_source
 from jaxlab.data.dataset import Raw
-from jaxlab.data.examples import Arrays, in_memory
-from jaxlab.data.features import ClassLabel, Image
+from jaxlab.data.examples import Arrays
 from jaxlab.data.sets import shapes
-from jaxlab.data.sources import Request, check_options, checksum, choose, own_folders
+from jaxlab.data.sets.official_images import OfficialImages
+from jaxlab.data.sources import Request, check_options, choose, own_folders
 from jaxlab.errors import UserError
 
-CLASS_NAMES = ('airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck')
+KNOWN = OfficialImages(
+    'cifar10',
+    {'train': 50_000, 'test': 10_000},
+    ('airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck'),
+    'CIFAR-10: colour photographs 32x32, 50,000 training and 10,000 test images, ten classes',
+    'research use; cite Krizhevsky 2009',
+)
 FILES = {'train': tuple(f'data_batch_{number}.bin' for number in range(1, 6)), 'test': ('test_batch.bin',)}
-OFFICIAL_SIZES = {'train': 50_000, 'test': 10_000}
 RECORD = 1 + 3 * 32 * 32
 
 
@@ -30,27 +35,9 @@ def read(request: Request) -> Raw:
     return choose(request, readers, how)
 
 
-def _assemble(source: str, parts: dict[str, Arrays], notes: tuple[str, ...] = ()) -> Raw:
-    for part, arrays in parts.items():
-        if len(arrays['label']) != OFFICIAL_SIZES[part]:
-            notes += (
-                f'cifar10 here has {len(arrays["label"]):,} {part} images; the official part has '
-                f'{OFFICIAL_SIZES[part]:,}.',
-            )
-    return Raw(
-        source=source,
-        parts={'train': in_memory(parts['train']), 'test': in_memory(parts['test'], len(parts['train']['label']))},
-        features={'image': Image.of((32, 32, 3)), 'label': ClassLabel(CLASS_NAMES)},
-        description='CIFAR-10: colour photographs 32x32, 50,000 training and 10,000 test images, ten classes',
-        licence='research use; cite Krizhevsky 2009',
-        checksum=checksum(parts['train'], parts['test']),
-        notes=notes,
-    )
-
-
 def _tfds(request: Request) -> Raw | None:
     found = tfds_source.read_images(request, 'cifar10', (32, 32, 3))
-    return None if found is None else _assemble('tfds', *found)
+    return None if found is None else KNOWN.raw('tfds', *found)
 
 
 def _files(request: Request) -> Raw | None:
@@ -62,7 +49,7 @@ def _files(request: Request) -> Raw | None:
         if missing:
             raise UserError(f'cifar10 in {str(folder)!r} lacks {", ".join(missing)}')
         parts = {part: [read_batch(folder / name) for name in files] for part, files in FILES.items()}
-        return _assemble(
+        return KNOWN.raw(
             'files',
             {
                 part: {name: np.concatenate([batch[name] for batch in batches]) for name in ('image', 'label')}

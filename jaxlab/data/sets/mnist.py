@@ -13,33 +13,41 @@ import numpy as np
 
 from jaxlab.data import tfds_source
 from jaxlab.data.dataset import Raw
-from jaxlab.data.examples import Arrays, in_memory
-from jaxlab.data.features import ClassLabel, Image
+from jaxlab.data.examples import Arrays
 from jaxlab.data.sets import digits
-from jaxlab.data.sources import Request, check_options, checksum, choose, own_folders
+from jaxlab.data.sets.official_images import OfficialImages
+from jaxlab.data.sources import Request, check_options, choose, own_folders
 from jaxlab.errors import UserError
 
-CLASS_NAMES = {
-    'mnist': tuple(str(digit) for digit in range(10)),
-    'fashion_mnist': (
-        'T-shirt/top',
-        'Trouser',
-        'Pullover',
-        'Dress',
-        'Coat',
-        'Sandal',
-        'Shirt',
-        'Sneaker',
-        'Bag',
-        'Ankle boot',
+SIZES = {'train': 60_000, 'test': 10_000}
+CLOTHING = (
+    'T-shirt/top',
+    'Trouser',
+    'Pullover',
+    'Dress',
+    'Coat',
+    'Sandal',
+    'Shirt',
+    'Sneaker',
+    'Bag',
+    'Ankle boot',
+)
+KNOWN = {
+    'mnist': OfficialImages(
+        'mnist',
+        SIZES,
+        tuple(str(digit) for digit in range(10)),
+        'MNIST: handwritten digits, 28x28 grey values, 60,000 training and 10,000 test images, ten classes',
+        'CC BY-SA 3.0',
+    ),
+    'fashion_mnist': OfficialImages(
+        'fashion_mnist',
+        SIZES,
+        CLOTHING,
+        'Fashion-MNIST: articles of clothing, 28x28 grey values, 60,000 training and 10,000 test images',
+        'MIT',
     ),
 }
-DESCRIPTIONS = {
-    'mnist': 'MNIST: handwritten digits, 28x28 grey values, 60,000 training and 10,000 test images, ten classes',
-    'fashion_mnist': 'Fashion-MNIST: articles of clothing, 28x28 grey values, 60,000 training and 10,000 test images',
-}
-LICENCES = {'mnist': 'CC BY-SA 3.0', 'fashion_mnist': 'MIT'}
-OFFICIAL_SIZES = {'train': 60_000, 'test': 10_000}
 PREFIXES = {'train': 'train', 'test': 't10k'}
 KINDS = {'image': ('images', 3), 'label': ('labels', 1)}
 IDX_UINT8 = 0x08
@@ -53,28 +61,9 @@ def read(request: Request) -> Raw:
     return choose(request, readers, how)
 
 
-def assemble(request: Request, source: str, parts: dict[str, Arrays], notes: tuple[str, ...] = ()) -> Raw:
-    """The `Raw` of decoded parts ('train', 'test': image [N, 28, 28, 1] uint8, label [N] int32)."""
-    for part, arrays in parts.items():
-        if len(arrays['label']) != OFFICIAL_SIZES[part]:
-            notes += (
-                f'{request.name} here has {len(arrays["label"]):,} {part} images; the official part has '
-                f'{OFFICIAL_SIZES[part]:,}.',
-            )
-    return Raw(
-        source=source,
-        parts={'train': in_memory(parts['train']), 'test': in_memory(parts['test'], len(parts['train']['label']))},
-        features={'image': Image.of((28, 28, 1)), 'label': ClassLabel(CLASS_NAMES[request.name])},
-        description=DESCRIPTIONS[request.name],
-        licence=LICENCES[request.name],
-        checksum=checksum(parts['train'], parts['test']),
-        notes=notes,
-    )
-
-
 def _tfds(request: Request) -> Raw | None:
     found = tfds_source.read_images(request, request.name, (28, 28, 1))
-    return None if found is None else assemble(request, 'tfds', *found)
+    return None if found is None else KNOWN[request.name].raw('tfds', *found)
 
 
 def _files(request: Request) -> Raw | None:
@@ -87,7 +76,7 @@ def _files(request: Request) -> Raw | None:
         if missing:
             raise UserError(f'{request.name} in {str(folder)!r} lacks {", ".join(missing)} (.gz or not)')
         parts = {part: _part(found[part, 'image'], found[part, 'label']) for part in PREFIXES}
-        return assemble(request, 'files', parts)
+        return KNOWN[request.name].raw('files', parts)
     return None
 
 
