@@ -82,12 +82,17 @@ def draw_bars(data: figures.Bars) -> Any:
             **(error if errors is not None else {}),
         )
         if count * series <= (40 if lying else 14):
-            axes.bar_label(bars, fmt='{:.4g}', fontsize=7.5, padding=2)
+            axes.bar_label(bars, fmt=_height, fontsize=7.5, padding=2)
     axes.margins(**{'x' if lying else 'y': 0.1})
     _bar_axes(axes, data, places, lying)
     if len(data.heights) > 1:
         axes.legend(loc='lower right', bbox_to_anchor=(1, 1), ncols=min(4, len(data.heights)))
     return canvas
+
+
+def _height(value: float) -> str:
+    """Four places, without an exponent where they are too few for a count: 17,240."""
+    return f'{value:,.0f}' if 1e4 <= abs(value) < 1e9 else f'{value:.4g}'
 
 
 def _bar_axes(axes: Any, data: figures.Bars, places: np.ndarray, lying: bool) -> None:

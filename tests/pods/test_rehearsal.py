@@ -26,7 +26,7 @@ def get_config(profile: str = 'full') -> common.Config:
     config.report.examples = 0
     return common.with_profile(config, profile, smoke={})
 '''
-PROCESSES = 4
+PROCESSES = 3
 SECONDS = 240  # of a whole rehearsal, on a busy machine
 
 
@@ -49,7 +49,7 @@ def undisturbed(small, tmp_path_factory) -> str:
 
 @pytest.mark.slow
 def test_killed_three_times_and_the_same_in_the_end(small, undisturbed, tmp_path):
-    """At random, once in the first epochs, once while it starts again, once later; any of the four."""
+    """At random, once in the first epochs, once while it starts again, once later; any of the three."""
     chance = random.Random(22)
     supervisor = rehearsal.start(PROCESSES, small, f'--workdir={tmp_path}', output=subprocess.PIPE)
     for epochs in (2, 0, 5):

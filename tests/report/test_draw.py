@@ -125,3 +125,9 @@ def test_a_single_epoch_is_a_whole_number():
     figure.draw_without_rendering()
     low, high = figure.axes[0].get_xlim()
     assert [tick for tick in figure.axes[0].get_xticks() if low <= tick <= high] == [3]
+
+
+def test_counts_at_bars_are_whole():
+    canvas = charts.draw_bars(f.Bars('n', 'n', '', ('a', 'b', 'c'), {'examples': [17_240, 0.4321, 4_971]}))
+    (axes,) = canvas.axes
+    assert [text.get_text() for text in axes.texts] == ['17,240', '0.4321', '4971']
