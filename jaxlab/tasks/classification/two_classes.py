@@ -287,11 +287,11 @@ def _against_threshold(judged: Judged, rules: dict[str, Rule]) -> Lines:
     """Precision, recall and F1 of every threshold, and where the chosen one lies."""
     tables = np.stack([binary.scores_over(judged.labels, row, GRID) for row in judged.probabilities])  # [R, 3, T]
     series = {name: (GRID, tables[:, at]) for at, name in enumerate(('precision', 'recall', 'F1'))}
-    vertical = {}
+    vertical, note = {}, f'{judged.words}. Precision has no value where nothing is called positive.'
     if 'tuned' in rules:
         threshold = float(rules['tuned'].thresholds[0])
-        vertical[f'chosen on the validation split, first replica ({threshold:.3g})'] = threshold
-    note = f'{judged.words}. Precision has no value where nothing is called positive.'
+        vertical[f'chosen on validation ({threshold:.3g})'] = threshold
+        note += " The threshold that is drawn is the first replica's."
     return Lines(
         'scores_by_threshold',
         'Precision, recall and F1 against the threshold',
