@@ -80,7 +80,10 @@ def prepare(
         if described is None and any(path.startswith('data.') for path in changes):
             data = _load(config, data_dir)
     made = Prepared(config, data, chosen, adapted, data_dir, command, described=described is not None)
-    _ = made.reporter if reported and described is None else made.task  # mistakes in their options show here
+    if (
+        not config.variants
+    ):  # else each of them says so itself: what was chosen may be an option of one of their networks
+        _ = made.reporter if reported and described is None else made.task  # mistakes in their options show here
     return made
 
 
@@ -142,6 +145,6 @@ def changed(prepared: Prepared, changes: Mapping[str, Any], who: str, reset: Map
     config = configs.apply(prepared.config, {**changes, **reset, 'stand_in': {}}, who)
     own = {path: who for path in (*changes, *flat(changes)) if path not in reset}
     described = prepared.data if prepared.described else None
-    reported = 'reporter' in vars(prepared)  # as it was asked for before
+    reported = 'reporter' in vars(prepared) or bool(prepared.config.variants)  # as it was asked for before
     arguments = (prepared.data_dir, {**prepared.chosen, **own}, prepared.command, prepared, described, reported)
     return prepare(config, *arguments).labelled(adapted=prepared.adapted, variant=prepared.variant)

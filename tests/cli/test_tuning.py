@@ -66,6 +66,22 @@ def test_what_the_user_sets_is_not_tuned(launch, tmp_path):
     assert not list((tmp_path / 'other').rglob('checkpoints'))
 
 
+def test_an_option_of_a_variant_alone_can_be_set(launch, tmp_path):
+    """Of its model, which the experiment beside it has not: only what is trained must know it."""
+    text = TUNED.replace("'adam': {", "'narrow': {'model': {'name': 'mlp', 'features': (4,)}}, 'adam': {")
+    text = text.replace("model='mlp')", "model='lenet')")
+    text = text.replace("    config.model.update({'features': (64,), 'batch_norm': True, 'dropout': 0.2})\n", '')
+    assert text.count('features') == 1, text
+    config = command.tiny_config(tmp_path, text)
+    width, rate = '--config.model.features=(3,)', '--config.optimizer.learning_rate=0.03'
+    said = launch(config, f'--workdir={tmp_path / "run"}', '--variants=narrow', width, rate)
+    assert said.code == 0, said.err
+    ran = command.results(tmp_path / 'run' / 'variants' / 'narrow')
+    assert _field(ran, 'model.features') == ['[3]', 'command line'] and _field(ran, 'model.name')[0] == 'mlp'
+    said = launch(config, f'--workdir={tmp_path / "other"}', width, rate)
+    assert said.code == 2 and 'config.model.features' in said.error and 'lenet' in said.error
+
+
 @pytest.mark.parametrize('who', [configs.COMMAND_LINE, 'stand-in data'])
 def test_a_variant_does_not_undo_what_was_chosen(who, tmp_path):
     """A field that the user set keeps its value in every variant, and its origin; the variant's other fields hold."""
