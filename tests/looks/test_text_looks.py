@@ -67,7 +67,13 @@ def test_lengths_and_accuracy(subject):
     assert lengths.samples['train'].max() <= 40 and lengths.samples['train'].min() > 0
     (bars,) = words.accuracy_by_length(subject)
     np.testing.assert_allclose(bars.heights['accuracy'], 0.5)
-    assert len(bars.categories) == words.GROUPS
+    read = subject.data.splits['test'].read(np.arange(len(subject.record.outputs['test'][0]['logits'])))
+    tokens = (read[subject.data.input] > 0).sum(axis=1)
+    ranges = [[int(end) for end in name.split(' to ')] for name in bars.categories]
+    assert 2 <= len(ranges) <= words.GROUPS and (ranges[0][0], ranges[-1][-1]) == (tokens.min(), tokens.max())
+    assert all(one[-1] < other[0] for one, other in zip(ranges, ranges[1:]))  # no length stands in two
+    counts = [int(((tokens >= one[0]) & (tokens <= one[-1])).sum()) for one in ranges]
+    assert f'in parts of {", ".join(map(str, counts))};' in bars.note and sum(counts) == len(tokens)
 
 
 def test_gradients_reach_no_padding(subject):

@@ -112,7 +112,7 @@ def text_lengths(subject: Subject) -> list[Figure]:
 
 
 def accuracy_by_length(subject: Subject) -> list[Figure]:
-    """Accuracy on the shortest fifth of the texts, the next, and so on, of every replica."""
+    """Accuracy on the shortest fifth of the texts, the next, and so on, of every replica; more where many are of one length."""
     feature = _text(subject)
     if feature is None:
         return []
@@ -121,11 +121,15 @@ def accuracy_by_length(subject: Subject) -> list[Figure]:
     size = len(outputs[0]['logits'])
     lengths = _lengths(feature, split.read(np.arange(size))[subject.data.input])
     right = np.array([one['logits'].argmax(axis=1) == labels_of(split)[:size] for one in outputs])
-    parts = [part for part in np.array_split(np.argsort(lengths, kind='stable'), GROUPS) if len(part)]
-    names = [f'{lengths[part].min()} to {lengths[part].max()}' for part in parts]
+    starts = [part[0] for part in np.array_split(np.sort(lengths), GROUPS)[1:] if len(part)]
+    group = np.searchsorted(np.unique(starts), lengths, side='right')  # texts of one length stay together
+    parts = [np.flatnonzero(group == number) for number in np.unique(group)]
+    ranges = [(lengths[part].min(), lengths[part].max()) for part in parts]
+    names = [f'{low} to {high}' if low < high else f'{low}' for low, high in ranges]
     shares = np.array([right[:, part].mean(axis=1) for part in parts])
     replicas = f'{len(outputs)} replica{"s"[: len(outputs) - 1]}'
-    note = f'{subject.split} split, n = {size:,} in {len(parts)} equal parts; {replicas}; bars: two standard errors'
+    sizes = ', '.join(f'{len(part):,}' for part in parts)
+    note = f'{subject.split} split, n = {size:,} in parts of {sizes}; {replicas}; bars: two standard errors'
     mean = shares.mean(axis=1)
     errors = 2 * np.sqrt(mean * (1 - mean) / [len(part) for part in parts])
     title = 'Are long texts harder?'
