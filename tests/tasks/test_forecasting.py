@@ -16,7 +16,7 @@ from jaxlab.experiments import config as configs
 from jaxlab.experiments.prepare import prepare
 from jaxlab.protocol import Record
 from jaxlab.tasks.forecasting import modes, rules
-from jaxlab.tasks.forecasting.report import Judged
+from jaxlab.tasks.forecasting.report import Judged, parted
 from jaxlab.tasks.forecasting.step import Forecasting
 
 REAL = Path(os.environ.get('JAXLAB_DATA_DIR', '') or '/nowhere')
@@ -222,3 +222,10 @@ def test_parameters(name, variant, expected):
     module, example = ready(name, **changes).task.networks()['model']
     shapes = jax.eval_shape(lambda x: module.init(jax.random.key(0), x, train=False), example)
     assert sum(leaf.size for leaf in jax.tree.leaves(shapes)) == expected
+
+
+def test_no_line_over_a_gap():
+    x, y = parted(np.array([3, 4, 9, 10, 12]), np.arange(5), np.arange(5) + 0.5)
+    np.testing.assert_array_equal(x, [0, 1, np.nan, 2, 3, np.nan, 4])
+    np.testing.assert_array_equal(y, [0.5, 1.5, np.nan, 2.5, 3.5, np.nan, 4.5])
+    assert len(parted(np.arange(4), np.ones(4))[0]) == 4

@@ -182,13 +182,20 @@ def _forecasts(seen: Judged, predictions: np.ndarray, intervals: Intervals | Non
         ('forecast', 'Forecast and what came', slice(None)),
         ('forecast_last', f'The last {min(SHOWN, len(seen.rows))} of them', slice(-SHOWN, None)),
     ):
-        x, forecast = seen.years[shown][part], predictions[shown, 0][part]
+        columns = (seen.years[shown][part], seen.targets[shown, 0][part], predictions[shown, 0][part])
+        x, measured, forecast = parted(seen.rows[shown][part], *columns)
         bands = {}
         if intervals is not None:
             bands = {'forecast': (forecast - intervals.half[0, 0], forecast + intervals.half[0, 0])}
-        series = {'measured': (x, seen.targets[shown, 0][part]), 'forecast': (x, forecast)}
+        series = {'measured': (x, measured), 'forecast': (x, forecast)}
         made.append(Lines(name, title, note, series, 'year', seen.series.label, bands=bands))
     return made
+
+
+def parted(rows: np.ndarray, *columns: np.ndarray) -> list[np.ndarray]:
+    """Columns [T] with a value that is none between rows that are no neighbours: no line is drawn over a gap."""
+    after = np.flatnonzero(np.diff(rows) > 1) + 1
+    return [np.insert(column.astype(float), after, np.nan) for column in columns]
 
 
 def _residuals(seen: Judged, predictions: np.ndarray) -> list[Figure]:
@@ -196,8 +203,9 @@ def _residuals(seen: Judged, predictions: np.ndarray) -> list[Figure]:
     shown = seen.rows >= seen.series.last_column
     errors, years = (seen.targets[:, 0] - predictions[:, 0])[shown], seen.years[shown]
     note, label = f'{seen.note}, first replica', f'measured minus forecast ({seen.series.unit or "unit"})'
+    x, error = parted(seen.rows[shown], years, errors)
     over_time = Lines(
-        'residuals', 'Errors over time', note, {'error': (years, errors)}, 'year', label, horizontal={'none': 0.0}
+        'residuals', 'Errors over time', note, {'error': (x, error)}, 'year', label, horizontal={'none': 0.0}
     )
     spread = Histogram(
         'residual_histogram',
