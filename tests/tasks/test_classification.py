@@ -1,5 +1,7 @@
 """One update, one evaluation, what is reported, and what is refused."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -121,11 +123,11 @@ def test_features_are_what_the_last_layer_makes_logits_of(model):
     options = {'mlp': {'features': (12,)}, 'convnet': {'filters': (4,), 'hidden': (6,)}, 'resnet': {'width': 4}}
     ready = prepare(lab.small(model={'name': model, **options.get(model, {})}))
     images = jnp.asarray(ready.data.splits['test'].read(np.arange(3))['image'], jnp.float32) / 255
-    state = ready.task.init(jax.random.key(0), {'image': images, 'weight': jnp.ones(3)})
-    features = ready.task.embed(state, images)
+    state = jax.jit(ready.task.init)(jax.random.key(0), {'image': images, 'weight': jnp.ones(3)})
+    features = jax.jit(ready.task.embed)(state, images)
     params = state['model'].params
     last = next(layer for layer in params.values() if layer.get('bias') is not None and layer['bias'].shape == (10,))
-    logits = ready.task.model.apply(state['model'].variables(), images, train=False)
+    logits = jax.jit(partial(ready.task.model.apply, train=False))(state['model'].variables(), images)
     assert features.ndim == 2 and features.shape[1] == last['kernel'].shape[0]
     np.testing.assert_allclose(features @ last['kernel'] + last['bias'], logits, atol=1e-4)
 
