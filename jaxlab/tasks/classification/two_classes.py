@@ -336,21 +336,19 @@ def _frequencies(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndar
 
 def _decision_table(rules: dict[str, Rule], judged: Judged, names: Sequence[str]) -> Table:
     """One row a rule, means over the replicas; the rule that never calls stands first."""
-    columns = ('precision', 'recall', 'f1', 'mcc', 'balanced_accuracy', 'accuracy')
+    columns, written = ('precision', 'recall', 'f1', 'mcc', 'balanced_accuracy', 'accuracy'), {'f1': 'F1', 'mcc': 'MCC'}
     never = binary.counts(judged.labels, np.zeros(len(judged.labels), bool))
-    rows = [(f'always {names[0]}', '–', 0, *(never.scores[name] for name in columns))]
+    rows = [(f'always {names[0]}', '–', '0', *(never.scores[name] for name in columns))]
     for rule in rules.values():
         counts = rule.counts(judged.labels)
-        called = float(np.mean([each.tp + each.fp for each in counts]))
         finite = rule.thresholds[np.isfinite(rule.thresholds)]
         shown = f'{finite.mean():.4g}' if len(finite) else 'none reaches it'
-        whole = int(called) if called.is_integer() else f'{called:,.1f}'
-        rows.append((rule.name, shown, whole, *(float(np.mean([c.scores[name] for c in counts])) for name in columns)))
-    written = ('precision', 'recall', 'F1', 'MCC', 'balanced accuracy', 'accuracy')
-    shown_names = ('rule', 'threshold', f'called {names[1]}', *written)
-    replicas = f'; means over {len(judged.scores)} replicas' if len(judged.scores) > 1 else ''
-    note = f'{judged.split} split, n = {len(judged.labels):,}{replicas}.'
-    return Table('decisions', 'What the threshold decides', note, shown_names, rows, align='<>>>>>>>>')
+        called = f'{np.mean([each.tp + each.fp for each in counts]):,.1f}'.removesuffix('.0')
+        rows.append((rule.name, shown, called, *(float(np.mean([c.scores[name] for c in counts])) for name in columns)))
+    head = ('rule', 'threshold', f'called {names[1]}', *(written.get(name, name.replace('_', ' ')) for name in columns))
+    means = f'; means over {len(judged.scores)} replicas' if len(judged.scores) > 1 else ''
+    note = f'{judged.split} split, n = {len(judged.labels):,}{means}.'
+    return Table('decisions', 'What the threshold decides', note, head, rows, align='<>>>>>>>>')
 
 
 def _confusion(rule: Rule, judged: Judged, names: Sequence[str]) -> Matrix:
