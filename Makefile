@@ -79,7 +79,7 @@ list: $(VENV)/.ready-base
 
 # ---- checks ----------------------------------------------------------------------------------------------------------
 # Processes of pytest, each with simulated devices of its own; they share the compiled programs. -n 0: all in one.
-WORKERS := -n logical --maxprocesses 4 --dist worksteal
+WORKERS := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 test: $(VENV)/.ready-test
 	@$(PY) -m pytest $(WORKERS) -m 'not parity' $(ARGS)
 
