@@ -24,7 +24,7 @@ class Prepared:
     """A checked config with its data, its task and what shows it; `chosen`: who set a field, where it was not the experiment.
 
     variant: its name, where it is one of `config.variants`. described: whether the data are a run's own description,
-    without examples. The reporter is built, and its options checked, when it is first asked for.
+    without examples. reported: whether a report will be asked for; its options are then checked at once.
     """
 
     config: common.Config
@@ -35,6 +35,7 @@ class Prepared:
     command: str = ''
     variant: str = ''
     described: bool = False
+    reported: bool = True
 
     @functools.cached_property
     def task(self) -> Task:
@@ -79,7 +80,7 @@ def prepare(
         chosen |= dict.fromkeys(changes, 'stand-in data')
         if described is None and any(path.startswith('data.') for path in changes):
             data = _load(config, data_dir)
-    made = Prepared(config, data, chosen, adapted, data_dir, command, described=described is not None)
+    made = Prepared(config, data, chosen, adapted, data_dir, command, '', described is not None, reported)
     if (
         not config.variants
     ):  # else each of them says so itself: what was chosen may be an option of one of their networks
@@ -145,6 +146,6 @@ def changed(prepared: Prepared, changes: Mapping[str, Any], who: str, reset: Map
     config = configs.apply(prepared.config, {**changes, **reset, 'stand_in': {}}, who)
     own = {path: who for path in (*changes, *flat(changes)) if path not in reset}
     described = prepared.data if prepared.described else None
-    reported = 'reporter' in vars(prepared) or bool(prepared.config.variants)  # as it was asked for before
-    arguments = (prepared.data_dir, {**prepared.chosen, **own}, prepared.command, prepared, described, reported)
+    chosen = {**prepared.chosen, **own}
+    arguments = (prepared.data_dir, chosen, prepared.command, prepared, described, prepared.reported)
     return prepare(config, *arguments).labelled(adapted=prepared.adapted, variant=prepared.variant)

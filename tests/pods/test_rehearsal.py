@@ -19,7 +19,7 @@ from configs import common
 def get_config(profile: str = 'full') -> common.Config:
     config = common.experiment('small', task='classification', data='mnist', model='mlp')
     config.aim = 'Does a training survive?'
-    config.data.update({'source': 'embedded', 'limit': 64, 'eval_limit': 32, 'batch_size': 8})
+    config.data.update({'source': 'embedded', 'limit': 64, 'eval_limit': 32, 'batch_size': 6})
     config.model.features = (8,)
     config.optimizer = common.sgd(0.02, 0.9)
     config.training.update({'epochs': 8, 'steps_per_call': 1})
