@@ -81,10 +81,9 @@ def prepare(
         if described is None and any(path.startswith('data.') for path in changes):
             data = _load(config, data_dir)
     made = Prepared(config, data, chosen, adapted, data_dir, command, '', described is not None, reported)
-    if (
-        not config.variants
-    ):  # else each of them says so itself: what was chosen may be an option of one of their networks
-        _ = made.reporter if reported and described is None else made.task  # mistakes in their options show here
+    # Mistakes in their options show here. Of variants each says so itself: an option may be that of one's network alone.
+    if not config.variants:
+        _ = made.reporter if reported and described is None else made.task
     return made
 
 

@@ -112,7 +112,7 @@ def text_lengths(subject: Subject) -> list[Figure]:
 
 
 def accuracy_by_length(subject: Subject) -> list[Figure]:
-    """Accuracy on the shortest fifth of the texts, the next, and so on, of every replica; more where many are of one length."""
+    """Accuracy on the shortest fifth of the texts, the next, and so on; texts of one length are not parted."""
     feature = _text(subject)
     if feature is None:
         return []
