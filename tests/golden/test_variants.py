@@ -12,7 +12,7 @@ TOLD = {'classes': 2, 'vocabulary': 10, 'source_vocabulary': 10, 'target_vocabul
 @pytest.mark.parametrize('profile', ['full', 'smoke'])
 @pytest.mark.parametrize('name', configs.names())
 def test_can_be_chosen(name, profile):
-    """Its fields are there and valid, what it decides by is measured, and its network can be built."""
+    """Its fields are there and valid, a decision has a metric that is not the test split's, and its network can be built."""
     config = configs.load(configs.main_folder() / f'{name}.py', profile)
     configs.check(config, name)
     for variant, changes in {'': {}, **config.variants.to_dict()}.items():
