@@ -105,6 +105,13 @@ def _run(asked: arguments.Arguments, words: Sequence[str], begun: float) -> int:
             watcher.close()
             print(str(stop), file=sys.stderr)
             return ends.INTERRUPTED + stop.signal
+        except Exception as error:
+            if not ends.compiler_was_stopped(error, watcher.signal):
+                raise
+            watcher.close()
+            stopped = f'stopped by signal {watcher.signal} during a compilation'
+            print(f'{stopped}; run the same command again to go on', file=sys.stderr)
+            return ends.INTERRUPTED + watcher.signal
         finally:
             watcher.close()
     if runtime.is_writer():

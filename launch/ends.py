@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -25,6 +26,11 @@ def refusal(error: Exception) -> str:
         return f'error: {what}; free some room or choose another --workdir; the last whole checkpoint is kept'
     said = cloud.refusal(error)
     return said and f'error: the bucket: {said}; the last whole checkpoint is kept; run the same command again to go on'
+
+
+def compiler_was_stopped(error: Exception, number: int) -> bool:
+    """Whether a signal ended a compilation: Ctrl-C reaches NVIDIA's assembler too, which is a process of its own."""
+    return bool(number) and re.search(r'\b(ptxas|nvlink)\b', str(error)) is not None
 
 
 @contextlib.contextmanager

@@ -116,7 +116,7 @@ def metric_table(runs: Runs, names: Sequence[str]) -> Table:
             methods += [row.method] if row.interval else []
             rows.append(('' if position else wording.label(name), variant, row.value, row.n, shown))
     spread = wording.spread(first)
-    note = f'{spread[:1].upper()}{spread[1:]}; n: {wording.repeated(first)}s.'
+    note = f'{wording.capital(spread)}; n: {wording.repeated(first)}s.'
     if methods:
         note += f' Intervals: {"; ".join(dict.fromkeys(methods))}.'
     columns = ('metric', 'variant', 'mean ± std', 'n', '95 % interval')
@@ -233,7 +233,7 @@ def points(runs: Runs, name: str) -> Lines:
     note = f'n = {replicas} {what}, for every variant; {lines}: the mean.' if replicas > 1 else 'n = 1 each.'
     return Lines(
         f'variants_{name}',
-        f'{label[:1].upper()}{label[1:]} of the variants',
+        f'{wording.capital(label)} of the variants',
         note,
         {'replicas': (np.arange(len(runs)), y)},
         '',

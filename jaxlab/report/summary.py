@@ -176,7 +176,7 @@ def answer(results: Mapping[str, Any]) -> str:
         return ''
     values = wording.values_of(results['metrics'][name])
     label = wording.label(name)
-    text = f'{label[:1].upper()}{label[1:]}: {wording.plus_minus(statistics.mean(values), statistics.std(values))}'
+    text = f'{wording.capital(label)}: {wording.plus_minus(statistics.mean(values), statistics.std(values))}'
     interval = interval_of(name, results)
     if len(values) > 1:
         bounds = interval_text(interval)

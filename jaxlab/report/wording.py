@@ -42,8 +42,9 @@ def words(name: str) -> str:
 
 
 def capital(text: str) -> str:
-    """With a capital letter in front, the rest as it is."""
-    return text[:1].upper() + text[1:]
+    """With a capital letter in front, the rest as it is; a name that has one inside (chrF, mAP) stays."""
+    named = any(letter.isupper() for letter in text.split(' ')[0][1:])
+    return text if named else text[:1].upper() + text[1:]
 
 
 def label(name: str) -> str:

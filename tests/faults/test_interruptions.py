@@ -8,8 +8,10 @@ import subprocess
 import time
 from pathlib import Path
 
+import jax
 import pytest
 
+from jaxlab.training.placement import MeshPlacement
 from tests.cli import command
 
 
@@ -81,6 +83,24 @@ def test_a_signal_before_the_first_step_is_heard(tiny, tmp_path):
     process.send_signal(signal.SIGINT)
     code, _, err = command.finish(process, 60)
     assert code == 130 and 'Traceback' not in err, err
+
+
+def test_ctrl_c_reaches_the_compilers_own_processes_too(tiny, launch, tmp_path, monkeypatch):
+    """Seen on a GPU: its assembler is a process of its own, dies of the same signal, and the compilation fails."""
+
+    def compile(*arguments, **options):
+        if stopped:
+            os.kill(os.getpid(), signal.SIGINT)
+        raise jax.errors.JaxRuntimeError('INTERNAL: ptxas exited with non-zero error code 2, output: ')
+
+    stopped = True
+    monkeypatch.setattr(MeshPlacement, 'compile', compile)
+    said = launch(tiny, f'--workdir={tmp_path}')
+    assert said.code == 130
+    assert said.err.splitlines()[-1] == 'stopped by signal 2 during a compilation; run the same command again to go on'
+    stopped = False  # by itself such a failure is a bug
+    with pytest.raises(jax.errors.JaxRuntimeError, match='ptxas'):
+        launch(tiny, f'--workdir={tmp_path}')
 
 
 def test_two_signals_end_at_once(tiny, tmp_path):

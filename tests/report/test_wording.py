@@ -29,6 +29,16 @@ def test_number(value, text):
     assert wording.number(value) == text
 
 
+def test_a_name_keeps_its_letters_at_the_head_of_a_title():
+    assert [wording.capital(text) for text in ('test loss', 'chrF', 'mAP at 50', 'ROC AUC', '')] == [
+        'Test loss',
+        'chrF',
+        'mAP at 50',
+        'ROC AUC',
+        '',
+    ]
+
+
 def test_plus_minus_is_rounded_to_the_spread():
     assert wording.plus_minus(0.987654, 0.00123) == '0.9877 ± 0.0012'
     assert wording.plus_minus(0.5, math.nan) == '0.5000'
