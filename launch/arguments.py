@@ -115,6 +115,8 @@ def of_a_mode(asked: Arguments, modes: Mapping[str, Mode]) -> dict[str, Any]:
             raise unknown(word, [f'--{option}' for option in mode.options])
         if not equals or not value:
             raise UserError(f'{name} has no value; valid: {name}=VALUE')
+        if name[2:] in given:
+            raise UserError(f'{name} is given twice; valid: once (texts may have several lines)')
         given[name[2:]] = value
     return mode.read(asked.mode, given)
 

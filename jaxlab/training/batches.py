@@ -17,7 +17,7 @@ import numpy as np
 
 from jaxlab.data import buckets
 from jaxlab.data.dataset import Dataset
-from jaxlab.data.examples import Split
+from jaxlab.data.examples import Described, Split
 from jaxlab.errors import UserError
 from jaxlab.layers.batch_axis import max_over_batch_axis
 from jaxlab.protocol import Batch
@@ -38,9 +38,12 @@ class Layout:
 
     @classmethod
     def of(cls, data: Dataset, count: int = 0) -> Self:
-        """The layout of a data set's batches, with at most so many lengths (0: no batch is cut)."""
+        """The layout of a data set's batches, with at most so many lengths (0: no batch is cut).
+
+        Of a description no batch is made: a mode for a user's own input has nothing else.
+        """
         train = data.splits['train']
-        if not count:
+        if not count or isinstance(train, Described):
             return cls(tuple(train.domains))
         held = train.arrays or {}
         if not data.lengths or train.domains or not all(field in held for field in data.lengths.values()):

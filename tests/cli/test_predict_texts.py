@@ -12,10 +12,10 @@ from tests.cli import command
 
 @pytest.fixture(scope='module')
 def words(launched, tmp_path_factory):
-    """The smoke profile of rnn_imdb on its stand-in with a bag of words, trained once."""
+    """The smoke profile of rnn_imdb on its stand-in with a bag of words, trained once; its batches are cut to two lengths."""
     folder = tmp_path_factory.mktemp('texts')
     found = ['--config=configs/rnn_imdb.py:smoke', f'--workdir={folder}', '--config.model={"name": "bag"}']
-    found.append('--config.optimizer.learning_rate=0.1')
+    found += ['--config.optimizer.learning_rate=0.1', '--config.data.options.pad=back', '--config.data.buckets=2']
     launched(*found)
     return [*found, '--mode=predict']
 

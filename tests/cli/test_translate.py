@@ -39,6 +39,7 @@ def test_typed_and_in_a_file(launch, toy, tmp_path):
 def test_what_is_refused(launch, toy):
     words, _ = toy
     assert 'no such file' in launch(*words, '--input=none.txt').error
+    assert '--text is given twice' in launch(*words, '--text=a', '--text=b').error
     assert 'exclude each other' in launch(*words, '--text=a', '--input=b').error
     assert 'from 0 to 8' in launch(*words, '--text=a', '--attention=9').error
     assert 'a whole number from 1 up' in launch(*words, '--text=a', '--beam=0').error
