@@ -69,7 +69,7 @@ if os.environ.get('JAXLAB_MUTANTS') != '1':  # `tests/mutants.py` forks after th
 
 def pytest_collection_finish() -> None:
     """What was imported stays: the collector need not look through half a million objects again and again (5 % of the time),
-    nor for every 700 objects that a trace makes and drops (another 5 %)."""
+    nor for every 2,000 objects that a trace makes and drops (another 5 %)."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
