@@ -76,7 +76,7 @@ class Hosts:
         self.number, self.names, self._lines, self._end = number, names, lines, end
         self._facts: queue.Queue[tuple[int, Mapping[str, str]]] = queue.Queue()
         self._verdict: queue.Queue[str] = queue.Queue()
-        self._failing = False  # whether the end of this host is known to come, and with which exit code
+        self._ending = False  # whether the end of this host is known to come: it is told once, not sent round and round
         for other in lines:
             threading.Thread(target=self._listen, args=(other,), daemon=True).start()
 
@@ -94,7 +94,7 @@ class Hosts:
 
     def leave(self, code: int) -> None:
         """The last word of a host that ends by itself: the others need not take it for dead."""
-        self._failing = code > 0
+        self._ending = code > 0
         self._tell(left=code, host=self.number)
 
     def settle(self) -> None:
@@ -123,14 +123,17 @@ class Hosts:
             self._gone(other)
 
     def _gone(self, other: int) -> None:
-        if self._failing:
+        if self._ending:
             return
+        self._ending = True
         self._tell(gone=other)
         name = self.names[other]
         self._end(f'host {other} ({name}) is gone: host {self.number} ends with exit code {RESTART}', RESTART)
 
     def _failed(self, other: int, code: int) -> None:
-        self._failing = True
+        if self._ending:
+            return
+        self._ending = True
         self._tell(left=code, host=other)
         time.sleep(SETTLING)  # what is wrong there may be wrong here, and said more clearly
         name = self.names[other]

@@ -200,6 +200,20 @@ def test_the_others_say_who_is_gone(dead, three):
         )
 
 
+@pytest.mark.parametrize('code', [None, 2])
+def test_an_end_is_told_once(code, three, monkeypatch):
+    """Those that are left would tell each other for ever, as long as they live."""
+    said = []
+    send = hosts.Line.send
+    monkeypatch.setattr(hosts.Line, 'send', lambda line, **message: (said.append(message), send(line, **message))[-1])
+    if code:
+        three.joined[2].leave(code)
+    three.die(2)
+    three.wait_for_ends(0, 1)
+    time.sleep(1)
+    assert 1 <= len(said) <= 6
+
+
 def test_who_leaves_is_not_gone(three):
     three.joined[1].leave(0)
     three.die(1)
