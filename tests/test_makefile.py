@@ -17,7 +17,8 @@ echo "$0 $1 $2 $3" >> '{log}'
 case "$1" in
 -c) exec '{real}' -c "import sys; sys.version_info = {version}; sys.abiflags = '{flags}'
 $2" ;;
--m) if [ "$2" = venv ]; then mkdir -p .venv/bin && ln -sf "$0" .venv/bin/python; fi ;;
+-m) if [ "$2" = venv ]; then mkdir -p .venv/bin && ln -sf "$0" .venv/bin/python; fi
+    test "$2" != "$FAILING" ;;
 --version) echo 'Python {dotted}' ;;
 esac
 """
@@ -136,6 +137,15 @@ def test_uv_is_asked_last(machine):
     machine.python(machine.path / 'python3', 3, 12)
     assert machine.chosen() == machine.path / 'python3'
     assert not any(line.startswith('uv') for line in machine.asked())
+
+
+@pytest.mark.parametrize(
+    ('failing', 'installing'), [('', ['pip', 'uv', 'uv']), ('uv', ['pip', 'uv', 'pip', 'uv', 'pip'])]
+)
+def test_pip_installs_what_uv_cannot(machine, failing, installing):
+    machine.python(machine.path / 'python3.13', 3, 13)
+    machine.chosen(FAILING=failing)
+    assert [line.split()[2] for line in machine.asked() if ' -m ' in line and ' venv' not in line] == installing
 
 
 def test_a_named_one_is_taken(machine):
