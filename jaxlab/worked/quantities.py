@@ -45,8 +45,8 @@ def update_quantities(trace: BackpropTrace) -> dict[str, np.ndarray]:
     return found
 
 
-def iteration(trace: BackpropTrace, index: int) -> BackpropTrace:
-    """One sample of an epoch's trace."""
+def iteration[Trace](trace: Trace, index: int | tuple[int, int]) -> Trace:
+    """One sample of an epoch's trace, or, by (epoch, sample), of a whole training's."""
     return jax.tree.map(lambda values: values[index], trace)
 
 

@@ -1,29 +1,20 @@
 """Shapes and codings of the worked computations; one clear line where a user's numbers do not fit."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
+from jaxlab.data.sets.gates import CODINGS, Coding
 from jaxlab.errors import UserError, lookup
 
 Numbers = ArrayLike | Sequence[Any]  # arrays, or numbers as a person writes them: nested tuples and lists
 
 
-class Coding(NamedTuple):
-    """How a unit says no and yes."""
-
-    no: float
-    yes: float
-
-
-CODINGS = {'binary': Coding(0.0, 1.0), 'bipolar': Coding(-1.0, 1.0)}
-
-
 def coding_of(name: str) -> Coding:
-    """The coding of that name: `binary` (0, 1) or `bipolar` (-1, 1)."""
+    """How a unit says no and yes in the coding of that name: `binary` (0, 1) or `bipolar` (-1, 1)."""
     return lookup(CODINGS, name, 'coding')
 
 
@@ -67,9 +58,7 @@ def samples_and_targets(inputs: Numbers, targets: Numbers, width: int) -> tuple[
 
 def check_coding(targets: Numbers, coding: str) -> None:
     """Every target must be one of the two values of the coding (on the host: it reads the values)."""
-    valid = coding_of(coding)
-    strange = sorted(set(np.unique(np.asarray(targets))) - {valid.no, valid.yes})
+    no, yes = coding_of(coding)
+    strange = sorted(set(np.unique(np.asarray(targets))) - {no, yes})
     if strange:
-        raise UserError(
-            f'target {strange[0]:g} is not in the {coding} coding: valid are {valid.no:g} and {valid.yes:g}'
-        )
+        raise UserError(f'target {strange[0]:g} is not in the {coding} coding: valid are {no:g} and {yes:g}')

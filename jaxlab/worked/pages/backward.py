@@ -73,10 +73,7 @@ def page(settings: Settings) -> Report:
 
 def trace_of(case: BackwardCase, learning_rate: float = 0.0, replay: bool = False) -> network.BackpropTrace:
     """One epoch with everything kept; `replay`: with the activations that were really executed."""
-    entries = [
-        museum.MUSEUM[name].wrong if name in museum.MUSEUM else activation(name)
-        for name in (case.wrong_activations if replay and case.wrong_activations else case.activations)
-    ]
+    entries = museum.executed(case) if replay else case.activations
     rate = learning_rate or case.learning_rate
     return network.backprop_epoch(case.weights, case.inputs, case.targets, entries, rate)[1]
 
@@ -120,10 +117,9 @@ def published(case: BackwardCase) -> list[Golden]:
 
 def replayed(case: BackwardCase, title: str) -> list[Figure]:
     """What was really executed, and the three columns: printed, recomputed with the mistake, right."""
-    entries = [museum.MUSEUM[name].wrong for name in case.wrong_activations or ()]
     wrong, right = trace_of(case, replay=True), trace_of(case)
     pages = passes.backward_worked(
-        wrong, entries, case.learning_rate, f'{case.name}_as_published', f'{title}; as published'
+        wrong, museum.executed(case), case.learning_rate, f'{case.name}_as_published', f'{title}; as published'
     )
     marked = []
     for n, each in enumerate(pages):

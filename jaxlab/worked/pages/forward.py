@@ -84,13 +84,8 @@ def case_figures(case: ForwardCase) -> list[Figure]:
 
 def as_published(case: ForwardCase, right: Worked, title: str) -> Worked:
     """The computation that was really executed, each result that differs from the right one marked."""
-    entries = [
-        museum.MUSEUM[name].wrong if name in museum.MUSEUM else name
-        for name in case.wrong_activations or case.activations
-    ]
-    drawn = passes.forward_worked(
-        museum.forward_as_published(case), entries, f'{case.name}_as_published', f'{title}; as published'
-    )
+    layers, entries = museum.forward_as_published(case), museum.executed(case)
+    drawn = passes.forward_worked(layers, entries, f'{case.name}_as_published', f'{title}; as published')
     causes = {golden.quantity: golden.cause for golden in case.golden if not golden.agrees}
     steps = []
     for step, same in zip(drawn.steps, right.steps):

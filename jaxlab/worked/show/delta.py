@@ -9,6 +9,7 @@ from jaxlab.figures import Figure, Lines, Regions, Step, Table, Worked
 from jaxlab.layers.activations import Activation, activation
 from jaxlab.worked import delta_rule
 from jaxlab.worked.delta_rule import DeltaRun
+from jaxlab.worked.quantities import iteration
 from jaxlab.worked.separability import line
 from jaxlab.worked.shapes import Numbers
 from jaxlab.worked.show import latex, planes
@@ -19,7 +20,7 @@ def worked(run: DeltaRun, learning_rate: float, function: str | Activation = 'li
     entry, steps = activation(function), []
     for epoch in range(min(epochs, len(run.mse))):
         for n in range(run.trace.target.shape[1]):
-            at = type(run.trace)(*(values[epoch, n] for values in run.trace))
+            at = iteration(run.trace, (epoch, n))
             steps += [
                 Step(
                     'Net',

@@ -7,6 +7,7 @@ import numpy as np
 from jaxlab.figures import Animation, Bars, Figure, Lines, Regions, Step, Table, Worked
 from jaxlab.worked import separability
 from jaxlab.worked.perceptron import PerceptronRun, PerceptronTrace, cycle, threshold, verdict
+from jaxlab.worked.quantities import iteration
 from jaxlab.worked.shapes import Numbers
 from jaxlab.worked.show import latex, planes
 
@@ -38,7 +39,7 @@ def worked(run: PerceptronRun, epochs: int = 1) -> Worked:
 
 
 def _sample(run: PerceptronRun, epoch: int, n: int, rate: float | None) -> list[Step]:
-    at = type(run.trace)(*(values[epoch, n] for values in run.trace))
+    at = iteration(run.trace, (epoch, n))
     begins = (
         f'Epoch {epoch + 1}, sample {n + 1}: x = {latex.text_vector(at.inputs)}, target '
         f'{latex.text_number(at.target)}, w = {latex.text_vector(at.weights_before)}'
@@ -97,7 +98,7 @@ def trace_table(run: PerceptronRun, most: int = 200) -> Table:
     rate, repeats = _learning_rate(run), cycle(run)
     for epoch in range(run.epochs if repeats is None else repeats[1]):
         for n in range(run.trace.target.shape[1]):
-            at = type(run.trace)(*(values[epoch, n] for values in run.trace))
+            at = iteration(run.trace, (epoch, n))
             effect = _effect(float(at.error), rate)
             rows.append(
                 (

@@ -20,7 +20,7 @@ from jaxlab.worked.show import latex, planes
 
 def gate_table(case: GateCase, published: Sequence[float] | None = None) -> Table:
     """Truth table with every net; `published` adds the page's column and marks a slip."""
-    traces = gates.gate(gates.truth_inputs(case.inputs, case.coding), case.layers, case.coding)
+    traces = case.traces()
     printed = published if published is not None else case.published
     columns = [f'x{index + 1}' for index in range(case.inputs)]
     for depth, trace in enumerate(traces, start=1):
@@ -54,7 +54,7 @@ def margin_table(cases: Sequence[GateCase]) -> Table:
     for case in cases:
         if len(case.layers) > 1:
             continue
-        trace = gates.gate(gates.truth_inputs(case.inputs, case.coding), case.layers, case.coding)[0]
+        trace = case.traces()[0]
         interval = gates.threshold_interval(trace.net[:, 0], case.output)
         theta = float(trace.thresholds[0])
         margin = gates.margin(trace.net[:, 0], theta, trace.weights[0])
