@@ -49,11 +49,18 @@ def pad_rows(inputs: Float[Array, 'N D'], width: int) -> Float[Array, 'N W']:
     )
 
 
-def samples_and_targets(inputs: Numbers, targets: Numbers, width: int) -> tuple[Array, Array]:
-    """Checked samples with their bias [N, width] and targets [N] of one unit."""
+def one_precision(*arrays: Array) -> tuple[Array, ...]:
+    """All arrays in the widest precision among them."""
+    dtype = jnp.result_type(*arrays)
+    return tuple(array.astype(dtype) for array in arrays)
+
+
+def unit_and_samples(weights: Numbers, inputs: Numbers, targets: Numbers) -> tuple[Array, ...]:
+    """The weights of one unit [W], checked samples with their bias [N, W] and targets [N], all in one precision."""
+    weights = as_floats(weights, 'weights', 1)
     inputs, targets = as_floats(inputs, 'inputs', 2), as_floats(targets, 'targets', 1)
     same_count(inputs.shape[0], targets.shape[0])
-    return pad_rows(inputs, width), targets
+    return one_precision(weights, pad_rows(inputs, weights.shape[0]), targets)
 
 
 def check_coding(targets: Numbers, coding: str) -> None:

@@ -24,6 +24,7 @@ B1, B2, B3 = 0.46211715726000974, 0.7615941559557649, 0.9051482536448664  # bipo
 class ForwardCase(NetworkCase):
     """`golden`: every matrix. The last two fields replay what was published, where it is wrong."""
 
+    inputs: tuple = X  # the samples of all pages but one
     golden: tuple[Golden, ...]
     wrong_weights: tuple | None = None  # what really was in memory
     every_layer_reads_inputs: bool = False  # the published wiring: layer 2 is fed with X again
@@ -33,7 +34,6 @@ FORWARD = by_name(
     ForwardCase(
         'C07',
         'one layer, ReLU',
-        inputs=X,
         weights=(((-1, -1, -1), (0, 1, -1), (-1, 2, 1)),),
         activations=('relu',),
         golden=(
@@ -47,7 +47,6 @@ FORWARD = by_name(
     ForwardCase(
         'C08',
         'two layers, ReLU and sigmoid',
-        inputs=X,
         weights=(W_C08, ((1, 0, 1), (1, -1, 1), (0, -1, 1))),
         activations=('relu', 'sigmoid'),
         golden=(
@@ -69,7 +68,6 @@ FORWARD = by_name(
     ForwardCase(
         'C10',
         'one layer, sigmoid',
-        inputs=X,
         weights=(W_C08,),
         activations=('sigmoid',),
         golden=(
@@ -106,7 +104,6 @@ FORWARD = by_name(
     ForwardCase(
         'C15',
         'two layers, ReLU and bipolar sigmoid',
-        inputs=X,
         weights=(W_C17, ((1, -1, -1), (0, 1, -1), (-1, 2, 1))),
         activations=('relu', 'bipolar_sigmoid'),
         golden=(
@@ -139,7 +136,6 @@ FORWARD = by_name(
     ForwardCase(
         'C16',
         'one layer of two units, sigmoid',
-        inputs=X,
         weights=(((-1, -1, 1), (-1, 2, 1)),),
         activations=('sigmoid',),
         golden=(
@@ -152,7 +148,6 @@ FORWARD = by_name(
     ForwardCase(
         'C17',
         'one layer, ReLU, other weights',
-        inputs=X,
         weights=(W_C17,),
         activations=('relu',),
         golden=(

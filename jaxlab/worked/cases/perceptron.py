@@ -1,6 +1,7 @@
 """The perceptron's cases (spec A01, C05, C14; by hand C22; repeat C23). Samples as rows, weights with the bias first."""
 
 import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -19,9 +20,18 @@ def targets_of(gate: str, coding: str) -> tuple[float, ...]:
     return tuple(coding_of(coding)[bit] for bit in TARGETS[gate])
 
 
+class Outcome(NamedTuple):
+    """What a training ends in."""
+
+    epochs: int
+    updates: int
+    weights: tuple[float, float, float]
+    published: tuple[float, float, float] | None = None  # None: the page prints no weights
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PerceptronCase(Case):
-    """A gate to be learned, and after how many epochs and updates it is. `tie`: nets this close to 0 count as 0."""
+    """A gate that is to be learned. `tie`: nets this close to 0 count as 0."""
 
     gate: str
     coding: str = 'binary'
@@ -30,10 +40,7 @@ class PerceptronCase(Case):
     max_epochs: int
     fires_at_zero: bool = True
     tie: float = 0.0
-    epochs: int
-    updates: int
-    final: tuple[float, float, float]
-    published_final: tuple[float, float, float] | None = None  # None: the page prints nothing
+    golden: Outcome
 
     @property
     def inputs(self) -> Float[np.ndarray, '4 2']:
@@ -54,10 +61,7 @@ A01 = PerceptronCase(
     learning_rate=0.1,
     max_epochs=20,
     tie=1e-12,
-    epochs=2,
-    updates=1,
-    final=(-0.2, 0.2, 0.2),
-    published_final=(-0.2, 0.2, 0.2),
+    golden=Outcome(epochs=2, updates=1, weights=(-0.2, 0.2, 0.2), published=(-0.2, 0.2, 0.2)),
     spec=('A01',),
     note='One update solves it; from zero weights the learning rate only scales them.',
 )
@@ -66,10 +70,7 @@ A01_BINARY = dataclasses.replace(
     name='A01 binary',
     title='AND in 0/1 coding',
     coding='binary',
-    epochs=6,
-    updates=11,
-    final=(-0.3, 0.2, 0.1),
-    published_final=None,
+    golden=Outcome(epochs=6, updates=11, weights=(-0.3, 0.2, 0.1)),
     note='Six epochs where the bipolar coding needs two.',
 )
 A01_XOR = dataclasses.replace(
@@ -77,10 +78,7 @@ A01_XOR = dataclasses.replace(
     name='A01 xor',
     title='bipolar XOR',
     gate='xor',
-    epochs=20,
-    updates=80,
-    final=(0, 0, 0),
-    published_final=None,
+    golden=Outcome(epochs=20, updates=80, weights=(0, 0, 0)),
     note='Not linearly separable: four mistakes an epoch for ever.',
 )
 C05 = PerceptronCase(
@@ -90,10 +88,12 @@ C05 = PerceptronCase(
     weights=(0.4077147925637835, 0.93321385, 0.37331598),
     max_epochs=1000,
     fires_at_zero=False,
-    epochs=3,
-    updates=3,
-    final=(-0.5922852074362165, 0.93321385, 1.37331598),
-    published_final=(-0.5922852074362165, 0.93321385, 1.37331598),
+    golden=Outcome(
+        epochs=3,
+        updates=3,
+        weights=(-0.5922852074362165, 0.93321385, 1.37331598),
+        published=(-0.5922852074362165, 0.93321385, 1.37331598),
+    ),
     spec=('C05',),
     note='Only the final weights are printed; updates are integers and the start lies in [0, 1), so it can be recovered '
     'uniquely.',
@@ -103,10 +103,7 @@ C14 = PerceptronCase(
     'OR from zero weights',
     gate='or',
     max_epochs=10,
-    epochs=4,
-    updates=5,
-    final=(-1, 1, 1),
-    published_final=(-1, 1, 1),
+    golden=Outcome(epochs=4, updates=5, weights=(-1, 1, 1), published=(-1, 1, 1)),
     spec=('C14', 'C22', 'C23'),
     note='The final line has margin 0: two positives lie on it, saved by the rule for z = 0.',
 )
@@ -115,10 +112,7 @@ C14_LISTED = dataclasses.replace(
     name='C14 listed',
     title='AND, as the listing has it',
     gate='and',
-    epochs=6,
-    updates=11,
-    final=(-3, 2, 1),
-    published_final=None,
+    golden=Outcome(epochs=6, updates=11, weights=(-3, 2, 1)),
     spec=('C14',),
     note='The listing shows AND targets; the trace is that of OR.',
 )

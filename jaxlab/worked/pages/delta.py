@@ -81,23 +81,22 @@ def page(settings: Settings) -> Report:
 def cut_table(run: DeltaRun) -> Table:
     """The trained unit's outputs, cut half way and as published."""
     outputs = np.asarray(delta_rule.predict(run.weights, POINTS))
-    rows = [
-        (
-            latex.text_vector(x),
-            latex.text_number(t),
-            float(y),
-            int(y > 0.5),
-            int(y > 0),
-            'slip' if (y > 0) != (t > 0.5) else '',
-        )
-        for x, t, y in zip(POINTS, A03.targets, outputs)
-    ]
     return Table(
         'delta_cut',
         'Where the output is cut into classes',
         'A linear unit with targets 0 and 1 is cut half way; the published line is that of output 0.',
         ('x', 'target', 'output', 'cut at 0.5', 'cut at 0', ''),
-        rows,
+        [
+            (
+                latex.text_vector(x),
+                latex.text_number(t),
+                float(y),
+                int(y > 0.5),
+                int(y > 0),
+                'slip' if (y > 0) != (t > 0.5) else '',
+            )
+            for x, t, y in zip(POINTS, A03.targets, outputs)
+        ],
         '<>>>><',
         6,
     )

@@ -100,26 +100,23 @@ def as_published(case: ForwardCase, right: Worked, title: str) -> Worked:
 
 def register_table() -> Table:
     """All disagreements of the printed matrices in one place."""
-    rows = []
-    for case in FORWARD.values():
-        found = quantities(case)
-        for golden in case.golden:
-            if not golden.agrees:
-                rows.append(
-                    (
-                        case.name,
-                        golden.quantity,
-                        latex.as_matrix(golden.published or ''),
-                        latex.text_matrix(found[golden.quantity]),
-                        golden.cause,
-                    )
-                )
     return Table(
         'register',
         'Register of disagreements',
         'As published and corrected; everything else agrees.',
         ('page', 'quantity', 'as published', 'corrected', 'cause'),
-        rows,
+        [
+            (
+                case.name,
+                golden.quantity,
+                latex.as_matrix(golden.published or ''),
+                latex.text_matrix(quantities(case)[golden.quantity]),
+                golden.cause,
+            )
+            for case in FORWARD.values()
+            for golden in case.golden
+            if not golden.agrees
+        ],
         '<<<<<',
     )
 

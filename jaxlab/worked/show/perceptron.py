@@ -10,6 +10,7 @@ from jaxlab.worked.perceptron import PerceptronRun, PerceptronTrace, cycle, thre
 from jaxlab.worked.quantities import iteration
 from jaxlab.worked.shapes import Numbers
 from jaxlab.worked.show import latex, planes
+from jaxlab.worked.show.steps import error_step, net_step
 
 FRAMES = 24  # an animation with more is tiring
 
@@ -40,20 +41,10 @@ def worked(run: PerceptronRun, epochs: int = 1) -> Worked:
 
 def _sample(run: PerceptronRun, epoch: int, n: int, rate: float | None) -> list[Step]:
     at = iteration(run.trace, (epoch, n))
-    begins = (
-        f'Epoch {epoch + 1}, sample {n + 1}: x = {latex.text_vector(at.inputs)}, target '
-        f'{latex.text_number(at.target)}, w = {latex.text_vector(at.weights_before)}'
-    )
     steps = [
-        Step('Net', r'z = w \cdot x', latex.products(at.weights_before, at.inputs), latex.number(at.net), part=begins),
+        net_step(at, epoch, n, f', w = {latex.text_vector(at.weights_before)}'),
         Step('Output', r'y = \mathrm{step}(z)', '', latex.number(at.output)),
-        Step(
-            'Error',
-            r'e = t - y',
-            f'{latex.number(at.target)} - {latex.factor(at.output)}',
-            latex.number(at.error),
-            '' if at.error == 0 else 'mistake',
-        ),
+        error_step(at, 'Error', r'e = t - y', '' if at.error == 0 else 'mistake'),
     ]
     if at.error == 0:
         return [*steps, Step('No error, so the weights stay', 'w', '', latex.vector(at.weights))]
