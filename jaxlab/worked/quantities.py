@@ -50,6 +50,15 @@ def iteration[Trace](trace: Trace, index: int | tuple[int, int]) -> Trace:
     return jax.tree.map(lambda values: values[index], trace)
 
 
+def epoch_quantities(trace: BackpropTrace) -> dict[str, np.ndarray]:
+    """Every matrix of every update of an epoch: `2: dW0` is that of the second."""
+    return {
+        f'{n + 1}: {name}': value
+        for n in range(len(trace.error))
+        for name, value in update_quantities(iteration(trace, n)).items()
+    }
+
+
 def quantity(found: dict[str, np.ndarray], name: str) -> np.ndarray:
     """One of them, by name."""
     return lookup(found, name, 'quantity')

@@ -16,7 +16,7 @@ from jaxlab.worked.cases.printed import Golden
 from jaxlab.worked.cases.slips import slips_of
 from jaxlab.worked.gradient_check import check_gradients
 from jaxlab.worked.pages.parts import by_name, once
-from jaxlab.worked.quantities import iteration, update_quantities
+from jaxlab.worked.quantities import epoch_quantities, iteration, update_quantities
 from jaxlab.worked.settings import Settings
 from jaxlab.worked.show import latex, passes
 
@@ -96,10 +96,8 @@ def case_figures(case: BackwardCase, learning_rate: float = 0.0) -> list[Figure]
     figures.append(error_table(case, trace))
     if learning_rate and learning_rate != case.learning_rate:
         return figures  # the page printed nothing for this rate
-    found: dict[str, np.ndarray] = {}
-    for n in range(len(case.golden)):
-        found |= {f'{n + 1}: {name}': value for name, value in update_quantities(iteration(trace, n)).items()}
-    figures.append(passes.published_table(found, published(case), case.name, f'{title}; published beside right'))
+    printed = f'{title}; published beside right'
+    figures.append(passes.published_table(epoch_quantities(trace), published(case), case.name, printed))
     return [*figures, *(replayed(case, title) if case.wrong_activations else [])]
 
 

@@ -1,7 +1,5 @@
 """Threshold gates step by step, and which gates one unit can be (C01, C18, C19)."""
 
-import dataclasses
-
 import numpy as np
 
 from jaxlab.figures import Points, Step, Table, Worked
@@ -50,14 +48,8 @@ def hidden_plane(case: GateCase) -> Points:
     """The truth table as the hidden units see it: three points, and one line is enough."""
     first, last = case.traces()
     weights = np.concatenate([-np.asarray(last.thresholds), np.asarray(last.weights)[0]])
-    figure = planes.boundary(
-        f'hidden_{case.name}',
-        f'{case.title} ({case.coding}): the plane of the hidden units',
-        weights,
-        first.output,
-        case.output,
-    )
-    return dataclasses.replace(figure, x_label='hidden unit 1', y_label='hidden unit 2')
+    title = f'{case.title} ({case.coding}): the plane of the hidden units'
+    return planes.hidden_plane(f'hidden_{case.name}', title, weights, first.output, case.output)
 
 
 def possible_table() -> Table:

@@ -11,6 +11,7 @@ from jaxlab.worked.cases.printed import Golden, Slip, numbers
 from jaxlab.worked.gradient_check import GradientCheck
 from jaxlab.worked.network import BackpropTrace, LayerForward, Names
 from jaxlab.worked.quantities import iteration
+from jaxlab.worked.shapes import Numbers
 from jaxlab.worked.show import latex
 from jaxlab.worked.show.steps import matrix_step
 
@@ -204,6 +205,12 @@ def check_table(checks: Sequence[GradientCheck], name: str = 'gradients') -> Tab
         rows,
         '<<<<>',
     )
+
+
+def weights_table(weights: Sequence[Numbers], name: str = 'weights', title: str = 'The weights in the end') -> Table:
+    """The final weights of every layer."""
+    rows = [(f'W{index}', latex.text_matrix(matrix, 10)) for index, matrix in enumerate(weights)]
+    return Table(name, title, 'One row a unit, bias first.', ('matrix', 'values'), rows, '<<')
 
 
 def graph(trace: BackpropTrace, name: str = 'network', title: str = 'The network', widest: int = 6) -> Graph | None:
