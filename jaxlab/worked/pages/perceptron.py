@@ -49,13 +49,13 @@ def page(settings: Settings) -> Report:
         c05_epochs=runs['C05'].epochs,
         c14_listed_epochs=runs['C14 listed'].epochs,
     )
-    zero, drawn_start = PERCEPTRON['C14'], PERCEPTRON['C05']
+    c14, c05 = PERCEPTRON['C14'], PERCEPTRON['C05']
     return Report(
         figures,
         metrics,
         (
-            f'C14: {perceptron.verdict(runs["C14"], zero.inputs, zero.targets)}. {zero.note}',
-            f'C05: {perceptron.verdict(runs["C05"], drawn_start.inputs, drawn_start.targets)}. {drawn_start.note}',
+            f'C14: {perceptron.verdict(runs["C14"], c14.inputs, c14.targets)}. {c14.note}',
+            f'C05: {perceptron.verdict(runs["C05"], c05.inputs, c05.targets)}. {c05.note}',
             'C23 repeats C14 with the same mix-up of the targets.',
         ),
         ('perceptron_worked', 'perceptron_trace', 'by_hand_C22', 'targets', 'gates'),
