@@ -14,7 +14,8 @@ r"""Neurons worked by hand: pure functions whose scan over samples returns a tra
 | `museum` | wrong formulas that were printed or executed, replayed | C08, C10, C11, C15, C33 |
 | `quantities` | a pass's matrices by the names of the pages | |
 | `cases` | the reports' cases as data, printed beside right, slips | all of them |
-| `present` | traces as figures, tables, worked pages | |
+| `show` | traces as figures, tables, worked pages | |
+| `pages` | the reports' pages, put together of these | |
 
 A trace is a NamedTuple in the order in which a person computes it. Everything follows the precision of its inputs:
 float64 under `jax.enable_x64(True)`, else float32. A rule or a pass may be jitted, vmapped and scanned; what decides on

@@ -62,10 +62,8 @@ def delta_epoch(
     function: str | Activation = 'linear',
 ) -> tuple[Float[Array, 'W'], DeltaTrace]:
     """One pass over the samples in their order, one update each. Pure: may be jitted, vmapped, scanned."""
-    weights = shapes.as_floats(weights, 'weights', 1)
-    rows, targets = shapes.samples_and_targets(inputs, targets, weights.shape[0])
+    weights, rows, targets = shapes.unit_and_samples(weights, inputs, targets)
     entry = activation(function)
-    dtype = jnp.result_type(weights, rows, targets)
 
     def one_sample(weights, sample):
         x, target = sample
@@ -79,7 +77,7 @@ def delta_epoch(
             x, weights, target, net, output, error, 0.5 * error**2, slope, delta, -delta * x, updated
         )
 
-    return jax.lax.scan(one_sample, weights.astype(dtype), (rows.astype(dtype), targets.astype(dtype)))
+    return jax.lax.scan(one_sample, weights, (rows, targets))
 
 
 @functools.partial(jax.jit, static_argnames=('epochs', 'entry'))
@@ -99,12 +97,10 @@ def train_delta(
     function: str | Activation = 'linear',
 ) -> DeltaRun:
     """A fixed number of epochs, everything kept."""
-    weights, inputs = shapes.as_floats(weights, 'weights', 1), shapes.as_floats(inputs, 'inputs', 2)
-    targets = shapes.as_floats(targets, 'targets', 1)
-    weights = weights.astype(jnp.result_type(weights, inputs, targets))
-    _, trace = _epochs(weights, inputs, targets, learning_rate, epochs=epochs, entry=activation(function))
+    weights, rows, targets = shapes.unit_and_samples(weights, inputs, targets)
+    _, trace = _epochs(weights, rows, targets, learning_rate, epochs=epochs, entry=activation(function))
     trace = jax.tree.map(np.asarray, trace)
-    outputs = np.stack([predict(w, inputs, function) for w in trace.weights[:, -1]])
+    outputs = np.stack([predict(w, rows, function) for w in trace.weights[:, -1]])
     with np.errstate(over='ignore', invalid='ignore'):  # a rate beyond the limit runs away: that is a result, not a bug
         mse = np.mean((np.asarray(targets) - outputs) ** 2, axis=1)
         online = np.mean(trace.error**2, axis=1)
@@ -132,8 +128,7 @@ def batch_epochs(
 
     `average` divides a batch's summed gradient by its size. The last batch may be short.
     """
-    start = shapes.as_floats(weights, 'weights', 1)
-    rows, target = shapes.samples_and_targets(inputs, targets, start.shape[0])
+    start, rows, target = shapes.unit_and_samples(weights, inputs, targets)
     count = rows.shape[0]
     if not 1 <= batch_size <= count:
         raise UserError(f'batch_size {batch_size} does not fit {count} samples: 1 to {count}')
@@ -147,7 +142,6 @@ def batch_epochs(
             weights = weights + learning_rate * (step / delta.shape[0] if average else step)
         return weights, (weights, jnp.mean((target - entry.function(rows @ weights)) ** 2))
 
-    start = start.astype(jnp.result_type(start, rows, target))
     return jax.jit(lambda w: jax.lax.scan(one_epoch, w, length=epochs)[1])(start)
 
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxlab.layers.activations import Activation, activation
+from jaxlab.worked.cases.base import NetworkCase
 from jaxlab.worked.cases.forward import ForwardCase
 from jaxlab.worked.network import LayerForward, forward
 
@@ -98,16 +99,17 @@ MUSEUM: dict[str, WrongFormula] = {
         '0.6068 at 1 (right: 0.3932); right at 0 only',
     ),
 }
-SIGMOID_PRIME_SLIP = ("f'' = f'(1 - f)", "f' = f(1 - f)", 'C33', 'primes one too many on both sides')
+
+
+def executed(case: NetworkCase) -> tuple[Activation, ...]:
+    """The activations that really ran when the page was printed, wrong ones among them."""
+    names = case.wrong_activations or case.activations
+    return tuple(MUSEUM[name].wrong if name in MUSEUM else activation(name) for name in names)
 
 
 def forward_as_published(case: ForwardCase) -> tuple[LayerForward, ...]:
     """Replays a forward pass as it was really executed: wrong sigmoid, stale weights, layer 2 fed with X again."""
-    weights = case.wrong_weights or case.weights
-    entries = tuple(
-        MUSEUM[name].wrong if name in MUSEUM else activation(name)
-        for name in case.wrong_activations or case.activations
-    )
+    weights, entries = case.wrong_weights or case.weights, executed(case)
     if not case.every_layer_reads_inputs:
         return forward(case.inputs, weights, entries)
     return tuple(forward(case.inputs, [matrix], [entry])[0] for matrix, entry in zip(weights, entries))

@@ -49,7 +49,7 @@ class LayerBackward(NamedTuple):
 
 
 class BackpropTrace(NamedTuple):
-    """One update; under `backprop_epoch` every array has a leading axis of samples. Layers in forward order."""
+    """One update; what `backprop_epoch` gives has a leading axis of samples in every array. Layers in forward order."""
 
     forward: tuple[LayerForward, ...]
     target: Float[Array, 'K N']
@@ -162,28 +162,18 @@ def backward(
     return tuple(reversed(steps))
 
 
-def backprop_update(
-    weights: Sequence[Numbers],
-    inputs: Numbers,
-    targets: Numbers,
-    activations: Names,
-    learning_rate: float = 1.0,
-    bias: str | bool | Sequence[str | bool] = 'auto',
-    loss: str = 'half_squared',
-) -> tuple[Weights, BackpropTrace]:
-    """One update by the summed gradient of the given columns (one column: the online rule; all: full batch)."""
-    layers = forward(inputs, weights, activations, bias)
-    target = shapes.as_floats(targets, 'targets', 2)
-    steps = backward(layers, target, activations, loss)
-    error = loss_value(layers[-1].output, target, loss)
-    updated = tuple(layer.weights - learning_rate * step.gradient for layer, step in zip(layers, steps))
-    return updated, BackpropTrace(layers, target, error, steps, updated)
-
-
 def targets_as_columns(targets: Numbers) -> Float[Array, 'K N']:
     """Targets [N] of one output unit, or [K, N]."""
     array = jnp.asarray(targets)
     return shapes.as_floats(array[None] if array.ndim == 1 else array, 'targets', 2)
+
+
+def samples_and_weights(inputs: Numbers, targets: Numbers, weights: Weights) -> tuple[Array, Array, Weights]:
+    """Checked columns [D, N], their targets [K, N] and the weights, all in one precision."""
+    columns, target = shapes.as_floats(inputs, 'inputs', 2), targets_as_columns(targets)
+    shapes.same_count(columns.shape[1], target.shape[1])
+    columns, target, *matrices = shapes.one_precision(columns, target, *weights)
+    return columns, target, tuple(matrices)
 
 
 def backprop_epoch(
@@ -199,17 +189,17 @@ def backprop_epoch(
 
     Pure: may be jitted (activations, bias and loss are static), vmapped over starts, scanned over epochs.
     """
-    columns, target = shapes.as_floats(inputs, 'inputs', 2), targets_as_columns(targets)
-    shapes.same_count(columns.shape[1], target.shape[1])
-    start = as_weights(weights)
-    dtype = jnp.result_type(columns, target, *start)
+    columns, target, start = samples_and_weights(inputs, targets, as_weights(weights))
 
     def one_sample(weights, sample):
-        x, t = sample
-        return backprop_update(weights, x[:, None], t[:, None], activations, learning_rate, bias, loss)
+        x, t = (values[:, None] for values in sample)
+        layers = forward(x, weights, activations, bias)
+        steps = backward(layers, t, activations, loss)
+        error = loss_value(layers[-1].output, t, loss)
+        updated = tuple(layer.weights - learning_rate * step.gradient for layer, step in zip(layers, steps))
+        return updated, BackpropTrace(layers, t, error, steps, updated)
 
-    samples = (columns.T.astype(dtype), target.T.astype(dtype))
-    return jax.lax.scan(one_sample, tuple(matrix.astype(dtype) for matrix in start), samples)
+    return jax.lax.scan(one_sample, start, (columns.T, target.T))
 
 
 def total_error(

@@ -73,12 +73,6 @@ def right(output: Array, target: Array, coding: str = 'binary') -> Bool[Array, '
     return jnp.all(jnp.where(output >= 0.5 * (no + yes), yes, no) == target, axis=0)
 
 
-def _checked(inputs: Numbers, targets: Numbers) -> tuple[Array, Array]:
-    columns, target = shapes.as_floats(inputs, 'inputs', 2), network.targets_as_columns(targets)
-    shapes.same_count(columns.shape[1], target.shape[1])
-    return columns, target
-
-
 def _epoch(weights, columns, target, activations, learning_rate):
     """One online epoch that keeps the predictions only. [K, N]"""
 
@@ -130,18 +124,10 @@ def train_online(
     coding: str = 'binary',
 ) -> OnlineRun:
     """Trains one network, sample by sample, until an epoch has no wrong prediction (`stop`) or `max_epochs`."""
-    columns, target = _checked(inputs, targets)
-    start = network.as_weights(weights)
-    dtype = jnp.result_type(columns, target, *start)
+    columns, target, start = network.samples_and_weights(inputs, targets, network.as_weights(weights))
+    entries = network.resolve(activations, len(start))
     final, epochs, clean, errors, mse, predictions = _run(
-        tuple(w.astype(dtype) for w in start),
-        columns.astype(dtype),
-        target.astype(dtype),
-        learning_rate,
-        network.resolve(activations, len(start)),
-        max_epochs,
-        stop,
-        coding,
+        start, columns, target, learning_rate, entries, max_epochs, stop, coding
     )
     epochs = int(epochs)
     return OnlineRun(
@@ -176,17 +162,8 @@ def train_starts(
     coding: str = 'binary',
 ) -> Starts:
     """Trains all starts (leading axis) at once; each stops on its own, the program when all have or at `max_epochs`."""
-    columns, target = _checked(inputs, targets)
     stacked = tuple(shapes.as_floats(w, f'starts of layer {index}', 3) for index, w in enumerate(starts))
+    columns, target, stacked = network.samples_and_weights(inputs, targets, stacked)
     entries = network.resolve(activations, len(stacked))
     network.forward(columns, [w[0] for w in stacked], entries)  # the shape errors of a single network
-    dtype = jnp.result_type(columns, target, *stacked)
-    return _run_starts(
-        tuple(w.astype(dtype) for w in stacked),
-        columns.astype(dtype),
-        target.astype(dtype),
-        learning_rate,
-        entries,
-        max_epochs,
-        coding,
-    )
+    return _run_starts(stacked, columns, target, learning_rate, entries, max_epochs, coding)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxlab.data.sets.gates import CODINGS
 from jaxlab.errors import UserError, closest
 from jaxlab.layers.activations import activation
 
@@ -148,7 +149,7 @@ def _names(text: str, layers: int) -> tuple[str, ...]:
 def coding_of(targets: np.ndarray) -> str:
     """`bipolar` where a target is negative, else `binary`; anything but two such values is refused."""
     values = set(np.unique(targets).tolist())
-    for coding, valid in (('binary', {0.0, 1.0}), ('bipolar', {-1.0, 1.0})):
-        if values <= valid and not math.isnan(sum(values)):
+    for coding, valid in CODINGS.items():
+        if values <= set(valid) and not math.isnan(sum(values)):
             return coding
     raise UserError('config.worked.targets: a threshold unit needs targets 0 and 1, or -1 and 1')

@@ -69,9 +69,7 @@ def perceptron_epoch(
 
     Pure: may be jitted, vmapped over starts and scanned over epochs.
     """
-    weights = shapes.as_floats(weights, 'weights', 1)
-    rows, targets = shapes.samples_and_targets(inputs, targets, weights.shape[0])
-    dtype = jnp.result_type(weights, rows, targets)
+    weights, rows, targets = shapes.unit_and_samples(weights, inputs, targets)
 
     def one_sample(weights, sample):
         x, target = sample
@@ -82,7 +80,7 @@ def perceptron_epoch(
         updated = weights + change
         return updated, PerceptronTrace(x, weights, target, net, output, error, change, updated)
 
-    return jax.lax.scan(one_sample, weights.astype(dtype), (rows.astype(dtype), targets.astype(dtype)))
+    return jax.lax.scan(one_sample, weights, (rows, targets))
 
 
 @functools.partial(jax.jit, static_argnames=('epochs', 'fires_at_zero', 'coding'))
@@ -107,12 +105,10 @@ def train_perceptron(
 ) -> PerceptronRun:
     """Epochs until one has no mistake, at most `max_epochs`."""
     shapes.check_coding(targets, coding)
-    weights = shapes.as_floats(weights, 'weights', 1)
-    inputs, targets = shapes.as_floats(inputs, 'inputs', 2), shapes.as_floats(targets, 'targets', 1)
-    dtype = jnp.result_type(weights, inputs, targets)
+    weights, rows, targets = shapes.unit_and_samples(weights, inputs, targets)
     _, trace = _epochs(
-        weights.astype(dtype),
-        inputs,
+        weights,
+        rows,
         targets,
         learning_rate,
         tie,

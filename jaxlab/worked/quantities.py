@@ -45,9 +45,18 @@ def update_quantities(trace: BackpropTrace) -> dict[str, np.ndarray]:
     return found
 
 
-def iteration(trace: BackpropTrace, index: int) -> BackpropTrace:
-    """One sample of an epoch's trace."""
+def iteration[Trace](trace: Trace, index: int | tuple[int, int]) -> Trace:
+    """One sample of an epoch's trace, or, by (epoch, sample), of a whole training's."""
     return jax.tree.map(lambda values: values[index], trace)
+
+
+def epoch_quantities(trace: BackpropTrace) -> dict[str, np.ndarray]:
+    """Every matrix of every update of an epoch: `2: dW0` is that of the second."""
+    return {
+        f'{n + 1}: {name}': value
+        for n in range(len(trace.error))
+        for name, value in update_quantities(iteration(trace, n)).items()
+    }
 
 
 def quantity(found: dict[str, np.ndarray], name: str) -> np.ndarray:

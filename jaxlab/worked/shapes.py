@@ -1,29 +1,20 @@
 """Shapes and codings of the worked computations; one clear line where a user's numbers do not fit."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
+from jaxlab.data.sets.gates import CODINGS, Coding
 from jaxlab.errors import UserError, lookup
 
 Numbers = ArrayLike | Sequence[Any]  # arrays, or numbers as a person writes them: nested tuples and lists
 
 
-class Coding(NamedTuple):
-    """How a unit says no and yes."""
-
-    no: float
-    yes: float
-
-
-CODINGS = {'binary': Coding(0.0, 1.0), 'bipolar': Coding(-1.0, 1.0)}
-
-
 def coding_of(name: str) -> Coding:
-    """The coding of that name: `binary` (0, 1) or `bipolar` (-1, 1)."""
+    """How a unit says no and yes in the coding of that name: `binary` (0, 1) or `bipolar` (-1, 1)."""
     return lookup(CODINGS, name, 'coding')
 
 
@@ -58,18 +49,23 @@ def pad_rows(inputs: Float[Array, 'N D'], width: int) -> Float[Array, 'N W']:
     )
 
 
-def samples_and_targets(inputs: Numbers, targets: Numbers, width: int) -> tuple[Array, Array]:
-    """Checked samples with their bias [N, width] and targets [N] of one unit."""
+def one_precision(*arrays: Array) -> tuple[Array, ...]:
+    """All arrays in the widest precision among them."""
+    dtype = jnp.result_type(*arrays)
+    return tuple(array.astype(dtype) for array in arrays)
+
+
+def unit_and_samples(weights: Numbers, inputs: Numbers, targets: Numbers) -> tuple[Array, ...]:
+    """The weights of one unit [W], checked samples with their bias [N, W] and targets [N], all in one precision."""
+    weights = as_floats(weights, 'weights', 1)
     inputs, targets = as_floats(inputs, 'inputs', 2), as_floats(targets, 'targets', 1)
     same_count(inputs.shape[0], targets.shape[0])
-    return pad_rows(inputs, width), targets
+    return one_precision(weights, pad_rows(inputs, weights.shape[0]), targets)
 
 
 def check_coding(targets: Numbers, coding: str) -> None:
     """Every target must be one of the two values of the coding (on the host: it reads the values)."""
-    valid = coding_of(coding)
-    strange = sorted(set(np.unique(np.asarray(targets))) - {valid.no, valid.yes})
+    no, yes = coding_of(coding)
+    strange = sorted(set(np.unique(np.asarray(targets))) - {no, yes})
     if strange:
-        raise UserError(
-            f'target {strange[0]:g} is not in the {coding} coding: valid are {valid.no:g} and {valid.yes:g}'
-        )
+        raise UserError(f'target {strange[0]:g} is not in the {coding} coding: valid are {no:g} and {yes:g}')

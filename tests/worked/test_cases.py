@@ -86,10 +86,10 @@ def test_every_page_with_slips_is_there():
 @pytest.mark.parametrize('case', PERCEPTRON.values(), ids=PERCEPTRON)
 def test_perceptron_cases(case):
     run = train(case)
-    assert (run.epochs, run.mistakes.sum()) == (case.epochs, case.updates)
-    np.testing.assert_allclose(run.weights, case.final, atol=1e-12)
-    if case.published_final:
-        np.testing.assert_allclose(run.weights, case.published_final, atol=1e-8)
+    assert (run.epochs, run.mistakes.sum()) == (case.golden.epochs, case.golden.updates)
+    np.testing.assert_allclose(run.weights, case.golden.weights, atol=1e-12)
+    if case.golden.published:
+        np.testing.assert_allclose(run.weights, case.golden.published, atol=1e-8)
 
 
 def test_targets_in_both_codings():

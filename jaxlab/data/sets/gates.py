@@ -9,14 +9,15 @@ from jaxlab.data.sources import Request, check_options, checksum, choose
 from jaxlab.errors import lookup
 
 TRUTH = {  # outputs for the inputs 00, 01, 10, 11
-    'and': (0, 0, 0, 1),
     'or': (0, 1, 1, 1),
+    'and': (0, 0, 0, 1),
+    'xor': (0, 1, 1, 0),
     'nand': (1, 1, 1, 0),
     'nor': (1, 0, 0, 0),
-    'xor': (0, 1, 1, 0),
     'xnor': (1, 0, 0, 1),
 }
-CODINGS = {'binary': (0.0, 1.0), 'bipolar': (-1.0, 1.0)}  # the numbers for false and true
+Coding = tuple[float, float]  # the numbers for false and true
+CODINGS: dict[str, Coding] = {'binary': (0.0, 1.0), 'bipolar': (-1.0, 1.0)}
 
 
 def truth_table(gate: str, coding: str) -> dict[str, np.ndarray]:

@@ -8,6 +8,7 @@ from typing import Any
 from jaxlab.errors import lookup
 from jaxlab.worked.cases.attention import ATTENTION
 from jaxlab.worked.cases.backward import BACKWARD
+from jaxlab.worked.cases.base import by_name
 from jaxlab.worked.cases.delta import DELTA
 from jaxlab.worked.cases.forward import FORWARD
 from jaxlab.worked.cases.gates import GATES
@@ -18,7 +19,7 @@ KINDS: dict[str, dict[str, Any]] = {
     'gates': GATES,
     'perceptron': PERCEPTRON,
     'delta': DELTA,
-    'xor': {'A02': A02},
+    'xor': by_name(A02),
     'forward': FORWARD,
     'backward': BACKWARD,
     'attention': ATTENTION,

@@ -4,35 +4,33 @@ import dataclasses
 
 import numpy as np
 
+from jaxlab.worked.cases.base import Case, by_name
 
-@dataclasses.dataclass(frozen=True)
-class AttentionCase:
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AttentionCase(Case):
     """Inputs and the golden weights and outputs (None: not given in full)."""
 
-    name: str
-    title: str
     queries: np.ndarray
     keys: np.ndarray
     values: np.ndarray
     weights: tuple
-    output: tuple | None
-    spec: tuple[str, ...]
+    output: tuple | None = None
     mask: np.ndarray | None = None
     tolerance: float = 1e-8
     query_names: tuple[str, ...] = ()
     key_names: tuple[str, ...] = ()
-    note: str = ''
 
 
 WORKED = AttentionCase(
     'worked',
     'two queries, three keys',
-    np.eye(2),
-    np.array([[1.0, 0], [0, 1], [1, 1]]),
-    np.array([[1.0, 2], [3, 4], [5, 6]]),
-    ((0.40111209, 0.19777581, 0.40111209), (0.19777581, 0.40111209, 0.40111209)),
-    ((3, 4), (3.40667256, 4.40667256)),
-    ('A07', 'B24'),
+    queries=np.eye(2),
+    keys=np.array([[1.0, 0], [0, 1], [1, 1]]),
+    values=np.array([[1.0, 2], [3, 4], [5, 6]]),
+    weights=((0.40111209, 0.19777581, 0.40111209), (0.19777581, 0.40111209, 0.40111209)),
+    output=((3, 4), (3.40667256, 4.40667256)),
+    spec=('A07', 'B24'),
 )
 
 _D31_WEIGHTS = (
@@ -44,13 +42,13 @@ D31_FIRST_COLUMN = (-0.2721753857, -0.0534791363, -0.6121090398)
 D31 = AttentionCase(
     'D3.1',
     'three queries, five keys',
-    np.sin(np.arange(12.0)).reshape(3, 4),
-    np.cos(np.arange(20.0)).reshape(5, 4),
-    (np.arange(30.0) / 10 - 1.5).reshape(5, 6),
-    _D31_WEIGHTS,
-    tuple(tuple(first + 0.1 * column for column in range(6)) for first in D31_FIRST_COLUMN),
-    ('D3.1',),
+    queries=np.sin(np.arange(12.0)).reshape(3, 4),
+    keys=np.cos(np.arange(20.0)).reshape(5, 4),
+    values=(np.arange(30.0) / 10 - 1.5).reshape(5, 6),
+    weights=_D31_WEIGHTS,
+    output=tuple(tuple(first + 0.1 * column for column in range(6)) for first in D31_FIRST_COLUMN),
     tolerance=1e-9,
+    spec=('D3.1',),
     note='The published inputs were unseeded draws that were not printed, so its output cannot be recomputed.',
 )
 D31_SCALED_ROW = (-0.0317301417, 0.6090822809, -0.7645153533, 0.3903588866, 0.2542041612)
@@ -77,20 +75,19 @@ _PAD_ROW_MASKED = (0.21277279, 0.25998065, 0.32441661, 0.20282995, 0)
 B24_UNMASKED = AttentionCase(
     'B24 unmasked',
     'target attends to source, padding seen',
-    _TARGET,
-    _SOURCE,
-    _SOURCE,
-    (
+    queries=_TARGET,
+    keys=_SOURCE,
+    values=_SOURCE,
+    weights=(
         (0.06382650, 0.26160077, 0.40432420, 0.14319300, 0.12705554),
         (0.35980999, 0.17825527, 0.10241287, 0.30370694, 0.05581493),
         (0.17638283, 0.13090206, 0.16456875, 0.11098749, 0.41715887),
         _PAD_ROW,
         _PAD_ROW,
     ),
-    None,
-    ('B24',),
     query_names=_TARGET_NAMES,
     key_names=_SOURCE_NAMES,
+    spec=('B24',),
     note='As published: padded keys get weight. Nothing is trained, so the weights say nothing about the words.',
 )
 B24_MASKED = dataclasses.replace(
@@ -118,4 +115,4 @@ B24_MASKED_OUTPUT_ROW = (
     0.14206118,
     0.64236955,
 )
-ATTENTION = {case.name: case for case in (WORKED, D31, B24_MASKED, B24_UNMASKED)}
+ATTENTION = by_name(WORKED, D31, B24_MASKED, B24_UNMASKED)

@@ -2,36 +2,35 @@
 
 import dataclasses
 
+from jaxlab.data.sets.gates import TRUTH
+from jaxlab.worked.cases.base import Case, by_name
 
-@dataclasses.dataclass(frozen=True)
-class DeltaCase:
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DeltaCase(Case):
     """`bias_last`: the third number of each sample is the bias input, as A03 has it; else it is put in front."""
 
-    name: str
-    title: str
     inputs: tuple
     targets: tuple[float, ...]
     weights: tuple[float, ...]
     learning_rate: float
     epochs: int
-    spec: tuple[str, ...]
     bias_last: bool = False
     level: float = 0.5  # output that divides the classes
     published_level: float | None = None
-    note: str = ''
 
 
 A03 = DeltaCase(
     'A03',
     'delta rule with stochastic gradient descent',
-    ((0, 0, 1), (0, 1, 1), (1, 0, 1), (1, 1, 1)),
-    (0, 0, 1, 1),
-    (0.0, 0.0, 0.0),
-    0.1,
-    20,
-    ('A03',),
+    inputs=((0, 0, 1), (0, 1, 1), (1, 0, 1), (1, 1, 1)),
+    targets=(0, 0, 1, 1),
+    weights=(0.0, 0.0, 0.0),
+    learning_rate=0.1,
+    epochs=20,
     bias_last=True,
     published_level=0.0,
+    spec=('A03',),
     note='The targets are called OR and are x1. Outputs near 0 and 1 must be cut at 0.5; the published line is that of '
     'output 0: it calls all four samples class 1, and is vertical at the exact solution (1, 0, 0). The start '
     'weights are lost; zeros here.',
@@ -39,18 +38,18 @@ A03 = DeltaCase(
 C03 = DeltaCase(
     'C03',
     'one linear unit',
-    ((1, 0), (1, 1), (-1, 1)),
-    (1, -1, -1),
-    (1.0, 0.0, 1.0),
-    0.1,
-    1,
-    ('C03', 'C31', 'C34'),
+    inputs=((1, 0), (1, 1), (-1, 1)),
+    targets=(1, -1, -1),
+    weights=(1.0, 0.0, 1.0),
+    learning_rate=0.1,
+    epochs=1,
     level=0.0,
+    spec=('C03', 'C31', 'C34'),
     note='Exact solution (1, 0, -2). After one epoch the outputs '
     '0.4, 0.83, 0.89 have the wrong sign for samples 2 and 3.',
 )
-TRUE_OR_TARGETS = (0, 1, 1, 1)
-DELTA = {'A03': A03, 'C03': C03}
+TRUE_OR_TARGETS = TRUTH['or']
+DELTA = by_name(A03, C03)
 
 # epoch, online MSE, w1, w2, b (A03, zero start)
 A03_TABLE = (

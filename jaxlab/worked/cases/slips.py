@@ -7,11 +7,21 @@ from jaxlab.worked.cases.printed import Slip
 
 OLD = 'old weights used'
 EXPONENT = 'e-05 read as e^-0.5'
-_W, _DW = 'W0', 'dW0'
+UNIT = {  # what C27 calls a quantity of its unit: its name in the trace
+    'start weights': 'W0 before',
+    'input': 'A0',
+    'padded input': 'A0',
+    'net': 'Z1',
+    'output': 'A1',
+    'error': 'E',
+    'slope': 'slope1',
+    'gradient': 'dW0',
+    'weights': 'W0',
+}
 
 
-def _c27(iteration, what, published, right, cause, quantity):
-    return Slip('C27', f'iteration {iteration}, {what}', published, right, cause, 'C12', quantity, iteration)
+def _c27(iteration, what, published, right, cause):
+    return Slip('C27', f'iteration {iteration}, {what}', published, right, cause, 'C12', UNIT[what], iteration)
 
 
 def _c29(what, published, right, cause, quantity, iteration=1):
@@ -62,46 +72,39 @@ SLIPS: tuple[Slip, ...] = (
     ),
     Slip('C24', 'two layers: X in the product', '4 entries in row 1', '1, 1, 0, 0, 1, 1', 'transcription', 'C13', 'A0'),
     Slip('C24', 'two layers: sizes', '(2x3)(3x3) (3x3)', '(3x3)(3x3) = (3x3)', 'note'),
-    _c27(1, 'start weights', '1, 0, 1, 1', '1, 1, 1', 'slip', 'W0 before'),
-    _c27(1, 'padded input', '1, 3', '1, 1, 3', 'bias lost', 'A0'),
-    _c27(
-        1, 'slope', '0.062', '0.006648056671', 'wrong by a factor of 9.3; the result line uses the right one', 'slope1'
-    ),
+    _c27(1, 'start weights', '1, 0, 1, 1', '1, 1, 1', 'slip'),
+    _c27(1, 'padded input', '1, 3', '1, 1, 3', 'bias lost'),
+    _c27(1, 'slope', '0.062', '0.006648056671', 'wrong by a factor of 9.3; the result line uses the right one'),
     _c27(
         1,
         'gradient',
         '-4.449 e^-0.5, -4.449 e^-0.5, -1.334 e^-0.5',
         '-4.449445223e-05, -4.449445223e-05, -1.334833567e-04',
         f'{EXPONENT}; the third is e-04',
-        _DW,
     ),
-    _c27(1, 'error', 'not 0', '2.239712675e-05', 'value left out', 'E'),
-    _c27(2, 'net', '5', '5.000489439', OLD, 'Z1'),
-    _c27(2, 'output', '0.993', '0.993310402', 'rounded', 'A1'),
-    _c27(2, 'error', 'not 0', '2.237535998e-05', 'value left out', 'E'),
+    _c27(1, 'error', 'not 0', '2.239712675e-05', 'value left out'),
+    _c27(2, 'net', '5', '5.000489439', OLD),
+    _c27(2, 'output', '0.993', '0.993310402', 'rounded'),
+    _c27(2, 'error', 'not 0', '2.237535998e-05', 'value left out'),
     _c27(
         2,
         'gradient',
         '-4.449 e^-0.5, -4.49 e^-0.5, -1.334 e^-0.4',
         '-4.445135563e-05, -4.445135563e-05, -1.333540669e-04',
         'iteration 1 repeated, a digit lost',
-        _DW,
     ),
-    _c27(
-        2, 'weights', '1, 1, 1.0003', '1.000088946, 1.000088946, 1.000266837', 'the first two should print 1.0001', _W
-    ),
-    _c27(3, 'input', '-1, 1, 3', '1, 1, 3', 'sign invented', 'A0'),
-    _c27(3, 'net', 'struck out', '5.000978404', 'for (1, -1, 3) and unit weights it would be 3', 'Z1'),
-    _c27(3, 'output', '0.98203', '0.993313650', 'value of z = 4', 'A1'),
-    _c27(3, 'error', '1.6146e-04', '2.235363534e-05', 'follows from the output', 'E'),
-    _c27(3, 'slope', '0.0177', '0.006641642', 'value of z = 4', 'slope1'),
+    _c27(2, 'weights', '1, 1, 1.0003', '1.000088946, 1.000088946, 1.000266837', 'the first two should print 1.0001'),
+    _c27(3, 'input', '-1, 1, 3', '1, 1, 3', 'sign invented'),
+    _c27(3, 'net', 'struck out', '5.000978404', 'for (1, -1, 3) and unit weights it would be 3'),
+    _c27(3, 'output', '0.98203', '0.993313650', 'value of z = 4'),
+    _c27(3, 'error', '1.6146e-04', '2.235363534e-05', 'follows from the output'),
+    _c27(3, 'slope', '0.0177', '0.006641642', 'value of z = 4'),
     _c27(
         3,
         'gradient',
         '-4.4408 e^-0.5, -4.4408 e^-0.5, -1.3323 e^-0.4',
         '-4.440834224e-05, -4.440834224e-05, -1.332250267e-04',
         'copied from the program; its own factors give -3.186e-4, 3.186e-4, -9.558e-4',
-        _DW,
     ),
     _c27(
         3,
@@ -109,7 +112,6 @@ SLIPS: tuple[Slip, ...] = (
         '1.0001, 1.0001, 1.0001',
         '1.000133354, 1.000133354, 1.000400062',
         'the third should print 1.0004',
-        _W,
     ),
     _c29('start weights W0', '1, 0, 1, -1, 1, 1', '1, 0, 1, -1, -1, 1', 'minus lost', 'W0 before'),
     _c29('padded input', '1, 0', '1, 1, 0', 'bias lost', 'A0'),
@@ -129,8 +131,8 @@ SLIPS: tuple[Slip, ...] = (
         'C31', 'start weights', '1, -1, 1', '1, 0, 1', 'digit: only (1, 0, 1) gives z = 1 and 2', 'C03', 'W0 before', 1
     ),
     Slip('C31', 'sample 2, error', '0', '4.5', '"no error": the target is -1, the output 2', 'C03', 'E', 2),
-    Slip('C31', 'sample 2, weights', '1, 0, 1', '0.7, -0.3, 0.7', 'no update made', 'C03', _W, 2),
-    Slip('C31', 'sample 3, weights', 'missing', '0.43, -0.03, 0.43', 'z = 1.7, E = 3.645', 'C03', _W, 3),
+    Slip('C31', 'sample 2, weights', '1, 0, 1', '0.7, -0.3, 0.7', 'no update made', 'C03', 'W0', 2),
+    Slip('C31', 'sample 3, weights', 'missing', '0.43, -0.03, 0.43', 'z = 1.7, E = 3.645', 'C03', 'W0', 3),
     Slip('C33', 'slope of the bipolar sigmoid', '(1 + f^2) / 2', '(1 - f^2) / 2', 'sign; 0.6068 for 0.3932 at x = 1'),
     Slip('C33', 'slope of the sigmoid', "f'' = f'(1 - f)", "f' = f(1 - f)", 'primes'),
     Slip('A03', 'targets', 'called OR', 'x1: 0, 0, 1, 1', 'OR would be 0, 1, 1, 1'),

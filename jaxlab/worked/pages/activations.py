@@ -133,21 +133,18 @@ def derivation() -> Worked:
 
 def grid_table() -> Table:
     """C06's grid at ten of its hundred points."""
-    x, rows = jnp.asarray(GRID), []
+    x = jnp.asarray(GRID)
     values = [
         (np.asarray(entry.function(x)), np.asarray(entry.derivative(x)))
         for entry in plotted()
         if entry.name != 'linear'
     ]
-    for i in ROWS:
-        cells = [f'{value[i]:.8g} / {slope[i]:.8g}' for value, slope in values]
-        rows.append((i, f'{GRID[i]:.3g}', *cells))
     return Table(
         'grid',
         'Values / slopes on the grid of C06',
         'Entry 50 is -1.8e-14 and not 0: the slope of ReLU is 0 there.',
         ('i', 'x', 'sigmoid', 'bipolar sigmoid', 'ReLU', 'leaky ReLU'),
-        rows,
+        [(i, f'{GRID[i]:.3g}', *(f'{value[i]:.8g} / {slope[i]:.8g}' for value, slope in values)) for i in ROWS],
         '>>>>>>',
     )
 
@@ -155,21 +152,20 @@ def grid_table() -> Table:
 def sums_table() -> Table:
     """Sums over the grid: one number that a wrong formula would change."""
     x = jnp.asarray(GRID)
-    rows = [
-        (
-            entry.name.replace('_', ' '),
-            float(jnp.sum(entry.function(x))),
-            float(jnp.sum(entry.derivative(x))),
-            float(jnp.max(entry.derivative(x))),
-        )
-        for entry in plotted()
-    ]
     return Table(
         'sums',
         'Sums over the grid',
         'A check: 100 points from -5 to 4.9.',
         ('activation', 'sum of f', "sum of f'", "largest f'"),
-        rows,
+        [
+            (
+                entry.name.replace('_', ' '),
+                float(jnp.sum(entry.function(x))),
+                float(jnp.sum(entry.derivative(x))),
+                float(jnp.max(entry.derivative(x))),
+            )
+            for entry in plotted()
+        ],
         '<>>>',
         10,
     )
@@ -215,26 +211,21 @@ def wrong_slopes() -> Lines:
 
 def tensor_table() -> Table:
     """Shapes as printed and as the transcribed brackets give them."""
-    rows = []
-    for case in TENSORS:
-        found = np.asarray(case.value, case.dtype)
-        listed = 'ragged' if case.listed is None else str(case.listed)
-        agrees = case.listed == case.printed
-        rows.append(
-            (
-                case.what,
-                str(found.shape),
-                str(found.dtype),
-                str(case.printed),
-                listed,
-                'agrees' if agrees else case.cause,
-            )
-        )
     return Table(
         'tensors',
         'Tensors: shape and type (C06, C09)',
         'Listed: what the brackets of the transcribed listing give.',
         ('value', 'shape', 'type', 'printed', 'listed', ''),
-        rows,
+        [
+            (
+                case.what,
+                str(np.shape(case.value)),
+                case.dtype,
+                str(case.printed),
+                'ragged' if case.listed is None else str(case.listed),
+                'agrees' if case.listed == case.printed else case.cause,
+            )
+            for case in TENSORS
+        ],
         '<<<<<<',
     )

@@ -16,7 +16,7 @@ from jaxlab.worked.cases.printed import Golden
 from jaxlab.worked.cases.slips import slips_of
 from jaxlab.worked.gradient_check import check_gradients
 from jaxlab.worked.pages.parts import by_name, once
-from jaxlab.worked.quantities import iteration, update_quantities
+from jaxlab.worked.quantities import epoch_quantities, iteration, update_quantities
 from jaxlab.worked.settings import Settings
 from jaxlab.worked.show import latex, passes
 
@@ -73,10 +73,7 @@ def page(settings: Settings) -> Report:
 
 def trace_of(case: BackwardCase, learning_rate: float = 0.0, replay: bool = False) -> network.BackpropTrace:
     """One epoch with everything kept; `replay`: with the activations that were really executed."""
-    entries = [
-        museum.MUSEUM[name].wrong if name in museum.MUSEUM else activation(name)
-        for name in (case.wrong_activations if replay and case.wrong_activations else case.activations)
-    ]
+    entries = museum.executed(case) if replay else case.activations
     rate = learning_rate or case.learning_rate
     return network.backprop_epoch(case.weights, case.inputs, case.targets, entries, rate)[1]
 
@@ -99,10 +96,8 @@ def case_figures(case: BackwardCase, learning_rate: float = 0.0) -> list[Figure]
     figures.append(error_table(case, trace))
     if learning_rate and learning_rate != case.learning_rate:
         return figures  # the page printed nothing for this rate
-    found: dict[str, np.ndarray] = {}
-    for n in range(len(case.golden)):
-        found |= {f'{n + 1}: {name}': value for name, value in update_quantities(iteration(trace, n)).items()}
-    figures.append(passes.published_table(found, published(case), case.name, f'{title}; published beside right'))
+    printed = f'{title}; published beside right'
+    figures.append(passes.published_table(epoch_quantities(trace), published(case), case.name, printed))
     return [*figures, *(replayed(case, title) if case.wrong_activations else [])]
 
 
@@ -120,10 +115,9 @@ def published(case: BackwardCase) -> list[Golden]:
 
 def replayed(case: BackwardCase, title: str) -> list[Figure]:
     """What was really executed, and the three columns: printed, recomputed with the mistake, right."""
-    entries = [museum.MUSEUM[name].wrong for name in case.wrong_activations or ()]
     wrong, right = trace_of(case, replay=True), trace_of(case)
     pages = passes.backward_worked(
-        wrong, entries, case.learning_rate, f'{case.name}_as_published', f'{title}; as published'
+        wrong, museum.executed(case), case.learning_rate, f'{case.name}_as_published', f'{title}; as published'
     )
     marked = []
     for n, each in enumerate(pages):

@@ -9,15 +9,14 @@ import numpy as np
 from jaxlab.figures import Figure, Lines, Table
 from jaxlab.layers.activations import ACTIVATIONS
 from jaxlab.protocol import Report
-from jaxlab.worked import delta_rule, network
+from jaxlab.worked import delta_rule
 from jaxlab.worked.cases.backward import BACKWARD
 from jaxlab.worked.cases.delta import A03, C03, TRUE_OR_TARGETS
-from jaxlab.worked.cases.printed import Golden
 from jaxlab.worked.cases.slips import slips_of
 from jaxlab.worked.delta_rule import DeltaRun, train_delta
-from jaxlab.worked.gradient_check import check_gradients
+from jaxlab.worked.pages.backward import checks_of, published, trace_of
 from jaxlab.worked.pages.parts import by_name, once, renamed
-from jaxlab.worked.quantities import iteration, update_quantities
+from jaxlab.worked.quantities import epoch_quantities
 from jaxlab.worked.settings import Settings
 from jaxlab.worked.show import delta as drawn
 from jaxlab.worked.show import latex
@@ -81,23 +80,22 @@ def page(settings: Settings) -> Report:
 def cut_table(run: DeltaRun) -> Table:
     """The trained unit's outputs, cut half way and as published."""
     outputs = np.asarray(delta_rule.predict(run.weights, POINTS))
-    rows = [
-        (
-            latex.text_vector(x),
-            latex.text_number(t),
-            float(y),
-            int(y > 0.5),
-            int(y > 0),
-            'slip' if (y > 0) != (t > 0.5) else '',
-        )
-        for x, t, y in zip(POINTS, A03.targets, outputs)
-    ]
     return Table(
         'delta_cut',
         'Where the output is cut into classes',
         'A linear unit with targets 0 and 1 is cut half way; the published line is that of output 0.',
         ('x', 'target', 'output', 'cut at 0.5', 'cut at 0', ''),
-        rows,
+        [
+            (
+                latex.text_vector(x),
+                latex.text_number(t),
+                float(y),
+                int(y > 0.5),
+                int(y > 0),
+                'slip' if (y > 0) != (t > 0.5) else '',
+            )
+            for x, t, y in zip(POINTS, A03.targets, outputs)
+        ],
         '<>>>><',
         6,
     )
@@ -159,13 +157,6 @@ def c03_run(learning_rate: float = 0.0, epochs: int = 1) -> DeltaRun:
 def c03_figures(run: DeltaRun, rate: float) -> list[Figure]:
     """Worked, beside `jax.grad`, what was printed, the page by hand, and how it goes on to the exact solution."""
     case = BACKWARD['C03']
-    _, trace = network.backprop_epoch(case.weights, case.inputs, case.targets, case.activations, case.learning_rate)
-    found: dict[str, np.ndarray] = {}
-    goldens: list[Golden] = []
-    for n, each in enumerate(case.golden):
-        found |= {f'{n + 1}: {name}': value for name, value in update_quantities(iteration(trace, n)).items()}
-        goldens += [dataclasses.replace(golden, quantity=f'{n + 1}: {golden.quantity}') for golden in each]
-    checks = check_gradients(case.weights, case.inputs, case.targets, case.activations)
     long = c03_run(rate, 1000)
     figures = renamed(
         [
@@ -178,8 +169,8 @@ def c03_figures(run: DeltaRun, rate: float) -> list[Figure]:
     )
     return [
         figures[0],
-        published_table(found, goldens, 'C03', 'C03: published beside right'),
-        check_table(checks, 'C03'),
+        published_table(epoch_quantities(trace_of(case)), published(case), 'C03', 'C03: published beside right'),
+        check_table(checks_of(case), 'C03'),
         slip_table(slips_of('C31'), 'C31', 'C31: the same steps by hand, slips of the page'),
         figures[1],
         figures[2],

@@ -84,13 +84,8 @@ def case_figures(case: ForwardCase) -> list[Figure]:
 
 def as_published(case: ForwardCase, right: Worked, title: str) -> Worked:
     """The computation that was really executed, each result that differs from the right one marked."""
-    entries = [
-        museum.MUSEUM[name].wrong if name in museum.MUSEUM else name
-        for name in case.wrong_activations or case.activations
-    ]
-    drawn = passes.forward_worked(
-        museum.forward_as_published(case), entries, f'{case.name}_as_published', f'{title}; as published'
-    )
+    layers, entries = museum.forward_as_published(case), museum.executed(case)
+    drawn = passes.forward_worked(layers, entries, f'{case.name}_as_published', f'{title}; as published')
     causes = {golden.quantity: golden.cause for golden in case.golden if not golden.agrees}
     steps = []
     for step, same in zip(drawn.steps, right.steps):
@@ -105,26 +100,23 @@ def as_published(case: ForwardCase, right: Worked, title: str) -> Worked:
 
 def register_table() -> Table:
     """All disagreements of the printed matrices in one place."""
-    rows = []
-    for case in FORWARD.values():
-        found = quantities(case)
-        for golden in case.golden:
-            if not golden.agrees:
-                rows.append(
-                    (
-                        case.name,
-                        golden.quantity,
-                        latex.as_matrix(golden.published or ''),
-                        latex.text_matrix(found[golden.quantity]),
-                        golden.cause,
-                    )
-                )
     return Table(
         'register',
         'Register of disagreements',
         'As published and corrected; everything else agrees.',
         ('page', 'quantity', 'as published', 'corrected', 'cause'),
-        rows,
+        [
+            (
+                case.name,
+                golden.quantity,
+                latex.as_matrix(golden.published or ''),
+                latex.text_matrix(quantities(case)[golden.quantity]),
+                golden.cause,
+            )
+            for case in FORWARD.values()
+            for golden in case.golden
+            if not golden.agrees
+        ],
         '<<<<<',
     )
 

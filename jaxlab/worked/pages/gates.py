@@ -6,7 +6,6 @@ import numpy as np
 
 from jaxlab.figures import Figure
 from jaxlab.protocol import Report
-from jaxlab.worked import gates
 from jaxlab.worked.cases.gates import C19_TABLES, GATES
 from jaxlab.worked.cases.slips import slips_of
 from jaxlab.worked.pages.parts import by_name, once
@@ -57,10 +56,7 @@ def page(settings: Settings) -> Report:
 
 def output_of(name: str) -> np.ndarray:
     """A gate's column of answers, computed."""
-    case = GATES[name]
-    return np.asarray(
-        gates.gate(gates.truth_inputs(case.inputs, case.coding), case.layers, case.coding)[-1].output[:, 0]
-    )
+    return np.asarray(GATES[name].traces()[-1].output[:, 0])
 
 
 def by_hand() -> list[Figure]:

@@ -98,7 +98,7 @@ def backprop(settings: Settings) -> Report:
         weights, _ = network.backprop_epoch(weights, own.inputs.T, targets.T, names, rate, loss=settings.loss)
         errors.append(float(network.total_error(weights, own.inputs.T, targets.T, names, loss=settings.loss)))
     outputs = np.asarray(network.forward(own.inputs.T, weights, names)[-1].output).T
-    figures += [outputs_table(own, outputs), weights_table(weights)]
+    figures += [outputs_table(own, outputs), passes.weights_table(weights)]
     figures += (
         [passes.error_curves({'summed error': np.array(errors)}, 'own_error', 'The summed error')] if epochs > 1 else []
     )
@@ -137,7 +137,7 @@ def perceptron(settings: Settings) -> Report:
     figures = drawn_perceptron.perceptron_figures(
         run, own.inputs, flat, worked_epochs=run.epochs if settings.show else 1
     )
-    figures += [weights_table([run.weights[None]])]
+    figures += [passes.weights_table([run.weights[None]])]
     metrics = once(epochs=run.epochs, updates=run.mistakes.sum()) | {
         f'weight_{k}': [float(value)] for k, value in enumerate(run.weights)
     }
@@ -207,9 +207,3 @@ def outputs_table(own: OwnNetwork, outputs: np.ndarray) -> Table:
         rows.append((latex.text_vector(x), *target, latex.text_vector(outputs[n])))
     columns = ('x', 'target', 'output') if own.targets is not None else ('x', 'output')
     return Table('outputs', 'The outputs', '', columns, rows, '<' * len(columns))
-
-
-def weights_table(weights: object) -> Table:
-    """The final weights."""
-    rows = [(f'W{k}', latex.text_matrix(np.asarray(matrix), 10)) for k, matrix in enumerate(weights)]  # type: ignore[arg-type,var-annotated]
-    return Table('weights', 'The weights in the end', 'One row a unit, bias first.', ('matrix', 'values'), rows, '<<')

@@ -9,10 +9,11 @@ import numpy as np
 from jaxlab.figures import Figure, Table
 from jaxlab.protocol import Report
 from jaxlab.worked import perceptron, separability
-from jaxlab.worked.cases.perceptron import BINARY, PERCEPTRON, TARGETS, PerceptronCase
+from jaxlab.worked.cases.perceptron import PERCEPTRON, PerceptronCase
 from jaxlab.worked.cases.slips import slips_of
 from jaxlab.worked.pages.parts import by_name, once, renamed
 from jaxlab.worked.perceptron import PerceptronRun, train_perceptron
+from jaxlab.worked.quantities import iteration
 from jaxlab.worked.settings import Settings
 from jaxlab.worked.show import latex
 from jaxlab.worked.show import perceptron as drawn
@@ -48,13 +49,13 @@ def page(settings: Settings) -> Report:
         c05_epochs=runs['C05'].epochs,
         c14_listed_epochs=runs['C14 listed'].epochs,
     )
-    case = PERCEPTRON['C14']
+    c14, c05 = PERCEPTRON['C14'], PERCEPTRON['C05']
     return Report(
         figures,
         metrics,
         (
-            f'C14: {perceptron.verdict(runs["C14"], case.inputs, case.targets)}. {case.note}',
-            f'C05: {perceptron.verdict(runs["C05"], BINARY, TARGETS["or"])}. {PERCEPTRON["C05"].note}',
+            f'C14: {perceptron.verdict(runs["C14"], c14.inputs, c14.targets)}. {c14.note}',
+            f'C05: {perceptron.verdict(runs["C05"], c05.inputs, c05.targets)}. {c05.note}',
             'C23 repeats C14 with the same mix-up of the targets.',
         ),
         ('perceptron_worked', 'perceptron_trace', 'by_hand_C22', 'targets', 'gates'),
@@ -83,7 +84,7 @@ def by_hand(run: PerceptronRun) -> Table:
     rows = []
     for epoch in range(run.epochs):
         for n in range(run.trace.target.shape[1]):
-            at = type(run.trace)(*(values[epoch, n] for values in run.trace))
+            at = iteration(run.trace, (epoch, n))
             slip = slips.get((epoch + 1, n))
             effect = 'none' if at.error == 0 else 'w + x' if at.error > 0 else 'w - x'
             rows.append(

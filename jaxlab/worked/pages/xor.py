@@ -34,7 +34,11 @@ def page(settings: Settings) -> Report:
     figures += [drawn_graph] if drawn_graph else []
     figures.append(passes.check_table(check_gradients(weights, A02.inputs, A02.targets, A02.activations), 'A02'))
     figures += drawn.xor_figures(run, A02.inputs, A02.targets, A02.activations, starts, most)
-    figures += [drawn.weights_table(run.weights), answers(weights, run, rate, most), seeds(rate, most)]
+    figures += [
+        passes.weights_table(run.weights, 'xor_weights', 'Weights'),
+        answers(weights, run, rate, most),
+        seeds(rate, most),
+    ]
     figures.append(learning(weights, rate, most))
     by_name(figures)
     final = np.asarray(network.forward(A02.inputs, run.weights, A02.activations)[-1].output[0])

@@ -1,7 +1,8 @@
 """Traces as plain figures: pure functions from what was computed to `jaxlab/figures.py`, one module a kind of page.
 
 `perceptron` (A01, C05, C14), `delta` (A03, C03), `passes` (C02, C07 to C17), `xor` (A02), `attention` (A07, B24, D3.1),
-`units` (gates, activations, tape, manual network); `planes` draws units with two inputs, `latex` writes numbers.
+`units` (gates, activations, tape, manual network); `planes` draws units with two inputs, `latex` writes numbers, `steps` has
+the steps that several pages share.
 """
 
 from jaxlab.worked.show.delta import delta_figures

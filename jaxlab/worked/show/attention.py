@@ -6,41 +6,33 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from jaxlab.figures import Figure, Lines, Matrix, Step, Table, Worked
+from jaxlab.figures import Figure, Lines, Matrix, Table, Worked
 from jaxlab.worked.attention import AttentionTrace, entropy
 from jaxlab.worked.shapes import Numbers
 from jaxlab.worked.show import latex
+from jaxlab.worked.show.steps import matrix_step
 
 
 def worked(trace: AttentionTrace, name: str, title: str, note: str = '') -> Worked:
     """Every matrix of one head (no leading axes)."""
     depth = trace.queries.shape[-1]
+    asked, answered = latex.matrices(trace.queries, trace.keys), latex.matrices(trace.weights, trace.values)
     steps = [
-        Step('Queries', 'Q', '', latex.matrix(trace.queries)),
-        Step('Keys', 'K', '', latex.matrix(trace.keys)),
-        Step('Values', 'V', '', latex.matrix(trace.values)),
-        Step(
-            'Scores: every query with every key',
-            r'S = Q K^T',
-            f'{latex.matrix(trace.queries)} {latex.matrix(trace.keys)}^T',
-            latex.matrix(trace.scores),
-        ),
-        Step(
+        matrix_step('Queries', 'Q', trace.queries),
+        matrix_step('Keys', 'K', trace.keys),
+        matrix_step('Values', 'V', trace.values),
+        matrix_step('Scores: every query with every key', r'S = Q K^T', trace.scores, f'{asked}^T'),
+        matrix_step(
             'Scaled, so that their variance does not grow with the depth',
             r'L = S / \sqrt{d_k}',
+            trace.scaled,
             rf'S / \sqrt{{{depth}}}',
-            latex.matrix(trace.scaled),
             'masked keys: minus infinity' if np.isneginf(np.asarray(trace.scaled)).any() else '',
         ),
-        Step("Exponentials, each row's maximum taken off", r'e^{L - \max L}', '', latex.matrix(trace.shifted)),
-        Step('Their sums, row by row', r'\sum_j e^{L_{ij} - \max_j L_{ij}}', '', latex.matrix(trace.total)),
-        Step('Weights: each row sums to 1', r'A = \mathrm{softmax}(L)', '', latex.matrix(trace.weights)),
-        Step(
-            'Output: weighted means of the values',
-            r'O = A V',
-            f'{latex.matrix(trace.weights)} {latex.matrix(trace.values)}',
-            latex.matrix(trace.output),
-        ),
+        matrix_step("Exponentials, each row's maximum taken off", r'e^{L - \max L}', trace.shifted),
+        matrix_step('Their sums, row by row', r'\sum_j e^{L_{ij} - \max_j L_{ij}}', trace.total),
+        matrix_step('Weights: each row sums to 1', r'A = \mathrm{softmax}(L)', trace.weights),
+        matrix_step('Output: weighted means of the values', r'O = A V', trace.output, answered),
     ]
     return Worked(f'attention_{name}', title, f'{latex.ROUNDING} {note}'.strip(), steps)
 

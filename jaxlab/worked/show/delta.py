@@ -9,34 +9,27 @@ from jaxlab.figures import Figure, Lines, Regions, Step, Table, Worked
 from jaxlab.layers.activations import Activation, activation
 from jaxlab.worked import delta_rule
 from jaxlab.worked.delta_rule import DeltaRun
+from jaxlab.worked.quantities import iteration
 from jaxlab.worked.separability import line
 from jaxlab.worked.shapes import Numbers
 from jaxlab.worked.show import latex, planes
+from jaxlab.worked.show.steps import error_step, net_step
 
 
 def worked(run: DeltaRun, learning_rate: float, function: str | Activation = 'linear', epochs: int = 1) -> Worked:
     """A worked computation: the first epochs of the delta rule, sample by sample."""
     entry, steps = activation(function), []
+    error = (
+        rf'e = d - y,\; y = f(z) = {entry.latex}'.replace('x', 'z', 1)
+        if entry.name == 'linear'
+        else rf'e = d - y,\; y = f(z),\; f(x) = {entry.latex}'
+    )
     for epoch in range(min(epochs, len(run.mse))):
         for n in range(run.trace.target.shape[1]):
-            at = type(run.trace)(*(values[epoch, n] for values in run.trace))
+            at = iteration(run.trace, (epoch, n))
             steps += [
-                Step(
-                    'Net',
-                    r'z = w \cdot x',
-                    latex.products(at.weights_before, at.inputs),
-                    latex.number(at.net),
-                    part=f'Epoch {epoch + 1}, sample {n + 1}: x = {latex.text_vector(at.inputs)}, target '
-                    f'{latex.text_number(at.target)}',
-                ),
-                Step(
-                    'Output and error',
-                    rf'e = d - y,\; y = f(z) = {entry.latex}'.replace('x', 'z', 1)
-                    if entry.name == 'linear'
-                    else rf'e = d - y,\; y = f(z),\; f(x) = {entry.latex}',
-                    f'{latex.number(at.target)} - {latex.factor(at.output)}',
-                    latex.number(at.error),
-                ),
+                net_step(at, epoch, n),
+                error_step(at, 'Output and error', error),
                 Step('Half squared error', r'E = \tfrac{1}{2} e^2', '', latex.number(at.half_square)),
                 Step(
                     'Gradient',

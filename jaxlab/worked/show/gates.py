@@ -3,17 +3,18 @@
 import numpy as np
 
 from jaxlab.figures import Points, Step, Table, Worked
-from jaxlab.worked import gates
 from jaxlab.worked.cases.gates import GateCase
 from jaxlab.worked.cases.perceptron import TARGETS, targets_of
+from jaxlab.worked.gates import truth_inputs
 from jaxlab.worked.separability import separability
+from jaxlab.worked.shapes import coding_of
 from jaxlab.worked.show import latex, planes
 
 
 def gate_worked(case: GateCase) -> Worked:
     """Every row of the truth table: each unit's net, set against its threshold."""
-    traces = gates.gate(gates.truth_inputs(case.inputs, case.coding), case.layers, case.coding)
-    no, yes = gates.shapes.coding_of(case.coding)
+    traces = case.traces()
+    no, yes = coding_of(case.coding)
     rule = rf'$y = {latex.number(yes)}$ where $w \cdot x \ge \theta$, else ${latex.number(no)}$.'
     steps = []
     for n, x in enumerate(np.asarray(traces[0].inputs)):
@@ -45,23 +46,17 @@ def gate_worked(case: GateCase) -> Worked:
 
 def hidden_plane(case: GateCase) -> Points:
     """The truth table as the hidden units see it: three points, and one line is enough."""
-    first, last = gates.gate(gates.truth_inputs(case.inputs, case.coding), case.layers, case.coding)
+    first, last = case.traces()
     weights = np.concatenate([-np.asarray(last.thresholds), np.asarray(last.weights)[0]])
-    figure = planes.boundary(
-        f'hidden_{case.name}',
-        f'{case.title} ({case.coding}): the plane of the hidden units',
-        weights,
-        first.output,
-        case.output,
-    )
-    return Points(**{**figure.__dict__, 'x_label': 'hidden unit 1', 'y_label': 'hidden unit 2'})
+    title = f'{case.title} ({case.coding}): the plane of the hidden units'
+    return planes.hidden_plane(f'hidden_{case.name}', title, weights, first.output, case.output)
 
 
 def possible_table() -> Table:
     """Which of the gates one unit can be at all: decided by a linear programme."""
     rows = []
     for gate in TARGETS:
-        answer = separability(gates.truth_inputs(2, 'binary'), targets_of(gate, 'binary'))
+        answer = separability(truth_inputs(2, 'binary'), targets_of(gate, 'binary'))
         weights = latex.text_vector(answer.weights, 4) if answer.weights is not None else 'there are none'
         rows.append(
             (

@@ -59,6 +59,11 @@ def as_matrix(printed: str) -> str:
     return printed.replace('], [', '; ').replace('[[', '[').replace(']]', ']')
 
 
+def matrices(left: Any, right: Any) -> str:
+    """Two matrices side by side: their product."""
+    return f'{matrix(left)} {matrix(right)}'
+
+
 def products(left: Any, right: Any) -> str:
     """The sum of products, written out."""
     return ' + '.join(rf'{factor(a)} \cdot {factor(b)}' for a, b in zip(left, right))

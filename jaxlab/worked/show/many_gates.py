@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from jaxlab.figures import Table
-from jaxlab.worked.cases.perceptron import BINARY, BIPOLAR, TARGETS, targets_of
+from jaxlab.worked.cases.perceptron import TARGETS, targets_of
+from jaxlab.worked.gates import truth_inputs
 from jaxlab.worked.perceptron import train_perceptron, verdict
 from jaxlab.worked.show import latex
 
-SAMPLES = {'binary': BINARY, 'bipolar': BIPOLAR}
 TIE = 1e-9  # nets this close to 0 count as 0, so that rounding decides nothing
 
 
@@ -18,7 +18,7 @@ def gate_table(
     rows = []
     for gate in TARGETS:
         for coding in codings:
-            inputs, targets = SAMPLES[coding], targets_of(gate, coding)
+            inputs, targets = truth_inputs(2, coding), targets_of(gate, coding)
             for fires in at_zero:
                 run = train_perceptron((0.0, 0.0, 0.0), inputs, targets, learning_rate, most, fires, coding, TIE)
                 rows.append(

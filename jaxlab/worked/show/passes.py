@@ -11,7 +11,9 @@ from jaxlab.worked.cases.printed import Golden, Slip, numbers
 from jaxlab.worked.gradient_check import GradientCheck
 from jaxlab.worked.network import BackpropTrace, LayerForward, Names
 from jaxlab.worked.quantities import iteration
+from jaxlab.worked.shapes import Numbers
 from jaxlab.worked.show import latex
+from jaxlab.worked.show.steps import matrix_step
 
 
 def _of(entry: Activation, argument: str) -> str:
@@ -27,31 +29,15 @@ def forward_steps(layers: Sequence[LayerForward], activations: Names) -> list[St
         before = np.asarray(layers[index - 2].output) if index > 1 else None
         padded = before is not None and before.shape != layer.inputs.shape
         if padded:
-            steps.append(
-                Step(
-                    f'Bias: a row of ones on top of the output of layer {index - 1}',
-                    rf'A^{{[{index - 1}]}}',
-                    '',
-                    latex.matrix(layer.inputs),
-                )
-            )
-        steps.append(
-            Step(
-                f'Layer {index}: net',
-                rf'Z^{{[{index}]}} = W^{{[{index - 1}]}} A^{{[{index - 1}]}}',
-                f'{latex.matrix(layer.weights)} {latex.matrix(layer.inputs)}',
-                latex.matrix(layer.net),
-            )
-        )
-        steps.append(
-            Step(
-                f'Layer {index}: {entry.name}',
-                rf'A^{{[{index}]}} = ' + _of(entry, rf'Z^{{[{index}]}}'),
-                '',
-                latex.matrix(layer.output),
-                _range_mark(entry, np.asarray(layer.output)),
-            )
-        )
+            ones = f'Bias: a row of ones on top of the output of layer {index - 1}'
+            steps.append(matrix_step(ones, rf'A^{{[{index - 1}]}}', layer.inputs))
+        net = rf'Z^{{[{index}]}} = W^{{[{index - 1}]}} A^{{[{index - 1}]}}'
+        output = rf'A^{{[{index}]}} = ' + _of(entry, rf'Z^{{[{index}]}}')
+        outside = _range_mark(entry, np.asarray(layer.output))
+        steps += [
+            matrix_step(f'Layer {index}: net', net, layer.net, latex.matrices(layer.weights, layer.inputs)),
+            matrix_step(f'Layer {index}: {entry.name}', output, layer.output, mark=outside),
+        ]
     return steps
 
 
@@ -63,7 +49,7 @@ def _range_mark(entry: Activation, output: np.ndarray) -> str:
 
 def forward_worked(layers: Sequence[LayerForward], activations: Names, name: str, title: str, note: str = '') -> Worked:
     """A forward pass of all columns."""
-    first = Step('Samples are columns; a bias is a row of ones on top', r'A^{[0]}', '', latex.matrix(layers[0].inputs))
+    first = matrix_step('Samples are columns; a bias is a row of ones on top', r'A^{[0]}', layers[0].inputs)
     return Worked(
         f'forward_{name}', title, f'{latex.ROUNDING} {note}'.strip(), [first, *forward_steps(layers, activations)]
     )
@@ -91,25 +77,14 @@ def backward_steps(
         upstream = 'a - t' if index == last else rf'W^{{[{index}]T}}_{{\text{{no bias}}}}\,\delta_{{{index + 1}}}'
         if index < last:
             above = trace.backward[index]
-            steps.append(
-                Step(
-                    f'Back through the weights of layer {index + 1}, without their bias column',
-                    upstream,
-                    f'{latex.matrix(above.weights_no_bias)}^T {latex.matrix(above.delta)}',
-                    latex.matrix(step.upstream),
-                )
-            )
+            through = f'Back through the weights of layer {index + 1}, without their bias column'
+            product = f'{latex.matrix(above.weights_no_bias)}^T {latex.matrix(above.delta)}'
+            steps.append(matrix_step(through, upstream, step.upstream, product))
         direct = index == last and loss == 'cross_entropy'
         if not direct and entry.elementwise:
-            steps.append(
-                Step(
-                    f'Slope of {entry.name} in layer {index}',
-                    rf"f'(Z^{{[{index}]}}),\; f' = {entry.latex_derivative}",
-                    '',
-                    latex.matrix(step.slope),
-                    'flat here: nothing is learned' if not np.any(step.slope) else '',
-                )
-            )
+            slope = rf"f'(Z^{{[{index}]}}),\; f' = {entry.latex_derivative}"
+            flat = 'flat here: nothing is learned' if not np.any(step.slope) else ''
+            steps.append(matrix_step(f'Slope of {entry.name} in layer {index}', slope, step.slope, mark=flat))
         formula = (
             rf'\delta_{{{index}}} = {upstream}'
             if direct
@@ -120,25 +95,17 @@ def backward_steps(
             if direct or not entry.elementwise
             else (rf'{latex.matrix(step.upstream)} \odot {latex.matrix(step.slope)}')
         )
-        steps.append(Step(f'Delta of layer {index}', formula, with_numbers, latex.matrix(step.delta)))
-        steps.append(
-            Step(
-                f'Gradient of W{index - 1}',
-                rf'\Delta W^{{[{index - 1}]}} = \delta_{{{index}}} A^{{[{index - 1}]T}}',
-                f'{latex.matrix(step.delta)} {latex.matrix(trace.forward[index - 1].inputs)}^T',
-                latex.matrix(step.gradient),
-            )
-        )
+        gradient = rf'\Delta W^{{[{index - 1}]}} = \delta_{{{index}}} A^{{[{index - 1}]T}}'
+        product = f'{latex.matrices(step.delta, trace.forward[index - 1].inputs)}^T'
+        steps += [
+            matrix_step(f'Delta of layer {index}', formula, step.delta, with_numbers),
+            matrix_step(f'Gradient of W{index - 1}', gradient, step.gradient, product),
+        ]
     for index in range(last - 1, -1, -1):
-        steps.append(
-            Step(
-                f'New W{index}',
-                rf'W^{{[{index}]}} \leftarrow W^{{[{index}]}} - \eta\,\Delta W^{{[{index}]}}',
-                rf'{latex.matrix(trace.forward[index].weights)} - {latex.number(learning_rate)} \cdot '
-                f'{latex.matrix(trace.backward[index].gradient)}',
-                latex.matrix(trace.weights[index]),
-            )
-        )
+        old, gradient = latex.matrix(trace.forward[index].weights), latex.matrix(trace.backward[index].gradient)
+        update = rf'W^{{[{index}]}} \leftarrow W^{{[{index}]}} - \eta\,\Delta W^{{[{index}]}}'
+        change = rf'{old} - {latex.number(learning_rate)} \cdot {gradient}'
+        steps.append(matrix_step(f'New W{index}', update, trace.weights[index], change))
     return steps
 
 
@@ -238,6 +205,12 @@ def check_table(checks: Sequence[GradientCheck], name: str = 'gradients') -> Tab
         rows,
         '<<<<>',
     )
+
+
+def weights_table(weights: Sequence[Numbers], name: str = 'weights', title: str = 'The weights in the end') -> Table:
+    """The final weights of every layer."""
+    rows = [(f'W{index}', latex.text_matrix(matrix, 10)) for index, matrix in enumerate(weights)]
+    return Table(name, title, 'One row a unit, bias first.', ('matrix', 'values'), rows, '<<')
 
 
 def graph(trace: BackpropTrace, name: str = 'network', title: str = 'The network', widest: int = 6) -> Graph | None:

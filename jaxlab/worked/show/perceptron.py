@@ -7,8 +7,10 @@ import numpy as np
 from jaxlab.figures import Animation, Bars, Figure, Lines, Regions, Step, Table, Worked
 from jaxlab.worked import separability
 from jaxlab.worked.perceptron import PerceptronRun, PerceptronTrace, cycle, threshold, verdict
+from jaxlab.worked.quantities import iteration
 from jaxlab.worked.shapes import Numbers
 from jaxlab.worked.show import latex, planes
+from jaxlab.worked.show.steps import error_step, net_step
 
 FRAMES = 24  # an animation with more is tiring
 
@@ -38,21 +40,11 @@ def worked(run: PerceptronRun, epochs: int = 1) -> Worked:
 
 
 def _sample(run: PerceptronRun, epoch: int, n: int, rate: float | None) -> list[Step]:
-    at = type(run.trace)(*(values[epoch, n] for values in run.trace))
-    begins = (
-        f'Epoch {epoch + 1}, sample {n + 1}: x = {latex.text_vector(at.inputs)}, target '
-        f'{latex.text_number(at.target)}, w = {latex.text_vector(at.weights_before)}'
-    )
+    at = iteration(run.trace, (epoch, n))
     steps = [
-        Step('Net', r'z = w \cdot x', latex.products(at.weights_before, at.inputs), latex.number(at.net), part=begins),
+        net_step(at, epoch, n, f', w = {latex.text_vector(at.weights_before)}'),
         Step('Output', r'y = \mathrm{step}(z)', '', latex.number(at.output)),
-        Step(
-            'Error',
-            r'e = t - y',
-            f'{latex.number(at.target)} - {latex.factor(at.output)}',
-            latex.number(at.error),
-            '' if at.error == 0 else 'mistake',
-        ),
+        error_step(at, 'Error', r'e = t - y', '' if at.error == 0 else 'mistake'),
     ]
     if at.error == 0:
         return [*steps, Step('No error, so the weights stay', 'w', '', latex.vector(at.weights))]
@@ -97,7 +89,7 @@ def trace_table(run: PerceptronRun, most: int = 200) -> Table:
     rate, repeats = _learning_rate(run), cycle(run)
     for epoch in range(run.epochs if repeats is None else repeats[1]):
         for n in range(run.trace.target.shape[1]):
-            at = type(run.trace)(*(values[epoch, n] for values in run.trace))
+            at = iteration(run.trace, (epoch, n))
             effect = _effect(float(at.error), rate)
             rows.append(
                 (

@@ -1,5 +1,6 @@
 """Units with two inputs on the plane: classes, decision map, boundary, also where there is no line to draw."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -77,6 +78,12 @@ def boundary(
         x_range=x_range,
         y_range=y_range,
     )
+
+
+def hidden_plane(name: str, title: str, weights: Numbers, hidden: Numbers, targets: Numbers) -> Points:
+    """The samples as two hidden units see them, and the line of the unit above these."""
+    figure = boundary(name, title, weights, hidden, targets)
+    return dataclasses.replace(figure, x_label='hidden unit 1', y_label='hidden unit 2')
 
 
 def _no_line(weights: Numbers) -> bool:

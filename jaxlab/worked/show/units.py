@@ -16,11 +16,12 @@ from jaxlab.worked.manual_backprop import ManualTrace, Params
 from jaxlab.worked.separability import line
 from jaxlab.worked.shapes import Numbers
 from jaxlab.worked.show import latex, planes
+from jaxlab.worked.show.steps import matrix_step
 
 
 def gate_table(case: GateCase, published: Sequence[float] | None = None) -> Table:
     """Truth table with every net; `published` adds the page's column and marks a slip."""
-    traces = gates.gate(gates.truth_inputs(case.inputs, case.coding), case.layers, case.coding)
+    traces = case.traces()
     printed = published if published is not None else case.published
     columns = [f'x{index + 1}' for index in range(case.inputs)]
     for depth, trace in enumerate(traces, start=1):
@@ -54,7 +55,7 @@ def margin_table(cases: Sequence[GateCase]) -> Table:
     for case in cases:
         if len(case.layers) > 1:
             continue
-        trace = gates.gate(gates.truth_inputs(case.inputs, case.coding), case.layers, case.coding)[0]
+        trace = case.traces()[0]
         interval = gates.threshold_interval(trace.net[:, 0], case.output)
         theta = float(trace.thresholds[0])
         margin = gates.margin(trace.net[:, 0], theta, trace.weights[0])
@@ -207,43 +208,30 @@ def tape_worked(cases: Sequence[TapeCase]) -> Worked:
 def manual_worked(trace: ManualTrace, params: Params, inputs: Numbers, labels: Numbers, variant: str) -> Worked:
     """E1's two-layer network on a few samples, every matrix."""
     divided = variant == 'corrected'
+    hidden_net = f'{latex.matrices(inputs, params.w1)} + {latex.matrix(params.b1)}'
+    logits = f'{latex.matrices(trace.hidden, params.w2)} + {latex.matrix(params.b2)}'
     steps = [
-        Step(
-            'Hidden net',
-            r'X W_1 + b_1',
-            f'{latex.matrix(inputs)} {latex.matrix(params.w1)} + {latex.matrix(params.b1)}',
-            latex.matrix(trace.hidden_net),
-        ),
-        Step('Hidden output', r'h = \sigma(X W_1 + b_1)', '', latex.matrix(trace.hidden)),
-        Step(
-            'Logits',
-            r'h W_2 + b_2',
-            f'{latex.matrix(trace.hidden)} {latex.matrix(params.w2)} + {latex.matrix(params.b2)}',
-            latex.matrix(trace.logits),
-        ),
-        Step('Probabilities', r'p = \mathrm{softmax}(h W_2 + b_2)', '', latex.matrix(trace.probabilities)),
+        matrix_step('Hidden net', r'X W_1 + b_1', trace.hidden_net, hidden_net),
+        matrix_step('Hidden output', r'h = \sigma(X W_1 + b_1)', trace.hidden),
+        matrix_step('Logits', r'h W_2 + b_2', trace.logits, logits),
+        matrix_step('Probabilities', r'p = \mathrm{softmax}(h W_2 + b_2)', trace.probabilities),
         Step(
             f'Loss, labels {latex.text_vector(labels)}',
             r'L = -\frac{1}{N}\sum_i \ln p_{i, y_i}',
-            '',
-            latex.number(trace.loss),
+            result=latex.number(trace.loss),
         ),
-        Step(
+        matrix_step(
             'Delta of the logits',
             r'\delta = (p - y) / N' if divided else r'\delta = p - y',
-            '',
-            latex.matrix(trace.delta),
-            '' if divided else 'as published: no 1/N, so sums over the batch',
+            trace.delta,
+            mark='' if divided else 'as published: no 1/N, so sums over the batch',
         ),
-        Step('Gradient of W2', r'dW_2 = h^T \delta', '', latex.matrix(trace.gradient_w2)),
-        Step('Gradient of b2', r'db_2 = \sum_i \delta_i', '', latex.matrix(trace.gradient_b2)),
-        Step(
-            'Delta of the hidden net (old W2)',
-            r'\delta_h = \delta W_2^T \odot h \odot (1 - h)',
-            '',
-            latex.matrix(trace.delta_hidden),
+        matrix_step('Gradient of W2', r'dW_2 = h^T \delta', trace.gradient_w2),
+        matrix_step('Gradient of b2', r'db_2 = \sum_i \delta_i', trace.gradient_b2),
+        matrix_step(
+            'Delta of the hidden net (old W2)', r'\delta_h = \delta W_2^T \odot h \odot (1 - h)', trace.delta_hidden
         ),
-        Step('Gradient of W1', r'dW_1 = X^T \delta_h', '', latex.matrix(trace.gradient_w1)),
-        Step('Gradient of b1', r'db_1 = \sum_i \delta_{h,i}', '', latex.matrix(trace.gradient_b1)),
+        matrix_step('Gradient of W1', r'dW_1 = X^T \delta_h', trace.gradient_w1),
+        matrix_step('Gradient of b1', r'db_1 = \sum_i \delta_{h,i}', trace.gradient_b1),
     ]
     return Worked(f'manual_{variant}', f'Two layers by hand, {variant.replace("_", " ")}', latex.ROUNDING, steps)

@@ -8,7 +8,7 @@ from jaxlab.figures import Animation, Figure, Histogram, Lines, Points, Regions,
 from jaxlab.worked import network
 from jaxlab.worked.online import OnlineRun, Starts
 from jaxlab.worked.shapes import Numbers
-from jaxlab.worked.show import latex, planes
+from jaxlab.worked.show import planes
 
 
 def curves(run: OnlineRun) -> tuple[Lines, Lines]:
@@ -55,8 +55,8 @@ def hidden_plane(weights: network.Weights, inputs: Numbers, targets: Numbers, ac
     """The samples as the two hidden units see them, and the output unit's line there."""
     layers = network.forward(inputs, weights, activations)
     hidden, last = np.asarray(layers[0].output).T, np.asarray(weights[1])
-    figure = planes.boundary('xor_hidden', 'The hidden plane: one line is enough', last[0], hidden, np.ravel(targets))
-    return dataclasses.replace(figure, x_label='hidden unit 1', y_label='hidden unit 2')
+    title = 'The hidden plane: one line is enough'
+    return planes.hidden_plane('xor_hidden', title, last[0], hidden, np.ravel(targets))
 
 
 def start_histogram(starts: Starts, max_epochs: int) -> Histogram:
@@ -119,9 +119,3 @@ def xor_figures(
     if starts is not None:
         figures += [start_table(starts), start_histogram(starts, max_epochs)]
     return figures
-
-
-def weights_table(weights: network.Weights) -> Table:
-    """The final weights, bias first."""
-    rows = [(f'W{index}', latex.text_matrix(matrix, 10)) for index, matrix in enumerate(weights)]
-    return Table('xor_weights', 'Weights', 'One row a unit, bias first.', ('matrix', 'values'), rows, '<<')
