@@ -17,6 +17,7 @@ from jaxlab.layers import Dense, Dropout, LayerNorm, initializers
 from jaxlab.layers.activations import activation
 from jaxlab.layers.attention import MultiHeadAttention, padding_mask
 from jaxlab.layers.positions import Positions
+from jaxlab.models.arrays import Logits, Weight
 
 POOLS = ('mean', 'first', 'all')
 
@@ -199,9 +200,7 @@ class TransformerClassifier(nn.Module):
     dtype: Any = None
 
     @nn.compact
-    def __call__(
-        self, x: Array, train: bool = False, weight: Float[Array, 'N'] | None = None
-    ) -> Float[Array, 'N classes']:
+    def __call__(self, x: Array, train: bool = False, weight: Weight = None) -> Logits:
         seen = x != self.padding if self.padding is not None and x.ndim == 2 else None
         style = Style(
             self.heads,
