@@ -155,9 +155,9 @@ class GRU(_Recurrent):
         projected = recurrence.project(x, kernel, bias)
         rest = (self._start(state, projected), _time_first(mask, projected.dtype), self.reverse, self.sequence)
         if second is None:
-            outputs, hidden = recurrence.gru_reset_before(projected, recurrent, *rest)
+            outputs, hidden = recurrence.run(recurrence.GRU_RESET_BEFORE, projected, (recurrent,), *rest)
         else:
-            outputs, hidden = recurrence.gru(projected, recurrent, second, *rest)
+            outputs, hidden = recurrence.run(recurrence.GRU, projected, (recurrent, second), *rest)
         return outputs, hidden, hidden
 
 
@@ -173,7 +173,7 @@ class SimpleRNN(_Recurrent):
         x, kernel, recurrent, bias, second = self._parameters(x, 1, int(self.init_scheme == 'torch'))
         projected = recurrence.project(x, kernel, bias if second is None else bias + second)
         rest = (self._start(state, projected), _time_first(mask, projected.dtype), self.reverse, self.sequence)
-        outputs, hidden = recurrence.rnn(projected, recurrent, *rest, self.activation)
+        outputs, hidden = recurrence.run(recurrence.RNN[self.activation], projected, (recurrent,), *rest)
         return outputs, hidden, hidden
 
 
