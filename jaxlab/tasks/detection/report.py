@@ -37,7 +37,7 @@ FORMS = {
 
 @dataclasses.dataclass(frozen=True)
 class DetectionReport(LookingReport[Detection]):
-    """Of the images of the split that is reported, with the detections in all of them."""
+    """Needs the detections in all images of the split that is reported."""
 
     @property
     def feature(self) -> Boxes:

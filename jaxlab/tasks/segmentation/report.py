@@ -22,7 +22,7 @@ TUNED_ON = 64  # training images on which the colour rule is tuned
 
 @dataclasses.dataclass(frozen=True)
 class SegmentationReport(LookingReport[Segmentation]):
-    """Of the images of the split that is reported, with the counts of pixels of all of them."""
+    """Needs the counts of pixels of all images of the split that is reported."""
 
     def own(self, record: Record) -> Report:
         """Of the first replica; metrics are of all."""
