@@ -60,6 +60,11 @@ class Done:
     images: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
+def one_a_file(rows: Sequence[Mapping[str, Any]], said: Callable[[Mapping[str, Any]], str]) -> list[str]:
+    """A line a row: its `file`, and what is said of it, or the `error` for which it could not be read."""
+    return [f'{row["file"]}: {row["error"] if "error" in row else said(row)}' for row in rows]
+
+
 @dataclasses.dataclass(frozen=True)
 class Mode:
     """lines: the facts as lines for a terminal. needs_data: whether `run` looks at examples of the data set; others find

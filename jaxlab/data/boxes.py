@@ -6,10 +6,11 @@ change them, so a box can never be in another frame than its image. An image has
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from jaxlab.data.classes import ClassAnswer
 from jaxlab.data.examples import Arrays
 from jaxlab.figures import Box
 
@@ -26,13 +27,9 @@ class Annotation(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Boxes:
+class Boxes(ClassAnswer):
     """[N, M, 4] float32; beside them `classes` [N, M] int32 and `ignored` [N, M] bool (VOC's "difficult")."""
 
-    names: tuple[str, ...]
-    answer: ClassVar[bool] = True
-    fitted: ClassVar[Any] = None
-    length: ClassVar[str] = ''
     words: ClassVar[str] = 'boxes'
 
     def answers(self, boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray, size: tuple[int, int]) -> list[dict]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from jaxlab.data import plain
 from jaxlab.data.boxes import Boxes
+from jaxlab.data.classes import ClassAnswer
 from jaxlab.data.examples import Split
 from jaxlab.data.fitted.columns import Preprocessing
 from jaxlab.data.images import Decoding, decode_all, user_files
@@ -236,13 +237,9 @@ class Columns(Tensor):
 
 
 @dataclasses.dataclass(frozen=True)
-class ClassLabel:
+class ClassLabel(ClassAnswer):
     """[N] int32: the number of a class. names: one a class."""
 
-    names: tuple[str, ...]
-    answer: ClassVar[bool] = True
-    fitted: ClassVar[Any] = None
-    length: ClassVar[str] = ''
     words: ClassVar[str] = 'classes'
 
     def answers(self, probabilities: np.ndarray) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from jaxlab.data.classes import ClassAnswer
 from jaxlab.data.images import Decoding, formats
 from jaxlab.errors import UserError
 
@@ -13,13 +14,9 @@ IGNORED = 255  # of a mask: pixels that do not count
 
 
 @dataclasses.dataclass(frozen=True)
-class Mask:
+class Mask(ClassAnswer):
     """[N, H, W] uint8: the number of a class, or IGNORED. names: one a class; of two the first is the background."""
 
-    names: tuple[str, ...]
-    answer: ClassVar[bool] = True
-    fitted: ClassVar[Any] = None
-    length: ClassVar[str] = ''
     words: ClassVar[str] = 'masks'
 
     @property

@@ -20,6 +20,8 @@ from jaxlab.layers.dense import Dense
 from jaxlab.layers.dropout import Dropout
 from jaxlab.layers.positions import rotated
 
+Mask = Bool[Array, '...'] | None  # as above; None: every query may look everywhere
+
 
 def padding_mask(keys: Bool[Array, 'N S']) -> Bool[Array, 'N 1 1 S']:
     """Every query sees the keys that are marked true."""
@@ -36,7 +38,7 @@ def segment_mask(segments: Int[Array, 'N T']) -> Bool[Array, 'N 1 T T']:
     return ((segments[:, :, None] == segments[:, None, :]) & (segments[:, None, :] > 0))[:, None]
 
 
-def masked_softmax(scores: Float[Array, '*any S'], mask: Bool[Array, '...'] | None = None) -> Float[Array, '*any S']:
+def masked_softmax(scores: Float[Array, '*any S'], mask: Mask = None) -> Float[Array, '*any S']:
     """The softmax over the keys that a query may see: exactly 0 elsewhere, and all 0 where it may see none.
 
     The scores that count are never changed, so none overflows; the gradient of a row without keys is 0, not NaN.
@@ -49,7 +51,7 @@ def masked_softmax(scores: Float[Array, '*any S'], mask: Bool[Array, '...'] | No
 
 
 def attention_weights(
-    query: Float[Array, 'N T H K'], key: Float[Array, 'N S H K'], mask: Bool[Array, '...'] | None = None
+    query: Float[Array, 'N T H K'], key: Float[Array, 'N S H K'], mask: Mask = None
 ) -> Float[Array, 'N H T S']:
     """`softmax(Q K^T / sqrt(K))`: rows sum to 1, or to 0 where a query may look nowhere."""
     return masked_softmax(jnp.einsum('nthk,nshk->nhts', query * query.shape[-1] ** -0.5, key), mask)
@@ -59,7 +61,7 @@ def dot_product_attention(
     query: Float[Array, 'N T H K'],
     key: Float[Array, 'N S H K'],
     value: Float[Array, 'N S H V'],
-    mask: Bool[Array, '...'] | None = None,
+    mask: Mask = None,
     on_weights: Callable[[Array], Array] | None = None,
 ) -> Float[Array, 'N T H V']:
     """The values, weighed by how well their keys fit each query. `on_weights` is applied to the weights (dropout)."""
@@ -88,7 +90,7 @@ class Attention(nn.Module):
         raise NotImplementedError
 
     def look(
-        self, x: Float[Array, 'N T D'], keys: Array, values: Array, mask: Array | None = None, train: bool = False
+        self, x: Float[Array, 'N T D'], keys: Array, values: Array, mask: Mask = None, train: bool = False
     ) -> Float[Array, 'N T F']:
         """What each query of `x` finds at keys and values that are there already."""
         raise NotImplementedError
@@ -97,11 +99,16 @@ class Attention(nn.Module):
         self,
         x: Float[Array, 'N T D'],
         memory: Float[Array, 'N S E'] | None = None,
-        mask: Bool[Array, '...'] | None = None,
+        mask: Mask = None,
         train: bool = False,
     ) -> Float[Array, 'N T F']:
         """Queries from `x`; keys and values from `memory`, or from `x` (self-attention)."""
         return self.look(x, *self.keys_values(x if memory is None else memory), mask, train)
+
+    def shown(self, weights: Float[Array, 'N H T S']) -> Float[Array, 'N H T S']:
+        """The weights as they are, left in `intermediates`."""
+        self.sow('intermediates', 'weights', weights)
+        return weights
 
 
 class MultiHeadAttention(Attention):
@@ -154,18 +161,14 @@ class MultiHeadAttention(Attention):
         x: Float[Array, 'N T D'],
         keys: Float[Array, 'N S H K'],
         values: Float[Array, 'N S H K'],
-        mask: Bool[Array, '...'] | None = None,
+        mask: Mask = None,
         train: bool = False,
         offset: Int[Array, ''] | int = 0,
     ) -> Float[Array, 'N T D']:
         """Queries from `x` at keys and values that are there already."""
-
-        def kept(weights: Array) -> Array:
-            self.sow('intermediates', 'weights', weights)
-            return self.drop(weights, train)
-
         query = self._turned(self._heads(self.query(x)), offset)
-        context = dot_product_attention(query, keys, values, mask, kept)
+        dropped = lambda weights: self.drop(self.shown(weights), train)
+        context = dot_product_attention(query, keys, values, mask, dropped)
         return self.out(context.reshape(*context.shape[:-2], self.features))
 
 
@@ -193,13 +196,12 @@ class AdditiveAttention(Attention):
         x: Float[Array, 'N T D'],
         keys: Float[Array, 'N S A'],
         values: Float[Array, 'N S E'],
-        mask: Bool[Array, '...'] | None = None,
+        mask: Mask = None,
         train: bool = False,
     ) -> Float[Array, 'N T E']:
         """The values' mean for each query; mask as in `MultiHeadAttention`, with one head."""
         scores = self.score(jnp.tanh(self.query(x)[:, :, None] + keys[:, None]))[..., 0]
-        weights = masked_softmax(scores[:, None], mask)
-        self.sow('intermediates', 'weights', weights)
+        weights = self.shown(masked_softmax(scores[:, None], mask))
         return jnp.einsum('nts,nse->nte', weights[:, 0], values)
 
 
@@ -215,13 +217,8 @@ class DotAttention(Attention):
         x: Float[Array, 'N T D'],
         keys: Float[Array, 'N S 1 D'],
         values: Float[Array, 'N S 1 D'],
-        mask: Bool[Array, '...'] | None = None,
+        mask: Mask = None,
         train: bool = False,
     ) -> Float[Array, 'N T D']:
         """The values' mean for each query."""
-
-        def kept(weights: Array) -> Array:
-            self.sow('intermediates', 'weights', weights)
-            return weights
-
-        return dot_product_attention(x[:, :, None], keys, values, mask, kept)[:, :, 0]
+        return dot_product_attention(x[:, :, None], keys, values, mask, self.shown)[:, :, 0]

@@ -11,7 +11,9 @@ Symbols: T steps, N examples, D inputs, H units. A mask is [T, N] in {0, 1}; whe
 Schmidhuber 1997, with the forget gate of Gers et al. 2000); GRU r, z, n (Cho et al. 2014).
 """
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -119,7 +121,70 @@ def _lstm_backward(reverse, sequence, residuals, cotangents):
 
 lstm.defvjp(_lstm_forward, _lstm_backward)
 
-# --- GRU ------------------------------------------------------------------------------------------------------------
+# --- cells whose state is h alone -------------------------------------------------------------------------------------
+
+
+class Cell(NamedTuple):
+    """Such a cell and its chain rule, as three pure functions.
+
+    step: weights -> (projected inputs of a step, h before it) -> (h after it, what the chain rule needs of the step).
+    back: weights -> (what the step kept, h before it, dh after it) -> (dh before it, the step's own cotangents).
+    gradients: (what all steps kept, h before each, their own cotangents) -> (those of projected inputs, those of weights).
+    """
+
+    step: Callable[..., Callable[[Array, State], tuple[State, Array]]]
+    back: Callable[..., Callable[[Array, State, State], tuple[State, Any]]]
+    gradients: Callable[[Array, Float[Array, 'T N H'], Any], tuple[Array, tuple[Array, ...]]]
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0, 5, 6))
+def run(
+    cell: Cell,
+    projected: Float[Array, 'T N G'],
+    weights: tuple[Array, ...],
+    hidden: State,
+    mask: Mask = None,
+    reverse: bool = False,
+    sequence: bool = True,
+) -> tuple[Float[Array, 'T N H'] | None, State]:
+    """Runs a cell over projected inputs; gives all hidden states (`None` unless `sequence`) and the last.
+
+    weights: the recurrent kernel [H, G], and a bias [G] where the cell has one.
+    """
+    return _run_forward(cell, projected, weights, hidden, mask, reverse, sequence)[0]
+
+
+def _run_forward(cell, projected, weights, hidden, mask, reverse, sequence):
+    advance = cell.step(*weights)
+
+    def step(hidden, at):
+        new, kept = advance(at[0], hidden)
+        new = hold(at[1], new, hidden)
+        return new, (kept, hidden, new if sequence else None)
+
+    last, (kept, hiddens, outputs) = lax.scan(step, hidden, (projected, mask), reverse=reverse)
+    return (outputs, last), (kept, hiddens, weights, mask)
+
+
+def _run_backward(cell, reverse, sequence, residuals, cotangents):
+    kept, hiddens, weights, mask = residuals
+    d_outputs, d_hidden = cotangents
+    back = cell.back(*weights)
+
+    def step(d_hidden, at):
+        kept, hidden, mask, d_output = at
+        d_hidden = d_hidden if d_output is None else d_hidden + d_output
+        d_hidden, around = _route(mask, d_hidden)
+        d_before, own = back(kept, hidden, d_hidden)
+        return d_before + around, own
+
+    d_hidden, own = lax.scan(step, d_hidden, (kept, hiddens, mask, d_outputs), reverse=not reverse)
+    d_projected, d_weights = cell.gradients(kept, hiddens, own)
+    d_mask = None if mask is None else jnp.zeros_like(mask)
+    return d_projected, d_weights, d_hidden, d_mask
+
+
+run.defvjp(_run_forward, _run_backward)
 
 
 def gru_step(projected: Float[Array, 'N G'], recurrent: Float[Array, 'H G'], bias: Float[Array, 'G'], hidden: State):
@@ -134,158 +199,91 @@ def gru_step(projected: Float[Array, 'N G'], recurrent: Float[Array, 'H G'], bia
     return z * hidden + (1 - z) * n, jnp.concatenate([r, z, n, inner_n], axis=-1)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(5, 6))
-def gru(
-    projected: Float[Array, 'T N G'],
-    recurrent: Float[Array, 'H G'],
-    bias: Float[Array, 'G'],
-    hidden: State,
-    mask: Mask = None,
-    reverse: bool = False,
-    sequence: bool = True,
-) -> tuple[Float[Array, 'T N H'] | None, State]:
-    """Runs a reset-after GRU (Keras default, PyTorch) over projected inputs; gives all hidden states and the last."""
-    return _gru_forward(projected, recurrent, bias, hidden, mask, reverse, sequence)[0]
+def _gru(recurrent, bias):
+    return lambda projected, hidden: gru_step(projected, recurrent, bias, hidden)
 
 
-def _gru_forward(projected, recurrent, bias, hidden, mask, reverse, sequence):
-    def step(hidden, at):
-        new, gates = gru_step(at[0], recurrent, bias, hidden)
-        new = hold(at[1], new, hidden)
-        return new, (gates, hidden, new if sequence else None)
-
-    last, (gates, hiddens, outputs) = lax.scan(step, hidden, (projected, mask), reverse=reverse)
-    return (outputs, last), (gates, hiddens, recurrent, mask)
-
-
-def _gru_backward(reverse, sequence, residuals, cotangents):
-    gates, hiddens, recurrent, mask = residuals
-    d_outputs, d_hidden = cotangents
+def _gru_back(recurrent, bias):
     transposed = recurrent.T
 
-    def step(d_hidden, at):
-        gates, hidden, mask, d_output = at
-        d_hidden = d_hidden if d_output is None else d_hidden + d_output
-        d_hidden, kept = _route(mask, d_hidden)
+    def back(gates, hidden, d_hidden):
         r, z, n, inner_n = jnp.split(gates, 4, axis=-1)
         d_n = d_hidden * (1 - z) * (1 - n**2)
         d_r, d_z = d_n * inner_n * r * (1 - r), d_hidden * (hidden - n) * z * (1 - z)
         d_inner = jnp.concatenate([d_r, d_z, d_n * r], axis=-1)
-        return d_inner @ transposed + d_hidden * z + kept, (d_inner, d_n)
+        return d_inner @ transposed + d_hidden * z, (d_inner, d_n)
 
-    d_hidden, (d_inner, d_n) = lax.scan(step, d_hidden, (gates, hiddens, mask, d_outputs), reverse=not reverse)
+    return back
+
+
+def _gru_gradients(gates, hiddens, own):
+    d_inner, d_n = own
     units = d_n.shape[-1]
     d_projected = jnp.concatenate([d_inner[..., : 2 * units], d_n], axis=-1)
-    d_mask = None if mask is None else jnp.zeros_like(mask)
-    return d_projected, _kernel_gradient(hiddens, d_inner), d_inner.sum((0, 1)), d_hidden, d_mask
+    return d_projected, (_kernel_gradient(hiddens, d_inner), d_inner.sum((0, 1)))
 
 
-gru.defvjp(_gru_forward, _gru_backward)
+def _gru_before(recurrent):
+    gate_kernel, candidate_kernel = jnp.split(recurrent, [2 * recurrent.shape[0]], axis=-1)
 
-
-@partial(jax.custom_vjp, nondiff_argnums=(4, 5))
-def gru_reset_before(
-    projected: Float[Array, 'T N G'],
-    recurrent: Float[Array, 'H G'],
-    hidden: State,
-    mask: Mask = None,
-    reverse: bool = False,
-    sequence: bool = True,
-) -> tuple[Float[Array, 'T N H'] | None, State]:
-    """The GRU as first published: the reset gate acts before the product, `n = tanh(x_n + (r h) U_n)`."""
-    return _gru_before_forward(projected, recurrent, hidden, mask, reverse, sequence)[0]
-
-
-def _gru_before_forward(projected, recurrent, hidden, mask, reverse, sequence):
-    gate_kernel, candidate_kernel = jnp.split(recurrent, [2 * hidden.shape[-1]], axis=-1)
-
-    def step(hidden, at):
-        r, z, n = jnp.split(at[0], 3, axis=-1)
+    def step(projected, hidden):
+        r, z, n = jnp.split(projected, 3, axis=-1)
         inner_r, inner_z = jnp.split(hidden @ gate_kernel, 2, axis=-1)
         r, z = sigmoid(r + inner_r), sigmoid(z + inner_z)
         n = jnp.tanh(n + (r * hidden) @ candidate_kernel)
-        new = hold(at[1], z * hidden + (1 - z) * n, hidden)
-        return new, (jnp.concatenate([r, z, n], axis=-1), hidden, new if sequence else None)
+        return z * hidden + (1 - z) * n, jnp.concatenate([r, z, n], axis=-1)
 
-    last, (gates, hiddens, outputs) = lax.scan(step, hidden, (projected, mask), reverse=reverse)
-    return (outputs, last), (gates, hiddens, recurrent, mask)
+    return step
 
 
-def _gru_before_backward(reverse, sequence, residuals, cotangents):
-    gates, hiddens, recurrent, mask = residuals
-    d_outputs, d_hidden = cotangents
-    units = hiddens.shape[-1]
+def _gru_before_back(recurrent):
+    units = recurrent.shape[0]
     gates_back, candidate_back = recurrent[:, : 2 * units].T, recurrent[:, 2 * units :].T
 
-    def step(d_hidden, at):
-        gates, hidden, mask, d_output = at
-        d_hidden = d_hidden if d_output is None else d_hidden + d_output
-        d_hidden, kept = _route(mask, d_hidden)
+    def back(gates, hidden, d_hidden):
         r, z, n = jnp.split(gates, 3, axis=-1)
         d_n = d_hidden * (1 - z) * (1 - n * n)
         d_kept_part = d_n @ candidate_back  # of r h
         d_r, d_z = d_kept_part * hidden * r * (1 - r), d_hidden * (hidden - n) * z * (1 - z)
         d_gates = jnp.concatenate([d_r, d_z], axis=-1)
-        return d_gates @ gates_back + d_kept_part * r + d_hidden * z + kept, jnp.concatenate([d_gates, d_n], axis=-1)
+        return d_gates @ gates_back + d_kept_part * r + d_hidden * z, jnp.concatenate([d_gates, d_n], axis=-1)
 
-    d_hidden, d_projected = lax.scan(step, d_hidden, (gates, hiddens, mask, d_outputs), reverse=not reverse)
+    return back
+
+
+def _gru_before_gradients(gates, hiddens, d_projected):
+    units = hiddens.shape[-1]
     to_gates = _kernel_gradient(hiddens, d_projected[..., : 2 * units])
     to_candidate = _kernel_gradient(gates[..., :units] * hiddens, d_projected[..., 2 * units :])
-    d_mask = None if mask is None else jnp.zeros_like(mask)
-    return d_projected, jnp.concatenate([to_gates, to_candidate], axis=-1), d_hidden, d_mask
+    return d_projected, (jnp.concatenate([to_gates, to_candidate], axis=-1),)
 
 
-gru_reset_before.defvjp(_gru_before_forward, _gru_before_backward)
+def _rnn(function, slope):
+    """slope: the function's derivative from what it gave."""
 
-# --- plain RNN ------------------------------------------------------------------------------------------------------
+    def step(recurrent):
+        def advance(projected, hidden):
+            active = function(projected + hidden @ recurrent)
+            return active, active
 
-RNN_ACTIVATIONS = {  # name -> (function, its derivative from what it gave)
-    'tanh': (jnp.tanh, lambda new: 1 - new * new),
-    'relu': (jax.nn.relu, lambda new: (new > 0).astype(new.dtype)),
+        return advance
+
+    def back(recurrent):
+        transposed = recurrent.T
+
+        def through(active, hidden, d_hidden):
+            d_projected = d_hidden * slope(active)
+            return d_projected @ transposed, d_projected
+
+        return through
+
+    return Cell(step, back, lambda _, hiddens, own: (own, (_kernel_gradient(hiddens, own),)))
+
+
+GRU = Cell(_gru, _gru_back, _gru_gradients)  # reset after the product: Keras's default, PyTorch's only form
+# As first published: the reset gate acts before the product, `n = tanh(x_n + (r h) U_n)`; no bias of its own.
+GRU_RESET_BEFORE = Cell(_gru_before, _gru_before_back, _gru_before_gradients)
+RNN = {  # the plain (Elman) network: `h_t = tanh(x_t W + h_(t-1) U + b)`, or ReLU in place of tanh
+    'tanh': _rnn(jnp.tanh, lambda new: 1 - new * new),
+    'relu': _rnn(jax.nn.relu, lambda new: (new > 0).astype(new.dtype)),
 }
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(4, 5, 6))
-def rnn(
-    projected: Float[Array, 'T N H'],
-    recurrent: Float[Array, 'H H'],
-    hidden: State,
-    mask: Mask = None,
-    reverse: bool = False,
-    sequence: bool = True,
-    activation: str = 'tanh',
-) -> tuple[Float[Array, 'T N H'] | None, State]:
-    """The plain (Elman) network: `h_t = tanh(x_t W + h_(t-1) U + b)`, or ReLU in place of tanh."""
-    return _rnn_forward(projected, recurrent, hidden, mask, reverse, sequence, activation)[0]
-
-
-def _rnn_forward(projected, recurrent, hidden, mask, reverse, sequence, activation):
-    function, _ = RNN_ACTIVATIONS[activation]
-
-    def step(hidden, at):
-        active = function(at[0] + hidden @ recurrent)
-        new = hold(at[1], active, hidden)
-        return new, (active, hidden, new if sequence else None)
-
-    last, (actives, hiddens, outputs) = lax.scan(step, hidden, (projected, mask), reverse=reverse)
-    return (outputs, last), (actives, hiddens, recurrent, mask)
-
-
-def _rnn_backward(reverse, sequence, activation, residuals, cotangents):
-    actives, hiddens, recurrent, mask = residuals
-    d_outputs, d_hidden = cotangents
-    transposed, slope = recurrent.T, RNN_ACTIVATIONS[activation][1]
-
-    def step(d_hidden, at):
-        active, mask, d_output = at
-        d_hidden = d_hidden if d_output is None else d_hidden + d_output
-        d_hidden, kept = _route(mask, d_hidden)
-        d_projected = d_hidden * slope(active)
-        return d_projected @ transposed + kept, d_projected
-
-    d_hidden, d_projected = lax.scan(step, d_hidden, (actives, mask, d_outputs), reverse=not reverse)
-    d_mask = None if mask is None else jnp.zeros_like(mask)
-    return d_projected, _kernel_gradient(hiddens, d_projected), d_hidden, d_mask
-
-
-rnn.defvjp(_rnn_forward, _rnn_backward)

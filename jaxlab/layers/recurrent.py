@@ -23,6 +23,11 @@ from jaxlab.errors import lookup
 from jaxlab.layers import recurrence
 from jaxlab.layers.dropout import Dropout
 
+Mask = Float[Array, 'N T'] | None  # 1 at true steps, 0 at padding
+State = Float[Array, 'N H']
+# What a cell gives: all its states (None where only the last is wanted), the last h, and the last state (of an LSTM h and c).
+Reading = tuple[Float[Array, 'T N H'] | None, State, Any]
+
 INITS = ('keras', 'torch', 'lecun')
 
 
@@ -65,6 +70,22 @@ class _Recurrent(nn.Module):
     sequence: bool = True
     dtype: jax.typing.DTypeLike | None = None
 
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, 'N T D'], mask: Mask = None, state: Any = None, return_state: bool = False
+    ) -> Any:
+        """All hidden states or the last one; with `return_state` also the last state: h, of an LSTM (h, c).
+
+        The state is held where mask is 0.
+        """
+        outputs, hidden, last = self._read(x, mask, state)
+        result = hidden if outputs is None else jnp.swapaxes(outputs, 0, 1)
+        return (result, last) if return_state else result
+
+    def _read(self, x: Float[Array, 'N T D'], mask: Mask, state: Any) -> Reading:
+        """What the cell makes of a sequence, with its own parameters."""
+        raise NotImplementedError
+
     def _parameters(self, x: Array, gates: int, second: int, forget_bias: float | None = None):
         """x, input kernel [D, gates H], recurrent kernel [H, gates H] and two biases [gates H] (the second may be None), all
         in the precision of the computation. second: how many gates, the last ones, have a second bias."""
@@ -89,16 +110,12 @@ class _Recurrent(nn.Module):
             recurrent_bias = jnp.pad(recurrent_bias, (width - second * units, 0))
         return nn.dtypes.promote_dtype(x, kernel, recurrent, bias, recurrent_bias, dtype=self.dtype)
 
-    def _start(self, state: Array | None, projected: Float[Array, 'T N G']) -> Float[Array, 'N H']:
+    def _start(self, state: State | None, projected: Float[Array, 'T N G']) -> State:
         return jnp.zeros((projected.shape[1], self.features), projected.dtype) if state is None else state
 
 
-def _time_first(mask: Float[Array, 'N T'] | None, dtype: Any) -> Float[Array, 'T N'] | None:
+def _time_first(mask: Mask, dtype: Any) -> Float[Array, 'T N'] | None:
     return None if mask is None else mask.T.astype(dtype)
-
-
-def _result(outputs: Float[Array, 'T N H'] | None, last: Float[Array, 'N H']) -> Array:
-    return last if outputs is None else jnp.swapaxes(outputs, 0, 1)
 
 
 class LSTM(_Recurrent):
@@ -106,15 +123,7 @@ class LSTM(_Recurrent):
 
     forget_bias: float | None = None
 
-    @nn.compact
-    def __call__(
-        self,
-        x: Float[Array, 'N T D'],
-        mask: Float[Array, 'N T'] | None = None,
-        state: tuple[Float[Array, 'N H'], Float[Array, 'N H']] | None = None,
-        return_state: bool = False,
-    ) -> Any:
-        """All hidden states or the last; with `return_state` also the last (h, c). The state is held where mask is 0."""
+    def _read(self, x: Float[Array, 'N T D'], mask: Mask, state: tuple[State, State] | None) -> Reading:
         forget_bias = 1.0 if self.init_scheme == 'keras' and self.forget_bias is None else self.forget_bias
         x, kernel, recurrent, bias, second = self._parameters(x, 4, 4 * (self.init_scheme == 'torch'), forget_bias)
         projected = recurrence.project(x, kernel, bias if second is None else bias + second)
@@ -128,8 +137,7 @@ class LSTM(_Recurrent):
             self.reverse,
             self.sequence,
         )
-        result = _result(outputs, hidden)
-        return (result, (hidden, cell)) if return_state else result
+        return outputs, hidden, (hidden, cell)
 
 
 class GRU(_Recurrent):
@@ -141,25 +149,16 @@ class GRU(_Recurrent):
 
     reset_after: bool = True
 
-    @nn.compact
-    def __call__(
-        self,
-        x: Float[Array, 'N T D'],
-        mask: Float[Array, 'N T'] | None = None,
-        state: Float[Array, 'N H'] | None = None,
-        return_state: bool = False,
-    ) -> Any:
-        """All hidden states or the last one; with `return_state` also the last. The state is held where mask is 0."""
+    def _read(self, x: Float[Array, 'N T D'], mask: Mask, state: State | None) -> Reading:
         doubled = (1 if self.init_scheme == 'lecun' else 3) if self.reset_after else 0
         x, kernel, recurrent, bias, second = self._parameters(x, 3, doubled)
         projected = recurrence.project(x, kernel, bias)
         rest = (self._start(state, projected), _time_first(mask, projected.dtype), self.reverse, self.sequence)
         if second is None:
-            outputs, hidden = recurrence.gru_reset_before(projected, recurrent, *rest)
+            outputs, hidden = recurrence.run(recurrence.GRU_RESET_BEFORE, projected, (recurrent,), *rest)
         else:
-            outputs, hidden = recurrence.gru(projected, recurrent, second, *rest)
-        result = _result(outputs, hidden)
-        return (result, hidden) if return_state else result
+            outputs, hidden = recurrence.run(recurrence.GRU, projected, (recurrent, second), *rest)
+        return outputs, hidden, hidden
 
 
 class SimpleRNN(_Recurrent):
@@ -170,29 +169,12 @@ class SimpleRNN(_Recurrent):
 
     activation: str = 'tanh'
 
-    @nn.compact
-    def __call__(
-        self,
-        x: Float[Array, 'N T D'],
-        mask: Float[Array, 'N T'] | None = None,
-        state: Float[Array, 'N H'] | None = None,
-        return_state: bool = False,
-    ) -> Any:
-        """All hidden states or the last one; with `return_state` also the last. The state is held where mask is 0."""
+    def _read(self, x: Float[Array, 'N T D'], mask: Mask, state: State | None) -> Reading:
         x, kernel, recurrent, bias, second = self._parameters(x, 1, int(self.init_scheme == 'torch'))
         projected = recurrence.project(x, kernel, bias if second is None else bias + second)
-        start = self._start(state, projected)
-        outputs, hidden = recurrence.rnn(
-            projected,
-            recurrent,
-            start,
-            _time_first(mask, projected.dtype),
-            self.reverse,
-            self.sequence,
-            self.activation,
-        )
-        result = _result(outputs, hidden)
-        return (result, hidden) if return_state else result
+        rest = (self._start(state, projected), _time_first(mask, projected.dtype), self.reverse, self.sequence)
+        outputs, hidden = recurrence.run(recurrence.RNN[self.activation], projected, (recurrent,), *rest)
+        return outputs, hidden, hidden
 
 
 class Bidirectional(nn.Module):
@@ -210,11 +192,7 @@ class Bidirectional(nn.Module):
 
     @nn.compact
     def __call__(
-        self,
-        x: Float[Array, 'N T D'],
-        mask: Float[Array, 'N T'] | None = None,
-        state: Any = None,
-        return_state: bool = False,
+        self, x: Float[Array, 'N T D'], mask: Mask = None, state: Any = None, return_state: bool = False
     ) -> Any:
         """The joined states. state, and what `return_state` adds: a pair, that of the forward reading first."""
         forward, backward = (None, None) if state is None else state
@@ -251,7 +229,7 @@ class Stacked(nn.Module):
     def __call__(
         self,
         x: Float[Array, 'N T D'],
-        mask: Float[Array, 'N T'] | None = None,
+        mask: Mask = None,
         state: Any = None,
         return_state: bool = False,
         train: bool = False,

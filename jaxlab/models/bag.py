@@ -6,9 +6,10 @@ Joulin et al., "Bag of Tricks for Efficient Text Classification", arXiv 1607.017
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
 from jaxlab.layers import Dense, Dropout
+from jaxlab.models.arrays import Logits, Weight
 
 
 class Bag(nn.Module):
@@ -28,9 +29,7 @@ class Bag(nn.Module):
     dtype: jax.typing.DTypeLike | None = None
 
     @nn.compact
-    def __call__(
-        self, tokens: Int[Array, 'N T'], train: bool = False, weight: Float[Array, 'N'] | None = None
-    ) -> Float[Array, 'N classes']:
+    def __call__(self, tokens: Int[Array, 'N T'], train: bool = False, weight: Weight = None) -> Logits:
         start = nn.initializers.normal(0.1) if self.width else nn.initializers.zeros
         table = nn.Embed(
             self.vocabulary, self.width or self.classes, embedding_init=start, dtype=self.dtype, name='embedding'

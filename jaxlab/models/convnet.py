@@ -17,7 +17,7 @@ from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from jaxlab.errors import UserError, closest
 from jaxlab.layers import (
@@ -32,6 +32,7 @@ from jaxlab.layers import (
     swap_batch_and_channels,
 )
 from jaxlab.layers.activations import activation
+from jaxlab.models.arrays import Images, Logits, Weight
 
 STARTS = ('torch', 'keras', 'lecun', 'torchvision')
 CHOICES = {
@@ -82,9 +83,7 @@ class ConvNet(nn.Module):
     dtype: Any = None
 
     @nn.compact
-    def __call__(
-        self, x: Float[Array, 'N H W C'], train: bool = False, weight: Float[Array, 'N'] | None = None
-    ) -> Float[Array, 'N classes']:
+    def __call__(self, x: Images, train: bool = False, weight: Weight = None) -> Logits:
         self._check((x.shape[1], x.shape[2]))
         x = self._maps(x, train, weight)
         copies = 1
@@ -107,7 +106,7 @@ class ConvNet(nn.Module):
             logits = nn.relu(logits)
         return logits if units > 1 else jnp.concatenate([jnp.zeros_like(logits), logits], axis=-1)
 
-    def _maps(self, x: Array, train: bool, weight: Array | None) -> Array:
+    def _maps(self, x: Array, train: bool, weight: Weight) -> Array:
         """The convolutional part, [N, H, W, D]."""
         layout = 'NHWC'
         for number, channels in enumerate(self.filters, 1):
@@ -116,7 +115,7 @@ class ConvNet(nn.Module):
             x = self._block(x, number, channels, layout, train, weight)
         return x if layout == 'NHWC' else swap_batch_and_channels(x)
 
-    def _block(self, x: Array, number: int, channels: int, layout: str, train: bool, weight: Array | None) -> Array:
+    def _block(self, x: Array, number: int, channels: int, layout: str, train: bool, weight: Weight) -> Array:
         name, size = f'conv_{number}', (self.kernel_size, self.kernel_size)
         start = self._start(initializers.he_normal_fan_out())
         x = Conv(channels, size, padding=self.padding.upper(), layout=layout, dtype=self.dtype, name=name, **start)(x)
@@ -195,9 +194,7 @@ class VGG(nn.Module):
     dtype: Any = None
 
     @nn.compact
-    def __call__(
-        self, x: Float[Array, 'N H W C'], train: bool = False, weight: Float[Array, 'N'] | None = None
-    ) -> Float[Array, 'N classes']:
+    def __call__(self, x: Images, train: bool = False, weight: Weight = None) -> Logits:
         if self.depth not in VGG_STAGES:
             raise UserError(f'config.model.depth: {self.depth} is not one of {", ".join(map(str, VGG_STAGES))}')
         counts = VGG_STAGES[self.depth]

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxlab.layers import Conv, ConvTranspose, InstanceNorm, initializers, reflect_pad
+from jaxlab.models.arrays import Images, Weight
 
 SLOPE = 0.2  # of the discriminator's LeakyReLU
 START = initializers.normal(0.02)
@@ -23,7 +24,7 @@ class ResidualBlock(nn.Module):
     dtype: Any = None
 
     @nn.compact
-    def __call__(self, x: Float[Array, 'n height width channels']) -> Float[Array, 'n height width channels']:
+    def __call__(self, x: Images) -> Images:
         y = x
         for layer in (1, 2):
             conv = Conv(
@@ -53,9 +54,7 @@ class ResNetGenerator(nn.Module):
     multiple: ClassVar[int] = 4  # what the sides of its images must be multiples of
 
     @nn.compact
-    def __call__(
-        self, images: Float[Array, 'n height width channels'], train: bool = False, weight: Array | None = None
-    ) -> Float[Array, 'n height width channels']:
+    def __call__(self, images: Images, train: bool = False, weight: Weight = None) -> Images:
         common: dict[str, Any] = {'init_scheme': 'torch', 'kernel_init': START, 'dtype': self.dtype}
 
         def normal(x: Array) -> Array:
@@ -90,9 +89,7 @@ class PatchDiscriminator(nn.Module):
     dtype: Any = None
 
     @nn.compact
-    def __call__(
-        self, images: Float[Array, 'n height width channels'], train: bool = False, weight: Array | None = None
-    ) -> Float[Array, 'n rows columns']:
+    def __call__(self, images: Images, train: bool = False, weight: Weight = None) -> Float[Array, 'n rows columns']:
         common: dict[str, Any] = {'padding': 1, 'init_scheme': 'torch', 'kernel_init': START, 'dtype': self.dtype}
         x = images
         for number, stride in enumerate(self.strides):

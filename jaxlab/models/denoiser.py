@@ -4,9 +4,9 @@ from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jaxtyping import Array, Float
 
 from jaxlab.layers import Conv, ConvTranspose
+from jaxlab.models.arrays import Images, Weight
 
 
 class DenoisingAutoencoder(nn.Module):
@@ -27,9 +27,7 @@ class DenoisingAutoencoder(nn.Module):
         return 2 ** len(self.filters)
 
     @nn.compact
-    def __call__(
-        self, images: Float[Array, 'n height width channels'], train: bool = False, weight: Array | None = None
-    ) -> Float[Array, 'n height width channels']:
+    def __call__(self, images: Images, train: bool = False, weight: Weight = None) -> Images:
         common: dict[str, Any] = {'init_scheme': 'torch', 'dtype': self.dtype}
         x, maps = images, []
         for number, width in enumerate(self.filters, 1):

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxlab.layers import BatchNorm, Conv, ConvTranspose, Dense, Dropout
+from jaxlab.models.arrays import Images, Weight
 
 
 class Generator(nn.Module):
@@ -33,9 +34,7 @@ class Generator(nn.Module):
     dtype: Any = None
 
     @nn.compact
-    def __call__(
-        self, noise: Float[Array, 'n latent'], train: bool = False, weight: Array | None = None
-    ) -> Float[Array, 'n height width channels']:
+    def __call__(self, noise: Float[Array, 'n latent'], train: bool = False, weight: Weight = None) -> Images:
         def normal(x: Array) -> Array:
             x = BatchNorm(momentum=0.99, epsilon=1e-3, dtype=self.dtype)(x, train, weight)
             return nn.leaky_relu(x, self.slope)
@@ -75,9 +74,7 @@ class Discriminator(nn.Module):
     dtype: Any = None
 
     @nn.compact
-    def __call__(
-        self, images: Float[Array, 'n height width channels'], train: bool = False, weight: Array | None = None
-    ) -> Float[Array, 'n']:
+    def __call__(self, images: Images, train: bool = False, weight: Weight = None) -> Float[Array, 'n']:
         x = images
         for layer in range(self.depth):
             x = Conv(2**layer * self.width, self.kernel_size, 2, init_scheme='keras', dtype=self.dtype)(x)

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxlab.layers import Conv, Dense, batch_last_pays, max_pool, swap_batch_and_channels
+from jaxlab.models.arrays import Images, Logits, Weight
 
 CONV = (6, 16)  # channels of the two 5x5 convolutions
 DENSE = (120, 84)  # widths of the two hidden dense layers
@@ -45,7 +46,7 @@ class LeNet(nn.Module):
         self.dense2 = Dense(DENSE[1], **common)
         self.dense3 = Dense(self.classes, **common)
 
-    def embed(self, images: Float[Array, 'n height width channels']) -> Float[Array, 'n 84']:
+    def embed(self, images: Images) -> Float[Array, 'n 84']:
         """The last hidden layer: the feature space in which generated digits are compared with real ones."""
         swapped = swap_batch_and_channels if self.conv1.layout == 'CHWN' else lambda x: x
         x = _pool(nn.relu(self.conv1(swapped(images))))
@@ -53,9 +54,7 @@ class LeNet(nn.Module):
         x = nn.relu(self.dense1(x.reshape(x.shape[0], -1)))
         return nn.relu(self.dense2(x))
 
-    def __call__(
-        self, images: Float[Array, 'n height width channels'], train: bool = False, weight: Array | None = None
-    ) -> Float[Array, 'n classes']:
+    def __call__(self, images: Images, train: bool = False, weight: Weight = None) -> Logits:
         return self.dense3(self.embed(images)).astype(jnp.float32)
 
 
@@ -66,9 +65,7 @@ class CompactLeNet(nn.Module):
     init_scheme: str = 'torch'
 
     @nn.compact
-    def __call__(
-        self, images: Float[Array, 'n height width channels'], train: bool = False, weight: Array | None = None
-    ) -> Float[Array, 'n classes']:
+    def __call__(self, images: Images, train: bool = False, weight: Weight = None) -> Logits:
         x = _pool(nn.relu(Conv(CONV[0], (5, 5), padding='SAME', init_scheme=self.init_scheme, name='conv1')(images)))
         x = _pool(nn.relu(Conv(CONV[1], (5, 5), padding='VALID', init_scheme=self.init_scheme, name='conv2')(x)))
         x = x.reshape(x.shape[0], -1)
@@ -106,9 +103,7 @@ SEQUENTIAL_NAMES = {
 }
 
 
-def lenet_function(
-    params: Mapping[str, Mapping[str, Array]], images: Float[Array, 'n height width channels']
-) -> Float[Array, 'n classes']:
+def lenet_function(params: Mapping[str, Mapping[str, Array]], images: Images) -> Logits:
     """The same network as a pure function of a parameter dict, with JAX's own operations only."""
 
     def conv(name: str, x: Array, padding: str) -> Array:

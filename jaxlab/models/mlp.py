@@ -8,6 +8,7 @@ from jaxtyping import Array, Float
 from jaxlab.errors import UserError, closest
 from jaxlab.layers import BatchNorm, Dense, Dropout, initializers
 from jaxlab.layers.activations import activation
+from jaxlab.models.arrays import Logits, Weight
 
 STARTS = ('torch', 'keras', 'lecun', 'xavier', 'sklearn')
 
@@ -29,9 +30,7 @@ class MLP(nn.Module):
     dtype: jax.typing.DTypeLike | None = None
 
     @nn.compact
-    def __call__(
-        self, x: Float[Array, 'N ...'], train: bool, weight: Float[Array, 'N'] | None = None
-    ) -> Float[Array, 'N classes']:
+    def __call__(self, x: Float[Array, 'N ...'], train: bool, weight: Weight = None) -> Logits:
         activate = activation(self.activation).function
         x = x.reshape(x.shape[0], -1)
         for i, width in enumerate(self.features):

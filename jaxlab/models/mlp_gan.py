@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxlab.layers import Dense
+from jaxlab.models.arrays import Images, Weight
 
 SLOPE = 0.2
 
@@ -24,9 +25,7 @@ class Generator(nn.Module):
     dtype: Any = None
 
     @nn.compact
-    def __call__(
-        self, noise: Float[Array, 'n latent'], train: bool = False, weight: Array | None = None
-    ) -> Float[Array, 'n height width channels']:
+    def __call__(self, noise: Float[Array, 'n latent'], train: bool = False, weight: Weight = None) -> Images:
         x = noise
         for width in self.features:
             x = nn.relu(Dense(width, init_scheme='torch', dtype=self.dtype)(x))
@@ -41,9 +40,7 @@ class Discriminator(nn.Module):
     dtype: Any = None
 
     @nn.compact
-    def __call__(
-        self, images: Float[Array, 'n height width channels'], train: bool = False, weight: Array | None = None
-    ) -> Float[Array, 'n']:
+    def __call__(self, images: Images, train: bool = False, weight: Weight = None) -> Float[Array, 'n']:
         x = images.reshape(images.shape[0], -1)
         for width in self.features:
             x = nn.leaky_relu(Dense(width, init_scheme='torch', dtype=self.dtype)(x), SLOPE)

@@ -25,6 +25,7 @@ from jaxtyping import Array, Float
 from jaxlab.errors import UserError, lookup
 from jaxlab.layers import BatchNorm, Conv, Dense, Dropout, initializers
 from jaxlab.layers.activations import activation, hard_sigmoid
+from jaxlab.models.arrays import Images, Logits, Weight
 
 
 class Style(NamedTuple):
@@ -58,7 +59,7 @@ class Unit(nn.Module):
     dtype: Any = None
 
     @nn.compact
-    def __call__(self, x: Float[Array, 'N H W C'], train: bool, weight: Array | None = None) -> Float[Array, 'N P Q D']:
+    def __call__(self, x: Images, train: bool, weight: Weight = None) -> Float[Array, 'N P Q D']:
         style, channels = self.style, x.shape[-1]
         x = Conv(
             self.features or channels,
@@ -82,7 +83,7 @@ class SqueezeExcitation(nn.Module):
     dtype: Any = None
 
     @nn.compact
-    def __call__(self, x: Float[Array, 'N H W C']) -> Float[Array, 'N H W C']:
+    def __call__(self, x: Images) -> Images:
         start = {'kernel_init': initializers.he_normal_fan_out(), 'dtype': self.dtype}
         y = nn.relu(Conv(self.waist, 1, name='reduce', **start)(x.mean((1, 2), keepdims=True)))
         return x * hard_sigmoid(Conv(x.shape[-1], 1, name='widen', **start)(y))
@@ -107,7 +108,7 @@ class InvertedResidual(nn.Module):
     dtype: Any = None
 
     @nn.compact
-    def __call__(self, x: Float[Array, 'N H W C'], train: bool, weight: Array | None = None) -> tuple[Array, Array]:
+    def __call__(self, x: Images, train: bool, weight: Weight = None) -> tuple[Array, Array]:
         row, unit = self.row, {'style': self.style, 'dtype': self.dtype}
         wide = x
         if row.expanded != x.shape[-1]:
@@ -213,9 +214,7 @@ def body_of(name: str, width: float = 1.0) -> Body:
     return body(width)
 
 
-def maps(
-    x: Float[Array, 'N H W C'], body: Body, train: bool, weight: Array | None, dtype: Any
-) -> tuple[Float[Array, 'N P Q D'], list[Array]]:
+def maps(x: Images, body: Body, train: bool, weight: Weight, dtype: Any) -> tuple[Float[Array, 'N P Q D'], list[Array]]:
     """Within a module: (the last map, the widened map of every block that halves the image)."""
     features, shape = body.stem
     x = Unit(body.style, features, 3, 2, shape, dtype, name='stem')(x, train, weight)
@@ -246,9 +245,7 @@ class MobileNet(nn.Module):
     dtype: Any = None
 
     @nn.compact
-    def __call__(
-        self, x: Float[Array, 'N H W C'], train: bool = False, weight: Float[Array, 'N'] | None = None
-    ) -> Float[Array, 'N classes']:
+    def __call__(self, x: Images, train: bool = False, weight: Weight = None) -> Logits:
         if self.outputs not in ('softmax', 'sigmoid') or (self.outputs == 'sigmoid' and self.classes != 2):
             raise UserError(
                 f'config.model.outputs={self.outputs!r} for {self.classes} classes; valid: softmax, or sigmoid for 2'

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 from jaxlab.errors import UserError
 from jaxlab.layers import Dense, Dropout, initializers
 from jaxlab.layers.recurrent import Stacked
+from jaxlab.models.arrays import Logits, Weight
 
 
 class SequenceModel(nn.Module):
@@ -56,9 +57,7 @@ class SequenceModel(nn.Module):
         super().__post_init__()
 
     @nn.compact
-    def __call__(
-        self, x: Array, train: bool = False, weight: Float[Array, 'N'] | None = None
-    ) -> Float[Array, 'N classes']:
+    def __call__(self, x: Array, train: bool = False, weight: Weight = None) -> Logits:
         mask = (x != self.padding).astype(jnp.float32) if self.padding is not None and x.ndim == 2 else None
         if self.vocabulary is not None:
             x = self._embed(x, self.vocabulary)

@@ -20,6 +20,7 @@ from jaxtyping import Array, Float
 
 from jaxlab.errors import UserError, closest
 from jaxlab.layers import BatchNorm, Conv, Dense, initializers, max_pool
+from jaxlab.models.arrays import Images, Logits, Weight
 
 DEPTHS = {18: ('basic', (2, 2, 2, 2)), 34: ('basic', (3, 4, 6, 3)), 50: ('bottleneck', (3, 4, 6, 3))}
 STEMS = ('imagenet', 'cifar')
@@ -59,7 +60,7 @@ class Block(_Residual):
     skip: bool = True
 
     @nn.compact
-    def __call__(self, x: Float[Array, 'N H W C']) -> Float[Array, 'N P Q D']:
+    def __call__(self, x: Images) -> Float[Array, 'N P Q D']:
         if self.kind == 'basic':
             y = nn.relu(self.conv(x, self.features, 3, self.stride, 'conv_1'))
             y = self.conv(y, self.features, 3, 1, 'conv_2')
@@ -81,14 +82,14 @@ class Stem(_Residual):
     features: int
 
     @nn.compact
-    def __call__(self, x: Float[Array, 'N H W C']) -> Float[Array, 'N P Q D']:
+    def __call__(self, x: Images) -> Float[Array, 'N P Q D']:
         if self.kind == 'cifar':
             return nn.relu(self.conv(x, self.features, 3, 1, 'conv'))
         return nn.relu(self.conv(x, self.features, 7, 2, 'conv'))
 
 
 def maps(
-    x: Float[Array, 'N H W C'],
+    x: Images,
     shared: tuple[bool, Array | None, Any],
     depth: int = 18,
     stem: str = 'imagenet',
@@ -133,9 +134,7 @@ class ResNet(nn.Module):
     dtype: Any = None
 
     @nn.compact
-    def __call__(
-        self, x: Float[Array, 'N H W C'], train: bool = False, weight: Float[Array, 'N'] | None = None
-    ) -> Float[Array, 'N classes']:
+    def __call__(self, x: Images, train: bool = False, weight: Weight = None) -> Logits:
         shared = (train, weight, self.dtype)
         x = maps(x, shared, self.depth, self.stem, self.width, self.skip)[-1].mean((1, 2))
         if not self.classes:

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 
 from jaxlab.errors import UserError
 from jaxlab.layers import Conv, initializers
+from jaxlab.models.arrays import Images, Weight
 from jaxlab.models.mobile import Style, Unit, body_of, maps
 
 BOXES = 6  # a cell
@@ -28,7 +29,7 @@ class Extra(nn.Module):
     dtype: Any = None
 
     @nn.compact
-    def __call__(self, x: Float[Array, 'N H W C'], train: bool, weight: Array | None = None) -> Float[Array, 'N P Q D']:
+    def __call__(self, x: Images, train: bool, weight: Weight = None) -> Float[Array, 'N P Q D']:
         unit = {'style': self.style, 'shape': 'relu6', 'dtype': self.dtype}
         x = Unit(features=self.features // 2, name='reduce', **unit)(x, train, weight)
         x = Unit(features=0, size=3, stride=2, name='depthwise', **unit)(x, train, weight)
@@ -43,7 +44,7 @@ class Head(nn.Module):
     dtype: Any = None
 
     @nn.compact
-    def __call__(self, x: Float[Array, 'N H W C'], train: bool, weight: Array | None = None) -> Float[Array, 'N A V']:
+    def __call__(self, x: Images, train: bool, weight: Weight = None) -> Float[Array, 'N A V']:
         x = Unit(self.style, 0, 3, shape='relu6', dtype=self.dtype, name='depthwise')(x, train, weight)
         x = Conv(BOXES * self.values, 1, kernel_init=_START, dtype=self.dtype, name='pointwise')(x)
         return x.reshape(x.shape[0], -1, self.values).astype(jnp.float32)
@@ -75,7 +76,7 @@ class SSDLite(nn.Module):
 
     @nn.compact
     def __call__(
-        self, x: Float[Array, 'N H W C'], train: bool = False, weight: Float[Array, 'N'] | None = None
+        self, x: Images, train: bool = False, weight: Weight = None
     ) -> tuple[Float[Array, 'N A K'], Float[Array, 'N A 4']]:
         if self.classes < 1:
             raise UserError(f'config.model.classes = {self.classes}; valid: 1 and more, without the background')

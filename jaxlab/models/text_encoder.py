@@ -16,6 +16,7 @@ from jaxlab.errors import lookup
 from jaxlab.layers import Dense, Dropout, LayerNorm, initializers
 from jaxlab.layers.attention import padding_mask
 from jaxlab.layers.positions import Positions
+from jaxlab.models.arrays import Logits, Weight
 from jaxlab.models.transformer import EncoderLayer, Rates, Style, masked_mean
 
 
@@ -115,8 +116,8 @@ class TextClassifier(TextEncoder):
 
     @nn.compact
     def __call__(  # type: ignore[override]
-        self, tokens: Int[Array, 'N T'], train: bool = False, weight: Float[Array, 'N'] | None = None
-    ) -> Float[Array, 'N classes']:
+        self, tokens: Int[Array, 'N T'], train: bool = False, weight: Weight = None
+    ) -> Logits:
         choose = lookup(POOLS, self.pool, 'model.pool')
         encoder = TextEncoder(**self.encoder_arguments(), name='encoder')
         x = choose(*encoder(tokens, train=train), tokens != self.padding)

@@ -15,8 +15,9 @@ from jaxtyping import Array, Bool, Float
 from jaxlab.errors import UserError, closest
 from jaxlab.layers import Dense, Dropout, LayerNorm, initializers
 from jaxlab.layers.activations import activation
-from jaxlab.layers.attention import MultiHeadAttention, padding_mask
+from jaxlab.layers.attention import Mask, MultiHeadAttention, padding_mask
 from jaxlab.layers.positions import Positions
+from jaxlab.models.arrays import Logits, Weight
 
 POOLS = ('mean', 'first', 'all')
 
@@ -109,9 +110,7 @@ class _Layer(nn.Module):
 class EncoderLayer(_Layer):
     """Self-attention and a feed-forward part; [N, T, D] -> [N, T, D]. Parameters: 4 D (D + 1) + 2 D F + F + D + 4 D."""
 
-    def __call__(
-        self, x: Float[Array, 'N T D'], train: bool, mask: Bool[Array, '...'] | None = None
-    ) -> Float[Array, 'N T D']:
+    def __call__(self, x: Float[Array, 'N T D'], train: bool, mask: Mask = None) -> Float[Array, 'N T D']:
         x = self._attended(x, self.norm_1, lambda x: self.attention(x, mask=mask, train=train), train)
         return self._fed(x, self.norm_2, train)
 
@@ -135,8 +134,8 @@ class DecoderLayer(_Layer):
         x: Float[Array, 'N T D'],
         memory: Float[Array, 'N S E'],
         train: bool,
-        mask: Bool[Array, '...'] | None = None,
-        memory_mask: Bool[Array, '...'] | None = None,
+        mask: Mask = None,
+        memory_mask: Mask = None,
     ) -> Float[Array, 'N T D']:
         """mask: which tokens each sees, as a rule `causal_mask`; memory_mask: which places of the memory."""
         x = self._attended(x, self.norm_1, lambda x: self.attention(x, mask=mask, train=train), train)
@@ -153,7 +152,7 @@ class DecoderLayer(_Layer):
         return Cache(jnp.zeros(shape, dtype), jnp.zeros(shape, dtype))
 
     def step(
-        self, x: Float[Array, 'N 1 D'], position: Array, cache: Cache, memory: Cache, memory_mask: Array | None
+        self, x: Float[Array, 'N 1 D'], position: Array, cache: Cache, memory: Cache, memory_mask: Mask
     ) -> tuple[Float[Array, 'N 1 D'], Cache]:
         """One more token: what `__call__` gives at `position`, from the kept keys and values of those before it."""
         kept = cache
@@ -199,9 +198,7 @@ class TransformerClassifier(nn.Module):
     dtype: Any = None
 
     @nn.compact
-    def __call__(
-        self, x: Array, train: bool = False, weight: Float[Array, 'N'] | None = None
-    ) -> Float[Array, 'N classes']:
+    def __call__(self, x: Array, train: bool = False, weight: Weight = None) -> Logits:
         seen = x != self.padding if self.padding is not None and x.ndim == 2 else None
         style = Style(
             self.heads,

@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxlab.models.arrays import Images, Logits, Weight
+
 STARTS = ('tiny', 'fan_in')
 
 
@@ -23,9 +25,7 @@ class TwoLayer(nn.Module):
     dtype: Any = None
 
     @nn.compact
-    def __call__(
-        self, images: Float[Array, 'n height width channels'], train: bool = False, weight: Array | None = None
-    ) -> Float[Array, 'n classes']:
+    def __call__(self, images: Images, train: bool = False, weight: Weight = None) -> Logits:
         x = flat(images)
         w1 = self.param('w1', self._normal, (x.shape[1], self.hidden))
         b1 = self.param('b1', nn.initializers.zeros, (self.hidden,))
@@ -40,6 +40,6 @@ class TwoLayer(nn.Module):
         return scale * jax.random.normal(key, shape, jnp.float32)
 
 
-def flat(images: Float[Array, 'n height width channels']) -> Float[Array, 'n pixels']:
+def flat(images: Images) -> Float[Array, 'n pixels']:
     """[N, H, W, C] -> [N, C * H * W], the order of the source's weights."""
     return images.transpose(0, 3, 1, 2).reshape(images.shape[0], -1)

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 from jaxlab.errors import UserError, closest
 from jaxlab.layers import BatchNorm, Conv, ConvTranspose, initializers, max_pool
 from jaxlab.models import mobile, resnet
+from jaxlab.models.arrays import Images, Weight
 
 REDUCTION = 32  # how much smaller the encoder's last map is
 
@@ -30,7 +31,7 @@ class Encoder(nn.Module):
     dtype: Any = None
 
     @nn.compact
-    def __call__(self, x: Float[Array, 'N H W C'], train: bool, weight: Array | None = None) -> list[Array]:
+    def __call__(self, x: Images, train: bool, weight: Weight = None) -> list[Array]:
         if not self.body:
             return resnet.maps(x, (train, weight, self.dtype), self.depth, width=self.width)
         last, widened = mobile.maps(x, mobile.body_of(self.body), train, weight, self.dtype)
@@ -47,9 +48,7 @@ class Decoder(nn.Module):
     dtype: Any = None
 
     @nn.compact
-    def __call__(
-        self, x: Float[Array, 'N H W C'], skip: Array | None, train: bool, weight: Array | None = None
-    ) -> Float[Array, 'N P Q D']:
+    def __call__(self, x: Images, skip: Array | None, train: bool, weight: Weight = None) -> Float[Array, 'N P Q D']:
         x = x.repeat(2, axis=1).repeat(2, axis=2)
         x = x if skip is None else jnp.concatenate([x, skip], axis=-1)
         for name in ('conv_1', 'conv_2'):
@@ -80,9 +79,7 @@ class UNet(nn.Module):
     dtype: Any = None
 
     @nn.compact
-    def __call__(
-        self, x: Float[Array, 'N H W C'], train: bool = False, weight: Float[Array, 'N'] | None = None
-    ) -> Float[Array, 'N H W outputs']:
+    def __call__(self, x: Images, train: bool = False, weight: Weight = None) -> Float[Array, 'N H W outputs']:
         x, cut = padded(x, REDUCTION)
         *skips, x = Encoder(self.depth, self.width, self.body, self.dtype, name='encoder')(x, train, weight)
         for number in range(5):
@@ -94,7 +91,7 @@ class UNet(nn.Module):
         return x[:, *cut].astype(jnp.float32)
 
 
-def padded(x: Float[Array, 'N H W C'], multiple: int) -> tuple[Float[Array, 'N P Q C'], tuple[slice, slice]]:
+def padded(x: Images, multiple: int) -> tuple[Float[Array, 'N P Q C'], tuple[slice, slice]]:
     """x with edge pixels around, half on each side, so that `multiple` divides both sides; and where x lies in it."""
     missing = [-size % multiple for size in x.shape[1:3]]
     around = [(lack // 2, lack - lack // 2) for lack in missing]
@@ -121,9 +118,7 @@ class OriginalUNet(nn.Module):
     dtype: Any = None
 
     @nn.compact
-    def __call__(
-        self, x: Float[Array, 'N H W C'], train: bool = False, weight: Float[Array, 'N'] | None = None
-    ) -> Float[Array, 'N P Q outputs']:
+    def __call__(self, x: Images, train: bool = False, weight: Weight = None) -> Float[Array, 'N P Q outputs']:
         self._check((x.shape[1], x.shape[2]))
         x, cut = padded(x, 2**self.levels) if self.padding == 'same' else (x, (slice(None), slice(None)))
         skips = []
@@ -144,7 +139,7 @@ class OriginalUNet(nn.Module):
         x = Conv(self.outputs, 1, kernel_init=initializers.he_normal(), dtype=self.dtype, name='head')(x)
         return x[:, *cut].astype(jnp.float32)
 
-    def _twice(self, x: Array, features: int, name: str, train: bool, weight: Array | None) -> Array:
+    def _twice(self, x: Array, features: int, name: str, train: bool, weight: Weight) -> Array:
         for number in (1, 2):
             layer, start = f'{name}_conv_{number}', initializers.he_normal()
             conv = Conv(features, 3, padding=self.padding.upper(), kernel_init=start, dtype=self.dtype, name=layer)

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxlab.layers import Conv, ConvTranspose, Dense
+from jaxlab.models.arrays import Images, Weight
 
 
 class MLPVAE(nn.Module):
@@ -32,25 +33,21 @@ class MLPVAE(nn.Module):
         self.up = [Dense(width, **common) for width in reversed(self.hidden)]
         self.pixels = Dense(math.prod(self.image_shape), **common)
 
-    def encode(
-        self, images: Float[Array, 'n height width channels']
-    ) -> tuple[Float[Array, 'n d'], Float[Array, 'n d']]:
+    def encode(self, images: Images) -> tuple[Float[Array, 'n d'], Float[Array, 'n d']]:
         """Mean and log-variance of the code, float32."""
         x = images.reshape(images.shape[0], -1)
         for layer in self.down:
             x = nn.relu(layer(x))
         return self.mean(x).astype(jnp.float32), self.log_variance(x).astype(jnp.float32)
 
-    def decode(self, codes: Float[Array, 'n d']) -> Float[Array, 'n height width channels']:
+    def decode(self, codes: Float[Array, 'n d']) -> Images:
         """Logits of the pixels, float32."""
         x = codes
         for layer in self.up:
             x = nn.relu(layer(x))
         return self.pixels(x).reshape(-1, *self.image_shape).astype(jnp.float32)
 
-    def __call__(
-        self, images: Float[Array, 'n height width channels'], train: bool = False, weight: Array | None = None
-    ) -> Float[Array, 'n height width channels']:
+    def __call__(self, images: Images, train: bool = False, weight: Weight = None) -> Images:
         return self.decode(self.encode(images)[0])
 
 
@@ -81,9 +78,7 @@ class ConvVAE(nn.Module):
         height, width = (side // 2 ** len(self.filters) for side in self.image_shape[:2])
         return height, width, self.filters[-1]
 
-    def encode(
-        self, images: Float[Array, 'n height width channels']
-    ) -> tuple[Float[Array, 'n d'], Float[Array, 'n d']]:
+    def encode(self, images: Images) -> tuple[Float[Array, 'n d'], Float[Array, 'n d']]:
         """Mean and log-variance of the code, float32."""
         x = images
         for layer in self.down:
@@ -91,14 +86,12 @@ class ConvVAE(nn.Module):
         x = x.reshape(x.shape[0], -1)
         return self.mean(x).astype(jnp.float32), self.log_variance(x).astype(jnp.float32)
 
-    def decode(self, codes: Float[Array, 'n d']) -> Float[Array, 'n height width channels']:
+    def decode(self, codes: Float[Array, 'n d']) -> Images:
         """Logits of the pixels, float32."""
         x = nn.relu(self.expand(codes)).reshape(-1, *self.smallest)
         for layer in self.up:
             x = nn.relu(layer(x))
         return self.pixels(x).astype(jnp.float32)
 
-    def __call__(
-        self, images: Float[Array, 'n height width channels'], train: bool = False, weight: Array | None = None
-    ) -> Float[Array, 'n height width channels']:
+    def __call__(self, images: Images, train: bool = False, weight: Weight = None) -> Images:
         return self.decode(self.encode(images)[0])

@@ -261,27 +261,17 @@ def _node(axes: Any, node: figures.Node, radius: float) -> None:
     axes.annotate(
         style.text(node.label), place, ha='center', va='center', fontsize=9 if len(node.label) < 5 else 7.5, zorder=4
     )
-    if node.value:
-        axes.annotate(
-            style.text(node.value),
-            place,
-            xytext=(0, radius + 2),
-            textcoords='offset points',
-            ha='center',
-            va='bottom',
-            fontsize=8,
-            color=style.INK,
-            zorder=4,
-        )
-    if node.gradient:
-        axes.annotate(
-            style.text(node.gradient),
-            place,
-            xytext=(0, -radius - 2),
-            textcoords='offset points',
-            ha='center',
-            va='top',
-            fontsize=8,
-            color=style.RED,
-            zorder=4,
-        )
+    beside = ((node.value, radius + 2, 'bottom', style.INK), (node.gradient, -radius - 2, 'top', style.RED))
+    for text, height, side, colour in beside:
+        if text:
+            axes.annotate(
+                style.text(text),
+                place,
+                xytext=(0, height),
+                textcoords='offset points',
+                ha='center',
+                va=side,
+                fontsize=8,
+                color=colour,
+                zorder=4,
+            )

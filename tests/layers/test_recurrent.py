@@ -77,7 +77,8 @@ def test_reset_before_step_by_step(reverse, float64):
     mask = np.array([[1, 1, 1], [1, 0, 1], [1, 0, 1], [1, 0, 0.0]])
     cotangent = rng.normal(size=(4, 3, 2))
     arguments = tuple(map(jnp.asarray, (projected, recurrent, hidden)))
-    apply = lambda *given: recurrence.gru_reset_before(*given, jnp.asarray(mask), reverse)
+    cell = recurrence.GRU_RESET_BEFORE
+    apply = lambda z, u, h: recurrence.run(cell, z, (u,), h, jnp.asarray(mask), reverse)
     (outputs, last), expected = apply(*arguments), gru_before_by_steps(projected, recurrent, hidden, mask, reverse)
     np.testing.assert_allclose(outputs, expected, rtol=1e-12)
     np.testing.assert_allclose(last, expected[0 if reverse else -1], rtol=1e-12)
@@ -174,7 +175,7 @@ def test_own_backward_pass_equals_automatic_differentiation(reverse, masked):
             (normal(3, 3, 8), normal(2, 8), normal(3, 2), normal(3, 2)),
         ),
         (
-            lambda *a: recurrence.gru(*a, mask, reverse, True),
+            lambda z, u, b, h: recurrence.run(recurrence.GRU, z, (u, b), h, mask, reverse, True),
             gru_loop,
             (normal(3, 3, 6), normal(2, 6), normal(6), normal(3, 2)),
         ),

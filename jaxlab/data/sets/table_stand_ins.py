@@ -25,15 +25,8 @@ def diabetes(request: Request) -> Raw:
     found = load_diabetes(scaled=False)
     rows = table((*found.feature_names, 'progression'), (*found.data.T, found.target / 100))
     schema = Schema(tuple(found.feature_names), Target('progression', 'points', 100.0))
-    return raw_table(
-        'embedded',
-        rows,
-        schema,
-        '442 patients, 10 measurements, progression of diabetes (via scikit-learn)',
-        'public domain',
-        (_note('442 patients (diabetes, scikit-learn)', request),),
-        stand_in=True,
-    )
+    description = '442 patients, 10 measurements, progression of diabetes (via scikit-learn)'
+    return _stand_in(request, '442 patients (diabetes, scikit-learn)', rows, schema, description, 'public domain')
 
 
 def breast_cancer(request: Request) -> Raw:
@@ -44,15 +37,8 @@ def breast_cancer(request: Request) -> Raw:
     names = tuple(str(name) for name in found.feature_names)
     rows = table((*names, 'diagnosis'), (*found.data.T, found.target.astype(np.float64)))
     schema = Schema(names, Target('diagnosis', classes=tuple(str(name) for name in found.target_names)))
-    return raw_table(
-        'embedded',
-        rows,
-        schema,
-        '569 tumours, 30 measurements, malignant or benign (UCI, via scikit-learn)',
-        'CC BY 4.0',
-        (_note('569 tumours (breast cancer, scikit-learn)', request),),
-        stand_in=True,
-    )
+    description = '569 tumours, 30 measurements, malignant or benign (UCI, via scikit-learn)'
+    return _stand_in(request, '569 tumours (breast cancer, scikit-learn)', rows, schema, description, 'CC BY 4.0')
 
 
 def rare_cases(request: Request) -> Raw:
@@ -61,16 +47,10 @@ def rare_cases(request: Request) -> Raw:
     names = tuple(f'V{number}' for number in range(1, RARE['features'] + 1))
     rows = table((*names, 'Class'), (*arrays['features'].T, arrays['label'].astype(np.float64)))
     schema = Schema(names, Target('Class', classes=('normal', 'fraud')))
-    return raw_table(
-        'embedded',
-        rows,
-        schema,
-        f'Synthetic: {len(rows):,} rows of two Gaussian classes, {RARE["prevalence"]:.0%} of the rare one',
-        'none needed (generated)',
-        (_note(f'{len(rows):,} generated rows of two Gaussian classes', request),),
-        stand_in=True,
-        extra={'bayes': arrays['bayes']},
-    )
+    what = f'{len(rows):,} generated rows of two Gaussian classes'
+    description = f'Synthetic: {len(rows):,} rows of two Gaussian classes, {RARE["prevalence"]:.0%} of the rare one'
+    extra = {'bayes': arrays['bayes']}
+    return _stand_in(request, what, rows, schema, description, 'none needed (generated)', extra)
 
 
 def draw_rare(rows: int, features: int, prevalence: float, shifted: int, seed: int) -> dict[str, np.ndarray]:
@@ -93,5 +73,15 @@ def rare_posterior(points: np.ndarray, prevalence: float, shifted: int) -> np.nd
     return (1 / (1 + np.exp(-odds))).astype(np.float32)
 
 
-def _note(what: str, request: Request) -> str:
-    return f'embedded data: {what} stand in for {request.name}; results are not comparable with published ones.'
+def _stand_in(
+    request: Request,
+    what: str,
+    rows: np.ndarray,
+    schema: Schema,
+    description: str,
+    licence: str,
+    extra: dict[str, np.ndarray] | None = None,
+) -> Raw:
+    """The rows, with a note that says what stands in for the data set that was asked for."""
+    note = f'embedded data: {what} stand in for {request.name}; results are not comparable with published ones.'
+    return raw_table('embedded', rows, schema, description, licence, (note,), stand_in=True, extra=extra)

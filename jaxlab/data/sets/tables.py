@@ -6,6 +6,7 @@ Probability with Undersampling for Unbalanced Classification", 2015 (ULB, Europe
 """
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,16 +82,8 @@ def read_california(request: Request) -> Raw:
     schema = Housing(HOUSING, Target('MedHouseVal', 'USD', 100_000.0))
 
     def make(rows: np.ndarray) -> Raw:
-        missing = int(sum(np.isnan(rows[name]).sum() for name in HOUSING))
-        note = f'{missing} missing values are filled by the median of the training rows.'
-        return raw_table(
-            'files',
-            rows,
-            schema,
-            'California housing: block groups of the census of 1990, median house value',
-            'public domain',
-            notes=(note,) if missing else (),
-        )
+        description = 'California housing: block groups of the census of 1990, median house value'
+        return raw_table('files', rows, schema, description, 'public domain', _filled(rows, HOUSING, 'values'))
 
     readers = _readers(request, ('california_housing',), ('housing.csv', 'california_housing.csv'), schema, make)
     readers['embedded'] = table_stand_ins.diabetes
@@ -104,16 +97,8 @@ def read_titanic(request: Request) -> Raw:
 
     def make(rows: np.ndarray) -> Raw:
         edition = TITANIC_EDITIONS.get(len(rows), f'an edition of {len(rows)} rows')
-        missing = int(np.isnan(rows['Age']).sum())
-        note = f'{missing} missing ages are filled by the median of the training rows.'
-        return raw_table(
-            'files',
-            rows,
-            schema,
-            f'Titanic: passengers and whether they survived, {edition}',
-            'public domain',
-            notes=(note,) if missing else (),
-        )
+        description = f'Titanic: passengers and whether they survived, {edition}'
+        return raw_table('files', rows, schema, description, 'public domain', _filled(rows, ('Age',), 'ages'))
 
     readers = _readers(request, ('titanic',), ('train.csv', 'titanic.csv'), schema, make)
     readers['embedded'] = table_stand_ins.breast_cancer
@@ -251,6 +236,12 @@ def _missing(rows: np.ndarray, schema: Schema, form: Form) -> tuple[str, ...]:
                     f'data.options.missing=({word!r},) makes them missing.'
                 )
     return tuple(notes)
+
+
+def _filled(rows: np.ndarray, names: Sequence[str], what: str) -> tuple[str, ...]:
+    """Says how many numbers are missing in these columns, if any."""
+    missing = sum(int(np.isnan(rows[name]).sum()) for name in names)
+    return (f'{missing} missing {what} are filled by the median of the training rows.',) if missing else ()
 
 
 def _readers(

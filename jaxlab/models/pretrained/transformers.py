@@ -50,44 +50,48 @@ def _norm(theirs: str, ours: str) -> tuple[Place, ...]:
     return Place(f'{theirs}.weight', f'{ours}.scale'), Place(f'{theirs}.bias', f'{ours}.bias')
 
 
-def _attention(theirs: Mapping[str, str], ours: str) -> tuple[Place, ...]:
-    """theirs: published names of query, key, value and out."""
-    return tuple(place for part, name in theirs.items() for place in _dense(name, f'{ours}.{part}'))
+SHORT = {'query': 'q', 'key': 'k', 'value': 'v', 'out': 'out'}  # as DistilBERT and Marian call the parts of attention
+BERT_LAYER = {  # a part of our encoder's layer -> its published name
+    **{f'attention.{part}': f'attention.self.{part}' for part in ('query', 'key', 'value')},
+    'attention.out': 'attention.output.dense',
+    'norm_1': 'attention.output.LayerNorm',
+    'feed_forward.dense_1': 'intermediate.dense',
+    'feed_forward.dense_2': 'output.dense',
+    'norm_2': 'output.LayerNorm',
+}
+DISTILBERT_LAYER = {
+    **{f'attention.{part}': f'attention.{short}_lin' for part, short in SHORT.items()},
+    'norm_1': 'sa_layer_norm',
+    'feed_forward.dense_1': 'ffn.lin1',
+    'feed_forward.dense_2': 'ffn.lin2',
+    'norm_2': 'output_layer_norm',
+}
+EMBEDDINGS = (
+    Place('embeddings.word_embeddings.weight', 'embedding.embedding'),
+    Place('embeddings.position_embeddings.weight', 'positions.table'),
+)
+EMBEDDING_NORM = _norm('embeddings.LayerNorm', 'norm')
+
+
+def _layers(count: int, there: str, names: Mapping[str, str]) -> tuple[Place, ...]:
+    """All layers of an encoder. there: what their published names begin with; names: those of a layer's parts."""
+    return tuple(
+        place
+        for k in range(count)
+        for ours, theirs in names.items()
+        for place in (_norm if ours.startswith('norm') else _dense)(f'{there}.{k}.{theirs}', f'layer_{k}.{ours}')
+    )
 
 
 def _bert(module: TextEncoder) -> tuple[Place, ...]:
-    places = [
-        Place('embeddings.word_embeddings.weight', 'embedding.embedding'),
-        Place('embeddings.position_embeddings.weight', 'positions.table'),
-        Place('embeddings.token_type_embeddings.weight', 'segments.embedding'),
-        *_norm('embeddings.LayerNorm', 'norm'),
-    ]
-    for k in range(module.layers):
-        there, here = f'encoder.layer.{k}', f'layer_{k}'
-        names = {part: f'{there}.attention.self.{part}' for part in ('query', 'key', 'value')}
-        places += _attention(names | {'out': f'{there}.attention.output.dense'}, f'{here}.attention')
-        places += _norm(f'{there}.attention.output.LayerNorm', f'{here}.norm_1')
-        places += _dense(f'{there}.intermediate.dense', f'{here}.feed_forward.dense_1')
-        places += _dense(f'{there}.output.dense', f'{here}.feed_forward.dense_2')
-        places += _norm(f'{there}.output.LayerNorm', f'{here}.norm_2')
-    return (*places, *(_dense('pooler.dense', 'pooler') if module.pooler else ()))
+    segments = Place('embeddings.token_type_embeddings.weight', 'segments.embedding')
+    layers = _layers(module.layers, 'encoder.layer', BERT_LAYER)
+    pooler = _dense('pooler.dense', 'pooler') if module.pooler else ()
+    return *EMBEDDINGS, segments, *EMBEDDING_NORM, *layers, *pooler
 
 
 def _distilbert(module: TextEncoder) -> tuple[Place, ...]:
-    places = [
-        Place('embeddings.word_embeddings.weight', 'embedding.embedding'),
-        Place('embeddings.position_embeddings.weight', 'positions.table'),
-        *_norm('embeddings.LayerNorm', 'norm'),
-    ]
-    for k in range(module.layers):
-        there, here = f'transformer.layer.{k}', f'layer_{k}'
-        names = {'query': 'q_lin', 'key': 'k_lin', 'value': 'v_lin', 'out': 'out_lin'}
-        places += _attention({part: f'{there}.attention.{name}' for part, name in names.items()}, f'{here}.attention')
-        places += _norm(f'{there}.sa_layer_norm', f'{here}.norm_1')
-        places += _dense(f'{there}.ffn.lin1', f'{here}.feed_forward.dense_1')
-        places += _dense(f'{there}.ffn.lin2', f'{here}.feed_forward.dense_2')
-        places += _norm(f'{there}.output_layer_norm', f'{here}.norm_2')
-    return tuple(places)
+    return *EMBEDDINGS, *EMBEDDING_NORM, *_layers(module.layers, 'transformer.layer', DISTILBERT_LAYER)
 
 
 def _marian(module: EncoderDecoder) -> tuple[Place, ...]:
@@ -101,8 +105,8 @@ def _marian(module: EncoderDecoder) -> tuple[Place, ...]:
             looks = [('self_attn', 'attention', 'norm_1')]
             looks += [('encoder_attn', 'memory_attention', 'norm_2')] if side == 'decoder' else []
             for name, ours, norm in looks:
-                names = {'query': 'q_proj', 'key': 'k_proj', 'value': 'v_proj', 'out': 'out_proj'}
-                places += _attention({part: f'{there}.{name}.{one}' for part, one in names.items()}, f'{here}.{ours}')
+                for part, short in SHORT.items():
+                    places += _dense(f'{there}.{name}.{short}_proj', f'{here}.{ours}.{part}')
                 places += _norm(f'{there}.{name}_layer_norm', f'{here}.{norm}')
             places += _dense(f'{there}.fc1', f'{here}.feed_forward.dense_1')
             places += _dense(f'{there}.fc2', f'{here}.feed_forward.dense_2')

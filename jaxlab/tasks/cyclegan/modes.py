@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxlab.errors import UserError
-from jaxlab.modes import Done, Mode, Option, Trained
+from jaxlab.modes import Done, Mode, Option, Trained, one_a_file
 
 SHOWN = 8  # images that are drawn beside what was made of them; all are written
 
@@ -48,8 +48,7 @@ def translate(trained: Trained, options: Mapping[str, Any]) -> Done:
 
 def lines(facts: Mapping[str, Any]) -> Sequence[str]:
     """One an image."""
-    said = f' (to {facts["to"]})'
-    return [f'{row["file"]}: {row.get("error") or row["translated"] + said}' for row in facts['translated']]
+    return one_a_file(facts['translated'], lambda row: f'{row["translated"]} (to {facts["to"]})')
 
 
 MODES = {

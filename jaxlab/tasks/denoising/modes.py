@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxlab.modes import Done, Mode, Option, Trained
+from jaxlab.modes import Done, Mode, Option, Trained, one_a_file
 
 SHOWN = 8  # images that are drawn beside what was made of them; all are written
 
@@ -60,11 +60,12 @@ def _figure(name: str, title: str, noisy: Any, made: Any, clean: Any, row: Mappi
 
 def lines(facts: Mapping[str, Any]) -> Sequence[str]:
     """One an image."""
-    found = []
-    for row in facts['denoised']:
-        gain = f', {row["noisy_psnr"]:.2f} -> {row["psnr"]:.2f} dB' if 'psnr' in row else ''
-        found.append(f'{row["file"]}: {row.get("error") or row["denoised"]}{gain}')
-    return found
+    return one_a_file(facts['denoised'], _said)
+
+
+def _said(row: Mapping[str, Any]) -> str:
+    gain = f', {row["noisy_psnr"]:.2f} -> {row["psnr"]:.2f} dB' if 'psnr' in row else ''
+    return f'{row["denoised"]}{gain}'
 
 
 MODES = {

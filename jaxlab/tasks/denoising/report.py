@@ -13,9 +13,10 @@ from jaxlab.data.dataset import Dataset
 from jaxlab.data.pictures import pictures
 from jaxlab.figures import Figure, Histogram, Images, Lines, Table
 from jaxlab.measures.images import decibels, psnr, ssim
-from jaxlab.protocol import ALL, Record, Report
+from jaxlab.protocol import Record, Report
 from jaxlab.tasks.denoising import filters
 from jaxlab.tasks.denoising.step import Denoising, State
+from jaxlab.tasks.reporting import TaskReport
 
 COMPARED = 500  # held-out images on which all filters are compared
 TUNED_ON = 50  # training images on which they are tuned
@@ -27,31 +28,22 @@ Answer = Callable[[np.ndarray], np.ndarray]  # noisy images -> denoised ones
 
 
 @dataclasses.dataclass(frozen=True)
-class DenoisingReport:
+class DenoisingReport(TaskReport[Denoising]):
     """batch_size: of evaluation as the source made it, whose PSNR is a mean over batches (B23)."""
 
-    task: Denoising
-    data: Dataset
-    examples_shown: int
     batch_size: int
 
     @classmethod
     def from_config(cls, config: Any, task: Denoising, data: Dataset) -> Self:
         return cls(task, data, config.report.examples, config.data.batch_size)
 
-    def keeps(self, split: str) -> int:
-        """The scores of each image of the split that is reported."""
-        return ALL if split == self.data.reported else 0
-
     def report(self, record: Record) -> Report:
         """Figures and the table are of the first replica, metrics of all."""
-        if self.data.reported not in record.outputs:
+        if self.split not in record.outputs:
             return Report()
-        outputs, state = record.outputs[self.data.reported], record.states[0]
+        outputs, state = record.outputs[self.split], record.states[0]
         network = functools.partial(self._denoised, state)
-        clean = pictures(
-            self.data, self.data.reported, np.arange(min(COMPARED, self.data.splits[self.data.reported].size))
-        )
+        clean = pictures(self.data, self.split, np.arange(min(COMPARED, self.data.splits[self.split].size)))
         noisy = self._spoiled(clean)
         rules = self._rules()
         answers: dict[str, Answer] = {'network': network, **{rule.name: rule for rule in rules}}
@@ -64,7 +56,7 @@ class DenoisingReport:
             Histogram(
                 'psnr_by_image',
                 'How well each image is restored',
-                f'{self.data.reported} split, n = {len(outputs[0]["psnr"]):,}, first replica',
+                f'{self.split} split, n = {len(outputs[0]["psnr"]):,}, first replica',
                 {'denoised': outputs[0]['psnr']},
                 40,
                 'PSNR (dB)',
@@ -72,8 +64,8 @@ class DenoisingReport:
             ),
         ]
         metrics = {
-            f'{self.data.reported}_batch_psnr': [_batch_psnr(one['mse'], self.batch_size) for one in outputs],
-            f'{self.data.reported}_psnr_deviation': [float(one['psnr'].std(dtype=np.float64)) for one in outputs],
+            f'{self.split}_batch_psnr': [_batch_psnr(one['mse'], self.batch_size) for one in outputs],
+            f'{self.split}_psnr_deviation': [float(one['psnr'].std(dtype=np.float64)) for one in outputs],
         }
         for rule in rules:
             name = rule.name.replace(' ', '_').replace('-', '_').lower()
@@ -105,15 +97,13 @@ class DenoisingReport:
         for name, images in rows.items():
             values = np.asarray(psnr(jnp.asarray(images[:count]), jnp.asarray(clean[:count])))
             captions += ['' if name == 'clean' else f'{value:.1f} dB' for value in values]
-        note = f'the first images of the {self.data.reported} split, with their PSNR; first replica'
+        note = f'the first images of the {self.split} split, with their PSNR; first replica'
         images = np.concatenate([images[:count] for images in rows.values()])
         return Images('denoised', 'Noisy, denoised, clean', note, images, captions, (), tuple(rows), columns=count)
 
     def _levels(self, state: State, rules: list[filters.Tuned]) -> Lines:
         """PSNR over noise levels; the network was trained and the median filter was tuned at one of them."""
-        clean = pictures(
-            self.data, self.data.reported, np.arange(min(LEVEL_IMAGES, self.data.splits[self.data.reported].size))
-        )
+        clean = pictures(self.data, self.split, np.arange(min(LEVEL_IMAGES, self.data.splits[self.split].size)))
         median = rules[0]
         curves: dict[str, list[float]] = {'network': [], 'noisy image': [], median.name: []}
         for level in LEVELS:
@@ -122,15 +112,13 @@ class DenoisingReport:
             for name, images in answers.items():
                 curves[name].append(float(psnr(jnp.asarray(images), jnp.asarray(clean)).mean()))
         series = {name: (LEVELS, np.array(values)) for name, values in curves.items()}
-        note = f'mean PSNR of {len(clean)} {self.data.reported} images; the network was trained at {self.task.level:g}'
+        note = f'mean PSNR of {len(clean)} {self.split} images; the network was trained at {self.task.level:g}'
         kind = 'share of black pixels' if self.task.noise == 'masking' else 'deviation of the noise'
         trained = {'trained at': self.task.level}
         return Lines('noise_levels', 'Other noise', note, series, kind, 'PSNR (dB)', markers=True, vertical=trained)
 
     def _answer(self, record: Record, scores: dict[str, float]) -> str:
-        found = {
-            name: float(np.mean(record.metrics[f'{self.data.reported}_{name}'])) for name in ('psnr', 'noisy_psnr')
-        }
+        found = {name: float(np.mean(record.metrics[f'{self.split}_{name}'])) for name in ('psnr', 'noisy_psnr')}
         best = max((name for name in scores if name not in ('network', 'noisy image', 'black image')), key=scores.get)  # type: ignore[arg-type]
         gain = scores['network'] - scores[best]
         return (
@@ -143,7 +131,7 @@ class DenoisingReport:
         return (
             f'PSNR and SSIM are of each image (range 0 to 1; SSIM over uniform windows of 7x7, as scikit-image comes), then '
             f'averaged; pooled_psnr is that of the mean error, batch_psnr the mean over batches of {self.batch_size}.',
-            f'Filters are compared on the first {compared} images of the {self.data.reported} split; their settings did best on '
+            f'Filters are compared on the first {compared} images of the {self.split} split; their settings did best on '
             f'{TUNED_ON} training images, and non-local means is told the deviation of what the noise changed there.',
             'Noise is drawn anew for each update in training, once for each held-out image.',
         )

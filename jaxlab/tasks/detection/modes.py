@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxlab.modes import Done, Mode, Option, Trained
+from jaxlab.modes import Done, Mode, Option, Trained, one_a_file
 
 DRAWN = 24  # images that are drawn; all are in the JSON
 
@@ -50,15 +50,13 @@ def detect(trained: Trained, options: Mapping[str, Any]) -> Done:
 
 def lines(facts: Mapping[str, Any]) -> Sequence[str]:
     """One an image."""
-    found = []
-    for row in facts['predictions']:
-        if 'error' in row:
-            found.append(f'{row["file"]}: {row["error"]}')
-            continue
-        said = ', '.join(f'{one["class"]} ({one["score"]:.0%}) at {one["box"]}' for one in row['objects'][:8])
-        more = f' and {len(row["objects"]) - 8} more' if len(row['objects']) > 8 else ''
-        found.append(f'{row["file"]}: {said or "nothing"}{more}')
-    return found
+    return one_a_file(facts['predictions'], _said)
+
+
+def _said(row: Mapping[str, Any]) -> str:
+    objects = [f'{one["class"]} ({one["score"]:.0%}) at {one["box"]}' for one in row['objects']]
+    more = f' and {len(objects) - 8} more' if len(objects) > 8 else ''
+    return (', '.join(objects[:8]) or 'nothing') + more
 
 
 MODES = {

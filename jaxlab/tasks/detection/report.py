@@ -2,18 +2,17 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
-from jaxlab import looks
 from jaxlab.data.boxes import CLASSES, FIELD, IGNORED, Boxes, there
-from jaxlab.data.dataset import Dataset
 from jaxlab.data.pictures import pictures
 from jaxlab.figures import Figure, Images, Lines, Table
 from jaxlab.measures import detection as measures
-from jaxlab.protocol import ALL, Record, Report
+from jaxlab.protocol import Record, Report
 from jaxlab.tasks.detection.step import Detection, found, truths
+from jaxlab.tasks.reporting import LookingReport
 
 SHOWN_SCORE = 0.5  # boxes below it are not drawn
 COLUMNS = 4
@@ -37,20 +36,8 @@ FORMS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class DetectionReport:
-    task: Detection
-    data: Dataset
-    examples_shown: int
-    looks: tuple[looks.Wanted, ...]
-
-    @classmethod
-    def from_config(cls, config: Any, task: Detection, data: Dataset) -> Self:
-        wanted = looks.wanted(config.report.options.get('figures', ()), task.model, *task.inputs(task.example))
-        return cls(task, data, config.report.examples, wanted)
-
-    def keeps(self, split: str) -> int:
-        """The detections in all images of the split that is reported."""
-        return ALL if split == self.data.reported else 0
+class DetectionReport(LookingReport[Detection]):
+    """Needs the detections in all images of the split that is reported."""
 
     @property
     def feature(self) -> Boxes:
@@ -59,14 +46,13 @@ class DetectionReport:
         assert isinstance(feature, Boxes)
         return feature
 
-    def report(self, record: Record) -> Report:
+    def own(self, record: Record) -> Report:
         """Of the first replica; metrics are of all."""
         figures: list[Figure] = [self._examples(), self._objects()]
-        more = Report(tuple(looks.figures(self.looks, self.task, record, self.data)))
-        if self.data.reported not in record.outputs:
-            return Report(tuple(figures)).followed_by(more)
-        outputs = record.outputs[self.data.reported][0]
-        truth, seen = truths(self.data.splits[self.data.reported]), found(outputs)
+        if self.split not in record.outputs:
+            return Report(tuple(figures))
+        outputs = record.outputs[self.split][0]
+        truth, seen = truths(self.data.splits[self.split]), found(outputs)
         figures += [
             self._drawn(outputs),
             self._curves(truth, seen),
@@ -78,13 +64,13 @@ class DetectionReport:
             'B12 prints 1.1151 and calls it mAP: boxes that overlap any object, per object. No average precision exceeds 1. The '
             'last table has both numbers, for this network and for a worked example.'
         )
-        return Report(tuple(figures), remarks=(remark,), answer=answer).followed_by(more)
+        return Report(tuple(figures), remarks=(remark,), answer=answer)
 
     def _answer(self, record: Record) -> str:
-        values = [float(np.mean(record.metrics[f'{self.data.reported}_{name}'])) for name in ('map_50', 'coco_map')]
+        values = [float(np.mean(record.metrics[f'{self.split}_{name}'])) for name in ('map_50', 'coco_map')]
         return (
             f'mAP@.5 {values[0]:.3f} (area under the curve, VOC matching) and mAP@[.5:.95] {values[1]:.3f} (COCO) on the '
-            f'{self.data.splits[self.data.reported].size} images of the {self.data.reported} split.'
+            f'{self.data.splits[self.split].size} images of the {self.split} split.'
         )
 
     def _examples(self) -> Images:
@@ -131,15 +117,15 @@ class DetectionReport:
     def _drawn(self, outputs: Any) -> Images:
         count = min(self.examples_shown, 8, len(outputs['scores']))
         rows = np.arange(count)
-        images, boxes = pictures(self.data, self.data.reported, rows), self._truth(self.data.reported, rows)
+        images, boxes = pictures(self.data, self.split, rows), self._truth(self.split, rows)
         size = (images.shape[2], images.shape[1])
         for row in rows:
             sure = outputs['scores'][row] >= SHOWN_SCORE
             values = (outputs[name][row][sure] for name in ('boxes', 'labels', 'scores'))
             each, labels, scores = values
             boxes[row] = [*boxes[row], *self.feature.drawn(each, labels, size, scores)]
-        note = f'{self.data.reported} split; boxes that score {SHOWN_SCORE:g} and more, with class and score; dashed: the truth'
-        captions = [', '.join(self._counted(self.data.reported, row)) for row in rows]
+        note = f'{self.split} split; boxes that score {SHOWN_SCORE:g} and more, with class and score; dashed: the truth'
+        captions = [', '.join(self._counted(self.split, row)) for row in rows]
         return Images('detections', 'What was found', note, images, captions, columns=COLUMNS, boxes=boxes)
 
     def _curves(self, truth: Sequence[measures.Objects], seen: Sequence[measures.Found]) -> Lines:
@@ -150,7 +136,7 @@ class DetectionReport:
                 value = measures.average_precision(ranked)
                 recall, precision = measures.curve(ranked)
                 series[f'{name} (AP {value:.3f}, {ranked.objects} objects)'] = (recall, precision)
-        note = f'{self.data.reported} split, IoU at least .5, VOC matching; AP is the area under the envelope'
+        note = f'{self.split} split, IoU at least .5, VOC matching; AP is the area under the envelope'
         return Lines('precision_recall', 'Precision and recall', note, series, 'recall', 'precision')
 
     def _by_class(self, truth: Sequence[measures.Objects], seen: Sequence[measures.Found]) -> Table:
@@ -162,7 +148,7 @@ class DetectionReport:
         }
         rows = [(name, *(float(each[k]) for each in columns.values())) for k, name in enumerate(self.feature.names)]
         rows.append(('mean', *(measures.mean(each) for each in columns.values())))
-        note = f'{self.data.reported} split; AP@.5 and AP@.75: area under the curve, VOC matching'
+        note = f'{self.split} split; AP@.5 and AP@.75: area under the curve, VOC matching'
         return Table('average_precision', 'Average precision by class', note, ('class', *columns), rows)
 
     def _forms(self, truth: Sequence[measures.Objects], seen: Sequence[measures.Found]) -> Table:

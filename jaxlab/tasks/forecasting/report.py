@@ -16,6 +16,7 @@ from jaxlab.measures.regression import regression_metrics
 from jaxlab.protocol import ALL, Record, Report
 from jaxlab.tasks.forecasting import rules
 from jaxlab.tasks.forecasting.step import Forecasting
+from jaxlab.tasks.reporting import TaskReport
 
 LEVEL = 0.9  # of the intervals
 SHOWN = 60  # rows in the enlarged figure
@@ -25,12 +26,9 @@ MAIN = ('scaled_mse', 'rmse', 'mae', 'r2', 'mase')
 
 
 @dataclasses.dataclass(frozen=True)
-class ForecastingReport:
+class ForecastingReport(TaskReport[Forecasting]):
     """Reports a forecaster as `config.report` asks; its options are checked before training."""
 
-    task: Forecasting
-    data: Dataset
-    examples_shown: int
     beside: rules.Asked  # what needs no network: config.report.options.baselines
 
     @classmethod
@@ -49,7 +47,7 @@ class ForecastingReport:
         note = f'{feature.label}, windows of {feature.width} rows'
         first = feature.figure('examples', 'Training windows', note, splits['train'], self.data.input, rows, {})
         figures: list[Figure] = [_whole(feature, splits), first]
-        split = self.data.reported
+        split = self.split
         if split not in record.outputs:
             return Report(tuple(figures))
         seen = Judged.of(self.task, self.data, split)

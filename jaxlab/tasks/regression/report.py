@@ -14,15 +14,13 @@ from jaxlab.measures import regression as scores
 from jaxlab.protocol import ALL, Record, Report
 from jaxlab.tasks import baselines
 from jaxlab.tasks.regression.step import Regression
+from jaxlab.tasks.reporting import TaskReport
 
 
 @dataclasses.dataclass(frozen=True)
-class RegressionReport:
+class RegressionReport(TaskReport[Regression]):
     """Reports a regression as `config.report` asks; its options are checked before training."""
 
-    task: Regression
-    data: Dataset
-    examples_shown: int
     beside: baselines.Asked  # what needs no network: config.report.options.baselines
 
     @classmethod

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxlab.modes import Done, Mode, Option, Trained
+from jaxlab.modes import Done, Mode, Option, Trained, one_a_file
 
 
 def segment(trained: Trained, options: Mapping[str, Any]) -> Done:
@@ -41,14 +41,11 @@ def segment(trained: Trained, options: Mapping[str, Any]) -> Done:
 
 def lines(facts: Mapping[str, Any]) -> Sequence[str]:
     """One an image."""
-    return [
-        f'{row["file"]}: {row["error"]}'
-        if 'error' in row
-        else f'{row["file"]}: '
-        + ', '.join(f'{name} {share:.1%}' for name, share in row['shares'].items())
-        + f'; {row["overlay"]}'
-        for row in facts['predictions']
-    ]
+    return one_a_file(facts['predictions'], _said)
+
+
+def _said(row: Mapping[str, Any]) -> str:
+    return ', '.join(f'{name} {share:.1%}' for name, share in row['shares'].items()) + f'; {row["overlay"]}'
 
 
 MODES = {

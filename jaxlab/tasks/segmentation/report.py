@@ -2,18 +2,17 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import jax
 import numpy as np
 
-from jaxlab import looks
-from jaxlab.data.dataset import Dataset
 from jaxlab.data.mask import IGNORED
 from jaxlab.data.pictures import pictures
 from jaxlab.figures import Figure, Histogram, Images, Table
 from jaxlab.measures import segmentation as measures
-from jaxlab.protocol import ALL, Record, Report
+from jaxlab.protocol import Record, Report
+from jaxlab.tasks.reporting import LookingReport
 from jaxlab.tasks.segmentation import overlay
 from jaxlab.tasks.segmentation.step import FIELD, Segmentation
 
@@ -22,35 +21,22 @@ TUNED_ON = 64  # training images on which the colour rule is tuned
 
 
 @dataclasses.dataclass(frozen=True)
-class SegmentationReport:
-    task: Segmentation
-    data: Dataset
-    examples_shown: int
-    looks: tuple[looks.Wanted, ...]
+class SegmentationReport(LookingReport[Segmentation]):
+    """Needs the counts of pixels of all images of the split that is reported."""
 
-    @classmethod
-    def from_config(cls, config: Any, task: Segmentation, data: Dataset) -> Self:
-        wanted = looks.wanted(config.report.options.get('figures', ()), task.model, *task.inputs(task.example))
-        return cls(task, data, config.report.examples, wanted)
-
-    def keeps(self, split: str) -> int:
-        """Counts of pixels of all images of the split that is reported."""
-        return ALL if split == self.data.reported else 0
-
-    def report(self, record: Record) -> Report:
+    def own(self, record: Record) -> Report:
         """Of the first replica; metrics are of all."""
         figures: list[Figure] = [self._examples(), self._shares()]
-        more = Report(tuple(looks.figures(self.looks, self.task, record, self.data)))
-        if self.data.reported not in record.outputs:
-            return Report(tuple(figures)).followed_by(more)
-        outputs = record.outputs[self.data.reported][0]
+        if self.split not in record.outputs:
+            return Report(tuple(figures))
+        outputs = record.outputs[self.split][0]
         pixels = measures.Overlap(*(np.asarray(outputs[name], np.float64) for name in self.task.scored))
         figures += [self._gallery(record.states[0], pixels), self._table(pixels)]
         remark = (
             'Pooled: sums over all images first, so that images with much of it count more; an image: the mean of the '
             'values of the images, 1 where nothing is there and nothing was found.'
         )
-        return Report(tuple(figures), remarks=(remark,)).followed_by(more)
+        return Report(tuple(figures), remarks=(remark,))
 
     def _masks(self, split: str, rows: Sequence[int] | np.ndarray) -> np.ndarray:
         return self.data.splits[split].read(rows)[FIELD]
@@ -77,8 +63,8 @@ class SegmentationReport:
         each = measures.dice(pixels) if self.task.binary else np.nanmean(measures.dice(pixels, np.nan), axis=1)
         order = np.argsort(each, kind='stable')
         rows = np.concatenate([order[:GALLERY], order[max(GALLERY, len(order) - GALLERY) :]])
-        images, masks = pictures(self.data, self.data.reported, rows), self._masks(self.data.reported, rows)
-        given = jax.numpy.asarray(self.data.splits[self.data.reported].read(rows)[self.data.input])
+        images, masks = pictures(self.data, self.split, rows), self._masks(self.split, rows)
+        given = jax.numpy.asarray(self.data.splits[self.split].read(rows)[self.data.input])
         batch = self.data.prepare({self.data.input: given})
         found = np.asarray(jax.jit(self.task.predict)(state, batch[self.data.input]))
         cells, captions = [], []
@@ -92,7 +78,7 @@ class SegmentationReport:
             ]
             captions += ['image', 'truth', 'found', f'Dice {each[row]:.3f}']
         note = (
-            f'{self.data.reported} split: the {min(GALLERY, len(order))} worst, then the best; last column: green found, '
+            f'{self.split} split: the {min(GALLERY, len(order))} worst, then the best; last column: green found, '
             'red false, blue missed'
         )
         cells = [np.repeat(cell, 3, axis=-1) if cell.shape[-1] == 1 else cell for cell in cells]
@@ -102,7 +88,7 @@ class SegmentationReport:
         if not self.task.binary:
             scores = measures.class_scores(pixels)
             rows = [(name, float(scores['dice'][k]), float(scores['iou'][k])) for k, name in enumerate(self.task.names)]
-            note = f'{self.data.reported} split, n = {len(pixels.both)}; pooled over images'
+            note = f'{self.split} split, n = {len(pixels.both)}; pooled over images'
             return Table('class_scores', 'Scores by class', note, ('class', 'Dice', 'IoU'), rows)
         columns = ('dice', 'iou', 'precision', 'recall', 'dice_per_image', 'iou_per_image')
         lines: list[tuple[Any, ...]] = []
@@ -110,13 +96,13 @@ class SegmentationReport:
             found = measures.scores(one)
             lines.append((name, *(found[column] for column in columns)))
         heads = ('what', 'Dice', 'IoU', 'precision', 'recall', 'Dice an image', 'IoU an image')
-        note = f'{self.data.reported} split, n = {len(pixels.both)}; the colour rule was tuned on training images'
+        note = f'{self.split} split, n = {len(pixels.both)}; the colour rule was tuned on training images'
         return Table('scores', 'The network beside rules without one', note, heads, lines)
 
     def _rules(self) -> dict[str, measures.Overlap]:
         """Nothing, everything, and a threshold on blue against red and green."""
-        rows = self.data.splits[self.data.reported].rows
-        truth, images = self._masks(self.data.reported, rows), pictures(self.data, self.data.reported, rows)
+        rows = self.data.splits[self.split].rows
+        truth, images = self._masks(self.split, rows), pictures(self.data, self.split, rows)
         rules = {
             f'no {self.task.names[1]}': np.zeros(truth.shape, bool),
             f'{self.task.names[1]} everywhere': np.ones(truth.shape, bool),

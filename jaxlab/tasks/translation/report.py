@@ -11,7 +11,8 @@ import numpy as np
 from jaxlab.data.dataset import Dataset
 from jaxlab.data.text.pairs import seen_in
 from jaxlab.figures import Bars, Figure, Lines, Table
-from jaxlab.protocol import ALL, Record, Report
+from jaxlab.protocol import Record, Report
+from jaxlab.tasks.reporting import TaskReport
 from jaxlab.tasks.supervised import State
 from jaxlab.tasks.translation import attention
 from jaxlab.tasks.translation.step import Translation
@@ -25,26 +26,14 @@ LONGEST_DRAWN = 14  # tokens of a sentence whose attention is drawn
 
 
 @dataclasses.dataclass(frozen=True)
-class TranslationReport:
+class TranslationReport(TaskReport[Translation]):
     """All figures are of the first replica on the test split, or the last that was evaluated; scores of the network of each."""
 
-    task: Translation
-    data: Dataset
-    examples_shown: int
     batch_size: int
 
     @classmethod
     def from_config(cls, config: Any, task: Translation, data: Dataset) -> Self:
         return cls(task, data, config.report.examples, config.data.eval_batch_size)
-
-    @property
-    def split(self) -> str:
-        """The split that is reported."""
-        return 'test' if 'test' in self.data.splits else list(self.data.splits)[-1]
-
-    def keeps(self, split: str) -> int:
-        """Every translation of the split that is reported."""
-        return ALL if split == self.split else 0
 
     def report(self, record: Record) -> Report:
         """Texts, scores, lengths, attention."""

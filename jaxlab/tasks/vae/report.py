@@ -16,8 +16,9 @@ from jaxlab.errors import UserError
 from jaxlab.figures import Figure, Images
 from jaxlab.measures.likelihood import importance_weighted_bound
 from jaxlab.measures.losses import gaussian_kl_by_dimension
-from jaxlab.protocol import ALL, Record, Report
+from jaxlab.protocol import Record, Report
 from jaxlab.tasks import generative
+from jaxlab.tasks.reporting import TaskReport
 from jaxlab.tasks.vae import latent_figures
 from jaxlab.tasks.vae.step import FEATURES, State, Vae
 
@@ -27,12 +28,9 @@ TRAIN_CODES, TEST_CODES = 10_000, 2_000  # that the neighbours' rule takes, at m
 
 
 @dataclasses.dataclass(frozen=True)
-class VaeReport:
+class VaeReport(TaskReport[Vae]):
     """importance_samples, importance_images: draws of a code an image, and images, of the importance-weighted bound."""
 
-    task: Vae
-    data: Dataset
-    examples_shown: int
     importance_samples: int
     importance_images: int
 
@@ -44,10 +42,6 @@ class VaeReport:
             raise UserError("config.report.options.importance_samples: 'features' are no likelihood; valid: 0")
         return cls(task, data, config.report.examples, samples, images)
 
-    def keeps(self, split: str) -> int:
-        """The codes of the split that is reported."""
-        return ALL if split == self.data.reported else 0
-
     def report(self, record: Record) -> Report:
         """Figures are of the first replica, metrics of all."""
         return dataclasses.replace(self, task=self.task.judged_by(record.needs))._of(record)
@@ -55,9 +49,9 @@ class VaeReport:
     def _of(self, record: Record) -> Report:
         """The report of a task that has its judge, where there is one."""
         state = record.states[0]
-        if self.data.reported not in record.outputs:
+        if self.split not in record.outputs:
             return Report(tuple(generative.progress(record, 'the same codes in every picture')))
-        codes = record.outputs[self.data.reported][0]
+        codes = record.outputs[self.split][0]
         by_image = gaussian_kl_by_dimension(jnp.asarray(codes['mean']), jnp.asarray(codes['log_variance']))
         kl = np.asarray(by_image).mean(0, dtype=np.float64)
         decode = functools.partial(self._decoded, state)
@@ -71,22 +65,22 @@ class VaeReport:
             else [latent_figures.traversal(decode, codes['mean'][0], kl)]
         )
         names = names_of(self.data)
-        labels = labels_of(self.data.splits[self.data.reported]) if names else None
+        labels = labels_of(self.data.splits[self.split]) if names else None
         figures += [
-            latent_figures.scatter(codes['mean'], kl, labels, names, self.data.reported),
+            latent_figures.scatter(codes['mean'], kl, labels, names, self.split),
             latent_figures.interpolation(decode, codes['mean']),
         ]
         if not self.task.plain:
-            figures.append(latent_figures.divergence(kl, self.data.reported))
+            figures.append(latent_figures.divergence(kl, self.split))
         metrics = self._beside(len(record.states))
         if names:
             metrics['latent_neighbours_accuracy'] = [
                 self._neighbours(state, outputs['mean'])
-                for state, outputs in zip(record.states, record.outputs[self.data.reported], strict=True)
+                for state, outputs in zip(record.states, record.outputs[self.split], strict=True)
             ]
         if self.importance_samples and not self.task.plain:
             bounds = [self._importance_bound(state, record.key) for state in record.states]
-            metrics[f'{self.data.reported}_importance_bound'] = bounds
+            metrics[f'{self.split}_importance_bound'] = bounds
         found = Report(tuple(figures), metrics, tuple(self._remarks()), answer=self._answer(record, metrics))
         if self.task.judge is None:
             return found
@@ -119,10 +113,10 @@ class VaeReport:
     def _reconstructions(self, record: Record, codes: np.ndarray) -> Images:
         """Images above what the means of their codes decode to."""
         count = min(8, len(codes))
-        given = np.asarray(self.task.targets(jnp.asarray(self._images(self.data.reported, np.arange(count)))))
+        given = np.asarray(self.task.targets(jnp.asarray(self._images(self.split, np.arange(count)))))
         low, high = self.task.scale
         both = np.concatenate([(given - low) / (high - low), self._decoded(record.states[0], codes[:count])])
-        note = f'the first images of the {self.data.reported} split (top) and what the means of their codes decode to (bottom)'
+        note = f'the first images of the {self.split} split (top) and what the means of their codes decode to (bottom)'
         return Images('reconstructions', 'Images and their reconstructions', note, both, columns=count)
 
     def _beside(self, replicas: int) -> dict[str, list[float]]:
@@ -133,8 +127,8 @@ class VaeReport:
         shown = np.clip(mean, 1e-6, 1 - 1e-6)
         logits = jnp.asarray(np.log(shown / (1 - shown)), jnp.float32)
         nats, errors, least = [], [], []
-        for rows in self._blocks(self.data.splits[self.data.reported].size):
-            images = task.targets(jnp.asarray(self._images(self.data.reported, rows)))
+        for rows in self._blocks(self.data.splits[self.split].size):
+            images = task.targets(jnp.asarray(self._images(self.split, rows)))
             repeated = jnp.broadcast_to(logits, images.shape)
             nats.append(np.asarray(task.reconstructed(repeated, images)))
             errors.append(np.square(np.asarray(images, np.float64) - mean).mean((1, 2, 3)))
@@ -144,7 +138,7 @@ class VaeReport:
         if task.reconstruction == 'bce' and not task.any_targets and not task.binary:
             found['least_reconstruction'] = least
         return {
-            f'{self.data.reported}_{name}': [float(np.concatenate(parts).mean(dtype=np.float64))] * replicas
+            f'{self.split}_{name}': [float(np.concatenate(parts).mean(dtype=np.float64))] * replicas
             for name, parts in found.items()
         }
 
@@ -166,7 +160,7 @@ class VaeReport:
         blocks = [rows[at : at + BLOCK] for at in range(0, len(rows), BLOCK)]
         known = np.concatenate([np.asarray(self._encode(state, self._images('train', block))) for block in blocks])
         rule = KNeighborsClassifier(min(NEIGHBOURS, len(known))).fit(known, labels_of(train)[rows])
-        return float(rule.score(codes[:TEST_CODES], labels_of(self.data.splits[self.data.reported])[:TEST_CODES]))
+        return float(rule.score(codes[:TEST_CODES], labels_of(self.data.splits[self.split])[:TEST_CODES]))
 
     @functools.cached_property
     def _log_weights(self) -> Any:
@@ -174,10 +168,10 @@ class VaeReport:
 
     def _importance_bound(self, state: State, key: jax.Array) -> float:
         """Nats an image: minus the mean bound of the first images of the reported split."""
-        size = self.data.splits[self.data.reported].size
+        size = self.data.splits[self.split].size
         size, found = min(self.importance_images or size, size), []
         for number, rows in enumerate(self._blocks(size)):
-            images = self.task.targets(jnp.asarray(self._images(self.data.reported, np.resize(rows, BLOCK))))
+            images = self.task.targets(jnp.asarray(self._images(self.split, np.resize(rows, BLOCK))))
             bound = importance_weighted_bound(self._weights(state, images, jax.random.fold_in(key, number)))
             found.append(bound[: len(rows)])
         return -float(np.concatenate(found).mean())
@@ -191,15 +185,13 @@ class VaeReport:
     def _answer(self, record: Record, metrics: dict[str, list[float]]) -> str:
         """The held-out bound in words."""
         known = {**record.metrics, **metrics}
-        value = {
-            name: float(np.mean(known[f'{self.data.reported}_{name}'])) for name in ('reconstruction', 'kl', 'mse')
-        }
-        beside = float(np.mean(metrics[f'{self.data.reported}_mean_image_mse']))
+        value = {name: float(np.mean(known[f'{self.split}_{name}'])) for name in ('reconstruction', 'kl', 'mse')}
+        beside = float(np.mean(metrics[f'{self.split}_mean_image_mse']))
         share = explained(value['mse'], beside)
         what = f'A held-out image costs {value["reconstruction"]:.2f} for its pixels given its code'
         if self.task.plain:
             return f'{what}; the code of {self.task.model.latent} numbers explains {share}.'
-        active = float(np.mean(known[f'{self.data.reported}_active_latents']))
+        active = float(np.mean(known[f'{self.split}_active_latents']))
         return (
             f'{what} and {value["kl"]:.2f} nats for the code itself: {value["reconstruction"] + value["kl"]:.2f} together. '
             f'{active:.3g} of {self.task.model.latent} latent numbers say something of the image, and explain {share}.'
