@@ -34,17 +34,13 @@ def get_config(profile: str = 'full') -> common.Config:
         'pixels_128': {'data.options.image_size': 128, 'published': {}},
     }
     config.published = {
-        'validation_accuracy': {
-            'value': 0.9264,
-            'where': 'C04, epoch 15',
-            'note': 'one run on 20,000 images; the test folder served as validation; best 0.9270 in epoch 13',
-        },
-        'validation_loss': {'value': 0.2602, 'where': 'C04, epoch 15', 'note': 'best 0.1962 in epoch 13'},
-        'train_accuracy': {
-            'value': 0.9879,
-            'where': 'C04, epoch 15',
-            'note': "Keras's mean of running means, dropout on",
-        },
+        'validation_accuracy': common.printed(
+            0.9264,
+            'C04, epoch 15',
+            'one run on 20,000 images; the test folder served as validation; best 0.9270 in epoch 13',
+        ),
+        'validation_loss': common.printed(0.2602, 'C04, epoch 15', 'best 0.1962 in epoch 13'),
+        'train_accuracy': common.printed(0.9879, 'C04, epoch 15', "Keras's mean of running means, dropout on"),
     }
     config.report.options = {
         'main_metric': 'test_accuracy',
@@ -74,8 +70,6 @@ def get_config(profile: str = 'full') -> common.Config:
             'data.limit': 64,
             'data.eval_limit': 32,
             'data.options.image_size': 32,
-            'stand_in': {},
             'model.filters': (4, 8, 8),
-            'variants': {},
         },
     )

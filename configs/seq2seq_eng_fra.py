@@ -55,17 +55,9 @@ def get_config(profile: str = 'full') -> common.Config:
             'train_loss',
         ),
     }
-    without = {
-        'value': 1.921,
-        'where': 'B16, epoch 190, no attention',
-        'note': 'noisy: one coin a step for the whole batch',
-    }
+    without = common.printed(1.921, 'B16, epoch 190, no attention', 'noisy: one coin a step for the whole batch')
     config.published = {
-        'train_loss': {
-            'value': 1.715,
-            'where': 'B16, epoch 190, attention',
-            'note': 'noisy: one coin a step for the whole batch',
-        }
+        'train_loss': common.printed(1.715, 'B16, epoch 190, attention', 'noisy: one coin a step for the whole batch')
     }
     config.variants = {
         'attention': {},
@@ -91,7 +83,6 @@ def get_config(profile: str = 'full') -> common.Config:
         'The source drew its 500 pairs without a seed from a set that is not published with it.',
     )
     smoke = {
-        'variants': {},
         'data.limit': 256,
         'data.eval_limit': 50,
         'data.batch_size': 32,

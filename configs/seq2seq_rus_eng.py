@@ -54,16 +54,10 @@ def get_config(profile: str = 'full') -> common.Config:
         'as_published': {
             **identity,
             'published': {
-                'train_loss': {
-                    'value': 1.8651,
-                    'where': 'D3.3, epoch 5',
-                    'note': 'each token given and asked for, padding counted',
-                },
-                'test_bleu': {
-                    'value': 0.0,
-                    'where': 'D3.3',
-                    'note': 'the mean over sentences of 100; here of the corpus',
-                },
+                'train_loss': common.printed(
+                    1.8651, 'D3.3, epoch 5', 'each token given and asked for, padding counted'
+                ),
+                'test_bleu': common.printed(0.0, 'D3.3', 'the mean over sentences of 100; here of the corpus'),
             },
         },
         'longer': {'training.epochs': 60, 'training.eval_every': 10},
@@ -107,11 +101,5 @@ def get_config(profile: str = 'full') -> common.Config:
         'The source’s attention passed no gradient (it went through NumPy); here it does, in all variants.',
         'Sentence BLEU without smoothing is 0 for every reference of fewer than four words, however good the answer.',
     )
-    smoke = {
-        'variants': {},
-        'data.limit': 640,
-        'data.eval_limit': 100,
-        'training.epochs': 4,
-        'training.eval_every': 2,
-    }
+    smoke = {'data.limit': 640, 'data.eval_limit': 100, 'training.epochs': 4, 'training.eval_every': 2}
     return common.with_profile(config, profile, smoke=smoke)

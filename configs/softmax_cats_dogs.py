@@ -56,8 +56,6 @@ def get_config(profile: str = 'full') -> common.Config:
             'data.limit': 64,
             'data.eval_limit': 32,
             'data.options.image_size': 32,
-            'stand_in': {},
             'model.filters': (4, 8, 8),
-            'variants': {},
         },
     )

@@ -29,13 +29,13 @@ def get_config(profile: str = 'full') -> common.Config:
     config.training.convolutions = 'own'  # of depthwise ones oneDNN has no fast gradient
     config.training.measure_train = True
     config.published = {
-        'validation_accuracy': {
-            'value': 0.9576,
-            'where': 'D1.2, the full evaluation',
-            'note': 'MobileNetV2; most validation images had been trained on; pixels in [0, 1] where [-1, 1] are meant',
-            'comparable': False,
-        },
-        'validation_loss': {'value': 0.1072, 'where': 'D1.2, the full evaluation', 'comparable': False},
+        'validation_accuracy': common.printed(
+            0.9576,
+            'D1.2, the full evaluation',
+            'MobileNetV2; most validation images had been trained on; pixels in [0, 1] where [-1, 1] are meant',
+            comparable=False,
+        ),
+        'validation_loss': common.printed(0.1072, 'D1.2, the full evaluation', comparable=False),
     }
     keras, centred = {'data.backbone': {'model': BODY, **WEIGHTS}}, {'data.scale': (-1.0, 1.0)}
     plain = {'data.options': {'image_size': 150}}
@@ -98,9 +98,7 @@ def get_config(profile: str = 'full') -> common.Config:
                 'head': 'average',
                 'hidden': (16,),
             },
-            'stand_in': {},
             'training.measure_train': False,
-            'variants': {},
             'data.options': {'image_size': 32},
             'data.limit': 256,
             'data.eval_limit': 64,

@@ -10,9 +10,11 @@ import sys
 import jax
 import pytest
 
+from jaxlab.experiments.config import HELPERS
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CONFIGS = sorted(path for path in (ROOT / 'configs').glob('*.py') if path.name != '__init__.py')
-EXPERIMENTS = [path for path in CONFIGS if path.stem != 'common']
+EXPERIMENTS = [path for path in CONFIGS if path.stem not in HELPERS]
 
 # Written so that this file does not match itself.
 HOSTS = re.compile(
