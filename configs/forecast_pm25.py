@@ -1,6 +1,6 @@
 """Tomorrow's fine dust in Delhi from the last 90 days (B18): is an LSTM better than saying "as today"?"""
 
-from configs import common
+from configs import common, shared
 
 AS_PUBLISHED = {  # 50 updates on all windows at once, gaps closed, scaled by all rows, nothing held out
     'data.options.gaps': 'join',
@@ -53,8 +53,7 @@ def get_config(profile: str = 'full') -> common.Config:
         )
     }
     config.report.options = {
-        'main_metric': 'test_scaled_mse',
-        'compared': ('test_scaled_mse', 'test_rmse', 'test_mae', 'test_r2', 'test_mase', 'test_coverage'),
+        **shared.NEXT_DAY_REPORT,
         'baselines': (
             'mean',
             ('moving_mean', {'rows': 7}),

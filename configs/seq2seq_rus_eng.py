@@ -1,6 +1,6 @@
 """D3.2, D3.3: Russian to English with two LSTMs and dot-product attention: what did a loss of 1.87 and a BLEU of 0 measure?"""
 
-from configs import common
+from configs import common, shared
 
 
 def get_config(profile: str = 'full') -> common.Config:
@@ -17,33 +17,12 @@ def get_config(profile: str = 'full') -> common.Config:
     config.data.update(
         {'limit': 1600, 'eval_limit': 400, 'batch_size': 32, 'eval_batch_size': 200, 'drop_remainder': True}
     )
-    config.model.update(
-        {'embedding': 64, 'features': (128,), 'attention': 'after', 'score': 'dot', 'init_scheme': 'keras'}
-    )
+    config.model.update(shared.RUS_ENG_NETWORK)
     config.optimizer = common.keras_adam(1e-3)
     config.training.update({'epochs': 5, 'watch': ('test',)})
-    config.report.options = {
-        'main_metric': 'test_bleu',
-        'compared': (
-            'test_bleu',
-            'test_beam_bleu',
-            'test_chrf',
-            'test_token_accuracy',
-            'test_exact_match',
-            'test_loss',
-            'train_loss',
-        ),
-    }
+    config.report.options = shared.TRANSLATION_REPORT
     identity = {
-        'data.options': {
-            'source': 'rus',
-            'target': 'eng',
-            'rule': 'bare',
-            'vocabulary': 10_000,
-            'longest': 15,
-            'framed': 'none',
-            'unknown': 'left_out',
-        },
+        'data.options': shared.RUS_ENG_ARRAYS,
         'model.mask_attention': False,
         'task.shifted': False,
         'task.count_padding': True,
@@ -74,19 +53,10 @@ def get_config(profile: str = 'full') -> common.Config:
             'model.dropout': 0.3,
             'model.score': 'additive',
             'task.label_smoothing': 0.1,
-            'optimizer': {
-                'name': 'adam',
-                'learning_rate': 1e-3,
-                'schedule': 'cosine',
-                'schedule_options': {'start': 0},
-                'warmup': 200,
-                'clip_norm': 1.0,
-            },
+            'optimizer': shared.adam_with_warmup(200),
             'training.epochs': 25,
             'training.watch': ('validation',),
-            'training.best_metric': 'validation_bleu',
-            'training.best_mode': 'max',
-            'training.restore_best': True,
+            **shared.BEST_BLEU,
         },
     }
     config.theory = (

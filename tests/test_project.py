@@ -81,7 +81,7 @@ def test_experiment_is_data(path):
     functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
     assert 'get_config' in functions
     for name in imported(tree):
-        own = under(name, 'configs.common') or under(name, 'ml_collections')
+        own = any(under(name, known) for known in ('configs.common', 'configs.shared', 'ml_collections'))
         assert own or name.split('.')[0] in sys.stdlib_module_names, f'{path.name} imports {name}'
 
 
