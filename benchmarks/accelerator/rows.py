@@ -3,7 +3,7 @@
 import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,11 @@ def timed(rows: Sequence[tuple[str, str]], context: Context, budget: Budget) -> 
         Path(turn).unlink()
 
 
+def shares(names: Iterable[str], context: Context, budget: Budget) -> Iterator[tuple[str, Budget]]:
+    """Each model, with its part of the time."""
+    return budget.shares({name: WEIGHTS.get(name, 1.0) for name in (TINY if context.tiny else names)})
+
+
 def failure(result: dict[str, Any]) -> str:
     """Which of jaxlab's own rows have no number, or ''. A peer without one is a note."""
     missing = []
@@ -65,10 +70,9 @@ def failure(result: dict[str, Any]) -> str:
 # ---- the table of models ----------------------------------------------------------------------------------------------
 def table(context: Context, budget: Budget) -> dict[str, Any]:
     """Every model: jaxlab, stock Flax and PyTorch in one run."""
-    names = TINY if context.tiny else tuple(PROBLEMS)
     why = context.machine['no_torch']
     result: dict[str, Any] = {'products': products(context), 'no_torch': why, 'entries': []}
-    for name, share in budget.shares({name: WEIGHTS.get(name, 1.0) for name in names}):
+    for name, share in shares(PROBLEMS, context, budget):
         asked = [OURS, *(['flax'] if PROBLEMS[name].stock else []), *([] if why else peers(name))]
         workers = timed([(name, row) for row in asked], context, share)
         entry = summary(name, workers)
@@ -182,10 +186,9 @@ def in_steps_of(worker: Row, other: Row | None) -> list[float]:
 # ---- replicas -----------------------------------------------------------------------------------------------------------
 def replicas(context: Context, budget: Budget) -> dict[str, Any]:
     """1, 5 and 25 trainings in one program, under `vmap`, which is the form for accelerators."""
-    names = TINY if context.tiny else REPLICATED
     rows = {count: OURS if count == 1 else f'{OURS}_vmap{count}' for count in COUNTS}
     result: dict[str, Any] = {'form': 'vmap', 'entries': []}
-    for name, share in budget.shares(dict.fromkeys(names, 1.0)):
+    for name, share in shares(REPLICATED, context, budget):
         timed_rows = timed([(name, row) for row in rows.values()], context, share)
         workers = dict(zip(map(str, COUNTS), timed_rows, strict=True))
         ratios = {count: in_steps_of(worker, workers['1']) for count, worker in workers.items()}
@@ -213,9 +216,8 @@ def replica_tables(result: dict[str, Any]) -> list[Table]:
 # ---- bfloat16 -----------------------------------------------------------------------------------------------------------
 def bfloat16(context: Context, budget: Budget) -> dict[str, Any]:
     """Half precision against float32, and PyTorch's compiled autocast beside it."""
-    names = TINY if context.tiny else HALVED
     result: dict[str, Any] = {'products': products(context), 'no_torch': context.machine['no_torch'], 'entries': []}
-    for name, share in budget.shares({name: WEIGHTS.get(name, 1.0) for name in names}):
+    for name, share in shares(HALVED, context, budget):
         rows = [OURS, f'{OURS}_bf16', *([] if result['no_torch'] else ['torch_compile_bf16'])]
         workers = {worker.name: worker for worker in timed([(name, row) for row in rows], context, share)}
         entry = times(name, workers, context)
