@@ -1,8 +1,6 @@
-"""What a step of a row does in PyTorch, by the kind of its problem: `step(inputs, labels) -> loss` of its networks.
+"""What a step of a row does in PyTorch, by the kind of its problem: `step(inputs, labels) -> loss` of its networks."""
 
-compiler: of the forward passes, or None. low: in bfloat16.
-"""
-
+import dataclasses
 from collections.abc import Callable, Sequence
 
 import torch
@@ -14,43 +12,43 @@ from benchmarks import problems
 Compiler = Callable[[Callable], Callable]
 
 
-def half(function: Callable, device: torch.device, on: bool) -> Callable:
-    """The function under autocast to bfloat16, parameters staying float32."""
-    if not on:
-        return function
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """How a row computes its problem. compiler: of the forward passes, or None."""
 
-    def lower(*arguments: Tensor) -> Tensor | tuple[Tensor, ...]:
-        with torch.autocast(device.type, torch.bfloat16):
-            return function(*arguments)
+    problem: problems.Problem
+    device: torch.device
+    fused: bool  # the optimizer is one C++ loop over all parameters
+    compiler: Compiler | None
+    low: bool  # in bfloat16, parameters staying float32
 
-    return lower
+    def optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
+        """PyTorch's defaults but for the rate (and A08's epsilon)."""
+        parameters, rate = list(network.parameters()), self.problem.learning_rate
+        if self.problem.optimizer == 'sgd':
+            return torch.optim.SGD(parameters, rate, momentum=0.9, fused=self.fused)
+        return torch.optim.Adam(parameters, rate, eps=1e-7 if rate == 1e-4 else 1e-8, fused=self.fused)
+
+    def made(self, forward: Callable) -> Callable:
+        """A forward pass as this row computes it: under autocast, compiled."""
+        function = self._lowered(forward) if self.low else forward
+        return function if self.compiler is None else self.compiler(function)
+
+    def _lowered(self, function: Callable) -> Callable:
+        def lower(*arguments: Tensor) -> Tensor | tuple[Tensor, ...]:
+            with torch.autocast(self.device.type, torch.bfloat16):
+                return function(*arguments)
+
+        return lower
 
 
-def optimizer(problem: problems.Problem, network: nn.Module, fused: bool) -> torch.optim.Optimizer:
-    """PyTorch's defaults but for the rate (and A08's epsilon). `fused` is one C++ loop over all parameters."""
-    parameters, rate = list(network.parameters()), problem.learning_rate
-    if problem.optimizer == 'sgd':
-        return torch.optim.SGD(parameters, rate, momentum=0.9, fused=fused)
-    return torch.optim.Adam(parameters, rate, eps=1e-7 if rate == 1e-4 else 1e-8, fused=fused)
-
-
-def classification(
-    networks: tuple, problem: problems.Problem, device: torch.device, fused: bool, compiler: Compiler | None, low: bool
-) -> Callable:
-    """`step(inputs, labels) -> loss`. low: in bfloat16."""
-    (network,) = networks
-    rule = optimizer(problem, network, fused)
-
-    def loss_fn(inputs: Tensor, labels: Tensor) -> Tensor:
-        return functional.cross_entropy(network(inputs), labels)
-
-    forward = half(loss_fn, device, low)
-    if compiler is not None:
-        forward = compiler(forward)
+def descent(network: nn.Module, loss_fn: Callable, given: Callable, form: Form) -> Callable:
+    """`step(inputs, labels) -> loss` of one network: an update against the gradient of `loss_fn(*given(inputs, labels))`."""
+    rule, forward = form.optimizer(network), form.made(loss_fn)
 
     def step(inputs: Tensor, labels: Tensor) -> Tensor:
         rule.zero_grad(set_to_none=True)
-        loss = forward(inputs, labels)
+        loss = forward(*given(inputs, labels))
         loss.backward()
         rule.step()
         return loss
@@ -58,12 +56,20 @@ def classification(
     return step
 
 
-def gan(
-    networks: tuple, problem: problems.Problem, device: torch.device, fused: bool, compiler: Compiler | None, low: bool
-) -> Callable:
+def classification(networks: tuple, form: Form) -> Callable:
+    """Cross-entropy of the classes."""
+    (network,) = networks
+
+    def loss_fn(inputs: Tensor, labels: Tensor) -> Tensor:
+        return functional.cross_entropy(network(inputs), labels)
+
+    return descent(network, loss_fn, lambda inputs, labels: (inputs, labels), form)
+
+
+def gan(networks: tuple, form: Form) -> Callable:
     """As in A08: one pass of each network, both gradients from it (each only where it is needed), both updates."""
     maker, judge = networks
-    maker_rule, judge_rule = (optimizer(problem, network, fused) for network in networks)
+    maker_rule, judge_rule = map(form.optimizer, networks)
     makers, judges = list(maker.parameters()), list(judge.parameters())
 
     def losses(images: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
@@ -78,14 +84,14 @@ def gan(
             rule.step()
 
     def step(images: Tensor, labels: Tensor) -> Tensor:
-        fooled, judged = forward(images, torch.randn(problem.batch, 100, device=device))
+        fooled, judged = forward(images, torch.randn(form.problem.batch, 100, device=form.device))
         made = torch.autograd.grad(fooled, makers, retain_graph=True)
         update(made, torch.autograd.grad(judged, judges))
         return fooled + judged
 
     def twice(images: Tensor, labels: Tensor) -> Tensor:
         """Compiled: a backward pass cannot be run twice over kept buffers, so the two losses are compiled apart."""
-        noise = torch.randn(problem.batch, 100, device=device)
+        noise = torch.randn(form.problem.batch, 100, device=form.device)
         fakes = make(noise)
         judged = judge_loss(images, fakes.detach())
         found = torch.autograd.grad(judged, judges)
@@ -93,8 +99,8 @@ def gan(
         update(torch.autograd.grad(fooled, makers), found)
         return fooled + judged
 
-    forward = half(losses, device, low)
-    if compiler is None:
+    if form.compiler is None:
+        forward = form.made(losses)
         return step
 
     def judged_of(images: Tensor, fakes: Tensor) -> Tensor:
@@ -103,16 +109,13 @@ def gan(
     def fooled_of(fakes: Tensor) -> Tensor:
         return functional.softplus(-judge(fakes)).mean()
 
-    make, judge_loss, fool_loss = (compiler(half(part, device, low)) for part in (maker, judged_of, fooled_of))
+    make, judge_loss, fool_loss = map(form.made, (maker, judged_of, fooled_of))
     return twice
 
 
-def vae(
-    networks: tuple, problem: problems.Problem, device: torch.device, fused: bool, compiler: Compiler | None, low: bool
-) -> Callable:
+def vae(networks: tuple, form: Form) -> Callable:
     """As in B22: cross-entropy summed over pixels and divergence summed over latent numbers, means over the batch."""
     (network,) = networks
-    rule = optimizer(problem, network, fused)
 
     def loss_fn(pixels: Tensor, noise: Tensor) -> Tensor:
         mean, log_variance = network.encode(pixels)
@@ -120,30 +123,20 @@ def vae(
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum()
         return (functional.binary_cross_entropy_with_logits(logits, pixels, reduction='sum') + divergence) / len(pixels)
 
-    forward = half(loss_fn, device, low)
-    if compiler is not None:
-        forward = compiler(forward)
+    def given(inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.sigmoid(inputs), torch.randn(len(inputs), 2, device=form.device)
 
-    def step(inputs: Tensor, labels: Tensor) -> Tensor:
-        rule.zero_grad(set_to_none=True)
-        loss = forward(torch.sigmoid(inputs), torch.randn(len(inputs), 2, device=device))
-        loss.backward()
-        rule.step()
-        return loss
-
-    return step
+    return descent(network, loss_fn, given, form)
 
 
-def cyclegan(
-    networks: tuple, problem: problems.Problem, device: torch.device, fused: bool, compiler: Compiler | None, low: bool
-) -> Callable:
+def cyclegan(networks: tuple, form: Form) -> Callable:
     """As in B21: both generators together (least squares, cycle 10, identity 5), then both discriminators."""
     makers, judges = networks[:2], networks[2:]
-    maker_rule, judge_rule = (optimizer(problem, nn.ModuleList(team), fused) for team in (makers, judges))
+    maker_rule, judge_rule = (form.optimizer(nn.ModuleList(team)) for team in (makers, judges))
 
     def made(*real: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         fakes = makers[0](real[1]), makers[1](real[0])
-        loss = torch.zeros((), device=device)
+        loss = torch.zeros((), device=form.device)
         for at, other in ((0, 1), (1, 0)):
             loss = loss + (judges[at](fakes[at]) - 1).square().mean()
             loss = loss + 10 * (makers[other](fakes[at]) - real[other]).abs().mean()
@@ -155,9 +148,7 @@ def cyclegan(
         parts = [(judges[at](real[at]) - 1).square().mean() + judges[at](fakes[at]).square().mean() for at in (0, 1)]
         return (parts[0] + parts[1]) / 2
 
-    forward, judged_of = (half(part, device, low) for part in (made, told_apart))
-    if compiler is not None:
-        forward, judged_of = compiler(forward), compiler(judged_of)
+    forward, judged_of = map(form.made, (made, told_apart))
 
     def step(inputs: Tensor, labels: Tensor) -> Tensor:
         real = torch.tanh(inputs), torch.tanh(inputs.flip(2))
@@ -182,12 +173,9 @@ def _all(networks: Sequence[nn.Module]) -> list[nn.Parameter]:
     return [parameter for network in networks for parameter in network.parameters()]
 
 
-def segmentation(
-    networks: tuple, problem: problems.Problem, device: torch.device, fused: bool, compiler: Compiler | None, low: bool
-) -> Callable:
+def segmentation(networks: tuple, form: Form) -> Callable:
     """As in B19: the cross-entropy of pixels and 1 - soft Dice of the batch. What is sought: pixels whose red is above 0."""
     (network,) = networks
-    rule = optimizer(problem, network, fused)
 
     def loss_fn(images: Tensor) -> Tensor:
         logits, mask = network(images), (images[:, :1] > 0).float()
@@ -195,23 +183,10 @@ def segmentation(
         dice = (2 * (seen * mask).sum() + 1) / (seen.sum() + mask.sum() + 1)
         return functional.binary_cross_entropy_with_logits(logits, mask) + 1 - dice
 
-    forward = half(loss_fn, device, low)
-    if compiler is not None:
-        forward = compiler(forward)
-
-    def step(inputs: Tensor, labels: Tensor) -> Tensor:
-        rule.zero_grad(set_to_none=True)
-        loss = forward(inputs)
-        loss.backward()
-        rule.step()
-        return loss
-
-    return step
+    return descent(network, loss_fn, lambda inputs, labels: (inputs,), form)
 
 
-def inference(
-    networks: tuple, problem: problems.Problem, device: torch.device, fused: bool, compiler: Compiler | None, low: bool
-) -> Callable:
+def inference(networks: tuple, form: Form) -> Callable:
     """A forward pass as in evaluation; instead of a loss the squares of all outputs."""
     network = networks[0].eval()
 
@@ -219,9 +194,7 @@ def inference(
         outputs = network(inputs)
         return sum(each.square().sum() for each in (outputs if isinstance(outputs, tuple) else (outputs,)))
 
-    forward = half(squares, device, low)
-    if compiler is not None:
-        forward = compiler(forward)
+    forward = form.made(squares)
 
     def step(inputs: Tensor, labels: Tensor) -> Tensor:
         with torch.inference_mode():

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 
 from benchmarks import problems, torch_models
-from benchmarks.kinds_torch import KINDS, Compiler
+from benchmarks.kinds_torch import KINDS, Compiler, Form
 
 Run = Callable[[int], float]
 
@@ -64,7 +64,8 @@ def build(name: str, row: str, setting: problems.Setting) -> tuple[Run, int]:
         inputs = inputs.contiguous(memory_format=torch.channels_last)
         networks = tuple(network.to(memory_format=torch.channels_last) for network in networks)
     parameters = sum(p.numel() for network in networks for p in network.parameters())
-    step = KINDS[problem.kind](networks, problem, device, row != 'torch_eager', COMPILERS.get(row), low)
+    form = Form(problem, device, fused=row != 'torch_eager', compiler=COMPILERS.get(row), low=low)
+    step = KINDS[problem.kind](networks, form)
     batches = [(inputs[k :: problems.BATCHES].clone(), labels[k :: problems.BATCHES]) for k in range(problems.BATCHES)]
     count = [0]
 

@@ -14,6 +14,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+from benchmarks.options import names_among
 from benchmarks.problems import PROBLEMS, REPLICAS, Problem
 from benchmarks.rounds import Plan, Row, measure, spread
 from benchmarks.worker import KEPT
@@ -116,7 +117,8 @@ def machine() -> dict[str, Any]:
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog='python -m benchmarks.train_step', description=__doc__.splitlines()[0])
-    parser.add_argument('--models', default=','.join(PROBLEMS), help='names, separated by commas (default: all)')
+    some, every = names_among(PROBLEMS), ','.join(PROBLEMS)
+    parser.add_argument('--models', type=some, default=every, help='names, separated by commas (default: all)')
     parser.add_argument('--rows', help='only these rows (default: all)')
     parser.add_argument('--rounds', type=int, default=7, help='rounds a model (default 7)')
     parser.add_argument('--seconds', type=float, default=1.0, help='seconds a row and round (default 1)')
@@ -125,10 +127,6 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--json', type=Path, metavar='FILE', help='write the results there')
     parser.add_argument('--verbose', action='store_true', help="show the workers' own messages")
     options = parser.parse_args(argv)
-    options.models = options.models.split(',')
-    for name in options.models:
-        if name not in PROBLEMS:
-            parser.error(f'--models: {name!r} is none of {", ".join(PROBLEMS)}')
     if options.rounds < 1 or options.seconds <= 0:
         parser.error('--rounds must be at least 1 and --seconds above 0')
     if options.quick:

@@ -5,18 +5,12 @@ from configs import common
 
 def get_config(profile: str = 'full') -> common.Config:
     """The five of the source on its grid from -5 to 4.9, and all others that an experiment names."""
-    config = common.experiment('activations', task='trace', data='worked', spec=('C06', 'C09', 'C32', 'C33'))
+    config = common.worked_by_hand('activations', spec=('C06', 'C09', 'C32', 'C33'), page='activations')
     config.aim = 'What does each activation do to a net, and where does a gradient get through it?'
-    config.task.page = 'activations'
-    config.training.epochs = 0
     config.published = {
-        'sigmoid_at_3': {'value': 0.95257413, 'where': 'C06, C09'},
-        'sigmoid_slope_at_3': {'value': 0.04517666, 'where': 'C06, C09'},
-        'bipolar_slope_at_1': {
-            'value': 0.6067761335,
-            'where': 'C33',
-            'note': '(1 + f^2) / 2 was written for (1 - f^2) / 2',
-        },
+        'sigmoid_at_3': common.printed(0.95257413, 'C06, C09'),
+        'sigmoid_slope_at_3': common.printed(0.04517666, 'C06, C09'),
+        'bipolar_slope_at_1': common.printed(0.6067761335, 'C33', '(1 + f^2) / 2 was written for (1 - f^2) / 2'),
     }
     config.theory = (
         "Unipolar sigmoid $\\sigma(x) = 1/(1 + e^{-x})$ with $\\sigma' = \\sigma\\,(1 - \\sigma)$, at most 0.25.",

@@ -60,16 +60,7 @@ def get_config(profile: str = 'full') -> common.Config:
         'Training accuracy is measured on augmented images with dropout; the clean one, measured at the end, compares.',
     )
     return common.with_profile(
-        config,
-        profile,
-        smoke={
-            'training.epochs': 1,
-            'data.limit': 64,
-            'data.batch_size': 32,
-            'data.eval_limit': 64,
-            'stand_in': {},
-            'variants': {},
-        },
+        config, profile, smoke={'training.epochs': 1, 'data.limit': 64, 'data.batch_size': 32, 'data.eval_limit': 64}
     )
 
 
@@ -77,6 +68,6 @@ def printed(part: str, accuracy: float, loss: float) -> dict[str, dict[str, obje
     """What the source prints of one architecture."""
     where = f'B10{part}, epoch 10'
     return {
-        'test_accuracy': {'value': accuracy, 'where': where, 'note': 'one run, seed 42 of another framework'},
-        'train_loss': {'value': loss, 'where': where, 'note': 'mean of the batch losses, with dropout'},
+        'test_accuracy': common.printed(accuracy, where, 'one run, seed 42 of another framework'),
+        'train_loss': common.printed(loss, where, 'mean of the batch losses, with dropout'),
     }

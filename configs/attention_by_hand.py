@@ -5,14 +5,12 @@ from configs import common
 
 def get_config(profile: str = 'full') -> common.Config:
     """Two queries and three keys; then three queries, five keys, depth 4 and values of 6 numbers, as in D3.1."""
-    config = common.experiment('attention_by_hand', task='trace', data='worked', spec=('D3.1', 'A07'))
+    config = common.worked_by_hand('attention_by_hand', spec=('D3.1', 'A07'), page='attention')
     config.aim = 'What does scaled dot-product attention compute, matrix by matrix?'
-    config.task.page = 'attention'
-    config.training.epochs = 0
     lost = 'unseeded draws that were not printed: other inputs'
     config.published = {
-        'weight_1_1': {'value': 0.06161321, 'where': 'D3.1', 'note': lost},
-        'output_1_1': {'value': 0.88410309, 'where': 'D3.1', 'note': lost},
+        'weight_1_1': common.printed(0.06161321, 'D3.1', lost),
+        'output_1_1': common.printed(0.88410309, 'D3.1', lost),
     }
     config.theory = (
         'Attention $\\mathrm{softmax}(Q K^T / \\sqrt{d_k})\\,V$: every query takes a weighted mean of the values.',

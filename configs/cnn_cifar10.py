@@ -42,11 +42,7 @@ def get_config(profile: str = 'full') -> common.Config:
         'linear': {'model': {**keras, 'features': ()}, 'published': {}},
     }
     config.published = {
-        'test_accuracy': {
-            'value': 0.6886,
-            'where': 'A05, after epoch 10',
-            'note': 'one unseeded run of an unknown reading',
-        },
+        'test_accuracy': common.printed(0.6886, 'A05, after epoch 10', 'one unseeded run of an unknown reading'),
     }
     config.stand_in = {'training.epochs': 30}
     config.report.options.figures = ('worst_confusions', 'class_accuracy')
@@ -60,14 +56,4 @@ def get_config(profile: str = 'full') -> common.Config:
         'ReLU outputs taken for probabilities are clipped and divided by their sum: no gradient reaches a true class '
         'whose output is 0, or above 1. That variant trains for three epochs only.',
     )
-    return common.with_profile(
-        config,
-        profile,
-        smoke={
-            'training.epochs': 1,
-            'data.limit': 320,
-            'data.eval_limit': 128,
-            'stand_in': {},
-            'variants': {},
-        },
-    )
+    return common.with_profile(config, profile, smoke={'training.epochs': 1, 'data.limit': 320, 'data.eval_limit': 128})

@@ -12,6 +12,34 @@ from typing import Any
 
 import ml_collections
 
+from configs.kinds import (
+    AIM,
+    AXES,
+    BACKBONE,
+    BLOCK,
+    COUNT,
+    FLAG,
+    FRACTION,
+    LINES,
+    LIST,
+    NEEDS,
+    NUMBERS,
+    NUMBERS_OR_FILE,
+    POSITIVE,
+    RANGE,
+    RULES,
+    SEED,
+    SEEDS,
+    SHARE,
+    START,
+    TEXT,
+    TUNING,
+    VARIANTS,
+    Kind,
+    choice,
+    number,
+)
+
 PROFILES = ('full', 'smoke')
 DOTTED_KEYS = re.compile(r'(?P<blocks>stand_in|tuning\.overrides|variants\.[^.]+|needs\.[^.]+\.overrides)\.(?P<key>.+)')
 
@@ -38,113 +66,7 @@ class Field:
     meaning: str
 
 
-def _number(low: float, integer: bool = False, above: bool = False) -> tuple[str, Callable[[Any], bool]]:
-    kind = 'a whole number' if integer else 'a number'
-    words = f'{kind} {"above" if above else "from"} {low:g}{" up" if not above else ""}'
-
-    def test(value: Any) -> bool:
-        right = isinstance(value, int) if integer else isinstance(value, int | float)
-        return right and not isinstance(value, bool) and (value > low if above else value >= low)
-
-    return words, test
-
-
-def _choice(*values: Any) -> tuple[str, Callable[[Any], bool]]:
-    return 'one of ' + ', '.join(map(str, values)), lambda value: value in values
-
-
-def _kind(words: str, *types: type) -> tuple[str, Callable[[Any], bool]]:
-    return words, lambda value: isinstance(value, types) and (bool in types or not isinstance(value, bool))
-
-
-COUNT, POSITIVE = _number(0, integer=True), _number(1, integer=True)
-FRACTION = ('a number from 0 up to, not including, 1', lambda v: isinstance(v, int | float) and 0 <= v < 1)
-SHARE = ('a number above 0, at most 1', lambda v: _is_number(v) and 0 < v <= 1)
-TEXT, FLAG = _kind('text', str), _kind('True or False', bool)
-BLOCK, LIST = _kind('a block of fields', ml_collections.ConfigDict, dict), _kind('a tuple', tuple, list)
-NUMBERS = ('numbers in nested tuples or lists', lambda v: _is_list(v))
-NUMBERS_OR_FILE = ('numbers in nested tuples or lists, or a .json file', lambda v: _is_list(v) or TEXT[1](v))
-RANGE = ('a pair of numbers (low, high)', lambda v: _is_list(v, 2) and all(map(_is_number, v)) and v[0] < v[1])
-SEED = (f'a whole number from 0 to {2**31 - 1}', lambda v: COUNT[1](v) and v < 2**31)
-SEEDS = (
-    'a tuple of different whole numbers',
-    lambda v: _is_list(v) and all(map(SEED[1], v)) and len(set(v)) == len(v),
-)
-SHARDED = ('fsdp', 'transformer', 'mlp')  # names of rules
-RULES = (
-    f'one of {", ".join(SHARDED)}, or a tuple of these and of pairs (text, axis)',
-    lambda v: v in SHARDED or _is_list(v) and all(r in SHARDED or _is_list(r, 2) and COUNT[1](r[1]) for r in v),
-)
-AIM = ('{} or {metric: text, value: number}', lambda v: BLOCK[1](v) and (not v or _is_aim(v)))
-START = (
-    '{} or {weights: a .safetensors file or a folder, or needs: a role of config.needs, or layout: how published ones are '
-    'laid out (and weights: their file); skip: a tuple of regexes}',
-    lambda v: BLOCK[1](v) and (not v or _is_start(v)),
-)
-BACKBONE = (
-    '{} or {model: a block, layout: text, weights: text}',
-    lambda v: BLOCK[1](v) and (not v or _is_backbone(v)),
-)
-NEEDS = (
-    '{role: {config: text, overrides: {path: value}}}',
-    lambda v: BLOCK[1](v) and all(BLOCK[1](n) and TEXT[1](n.get('config')) for n in v.values()),
-)
-TUNING = (
-    '{} or {field: text, values: numbers, metric: text, mode: min or max, overrides: {path: value}}',
-    lambda v: BLOCK[1](v) and (not v or _is_tuning(v)),
-)
-AXES = (
-    'a tuple of epoch, updates, examples, seconds',
-    lambda v: _is_list(v) and len(v) > 0 and set(v) <= {'epoch', 'updates', 'examples', 'seconds'},
-)
-LINES = (
-    '{metric: {label: number}}',
-    lambda v: BLOCK[1](v) and all(BLOCK[1](each) and all(map(_is_number, each.values())) for each in v.values()),
-)
-VARIANTS = ('{name: {path: value}}', lambda v: BLOCK[1](v) and all(BLOCK[1](changes) for changes in v.values()))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_list(value: Any, length: int | None = None) -> bool:
-    return isinstance(value, tuple | list) and length in (None, len(value))
-
-
-def _is_aim(value: Any) -> bool:
-    return set(value) == {'metric', 'value'} and TEXT[1](value['metric']) and _is_number(value['value'])
-
-
-def _is_start(value: Any) -> bool:
-    one = [value[name] for name in ('weights', 'needs') if name in value]
-    texts = [*one, *(value[name] for name in ('layout', 'beneath', 'classifier') if name in value)]
-    published = 'layout' in value and 'needs' not in value
-    return (
-        set(value)
-        <= {'weights', 'needs', 'skip', *(('layout', 'beneath', 'outputs', 'classifier') if published else ())}
-        and (len(one) == 1 or published)
-        and all(map(TEXT[1], texts))
-        and _is_list(value.get('outputs', ()))
-        and all(map(COUNT[1], value.get('outputs', ())))
-        and _is_list(value.get('skip', ()))
-    )
-
-
-def _is_backbone(value: Any) -> bool:
-    texts = [value.get('layout'), value.get('weights', '')]
-    return set(value) <= {'model', 'layout', 'weights'} and BLOCK[1](value.get('model')) and all(map(TEXT[1], texts))
-
-
-def _is_tuning(value: Any) -> bool:
-    required, allowed = {'field', 'values', 'metric'}, {'field', 'values', 'metric', 'mode', 'overrides'}
-    if not required <= set(value) <= allowed or not all(TEXT[1](value[name]) for name in ('field', 'metric')):
-        return False
-    numbers = _is_list(value['values']) and len(value['values']) > 0 and all(map(_is_number, value['values']))
-    return numbers and value.get('mode', 'max') in ('min', 'max') and BLOCK[1](value.get('overrides', {}))
-
-
-def _field(default: Any, kind: tuple[str, Callable[[Any], bool]], meaning: str) -> Field:
+def _field(default: Any, kind: Kind, meaning: str) -> Field:
     return Field(default, kind[0], kind[1], meaning)
 
 
@@ -152,7 +74,7 @@ FIELDS: Mapping[str, Field] = {
     'name': _field('', TEXT, "the experiment's name, that of its file"),
     'aim': _field('', TEXT, 'the question, in one sentence'),
     'spec': _field((), LIST, 'IDs of the specification sections'),
-    'profile': _field('full', _choice(*PROFILES), 'which profile made this config'),
+    'profile': _field('full', choice(*PROFILES), 'which profile made this config'),
     'theory': _field((), LIST, 'a few lines for the report; $...$ is typeset'),
     'limits': _field((), LIST, 'what the experiment cannot show, for the report'),
     'task': _field({}, BLOCK, 'what is learned: name and options'),
@@ -170,20 +92,20 @@ FIELDS: Mapping[str, Field] = {
     ),
     'worked.show': _field(
         '',
-        _choice('', 'step', 'all'),
+        choice('', 'step', 'all'),
         'what a terminal prints of a worked computation: the main part, the same sample by sample (Enter goes on), or all',
     ),
     'data.name': _field('', TEXT, 'the data set'),
-    'data.source': _field('auto', _choice('auto', 'tfds', 'files', 'embedded'), 'where it is taken from'),
+    'data.source': _field('auto', choice('auto', 'tfds', 'files', 'embedded'), 'where it is taken from'),
     'data.batch_size': _field(64, COUNT, 'examples an update (0: all of the training data)'),
     'data.eval_batch_size': _field(1000, POSITIVE, 'examples an evaluation step'),
     'data.drop_remainder': _field(False, FLAG, 'whether a short last batch is left out'),
     'data.shuffle': _field(True, FLAG, 'a new order each epoch (a pure function of seed and epoch)'),
-    'data.split': _field('official', _choice('official', 'pooled'), 'the official split, or all pooled and split anew'),
+    'data.split': _field('official', choice('official', 'pooled'), 'the official split, or all pooled and split anew'),
     'data.test_fraction': _field(0.2, FRACTION, 'share of the pooled data that is tested on'),
     'data.validation_fraction': _field(0.0, FRACTION, 'share of the training data that is held out'),
     'data.validation_from': _field(
-        'train', _choice('train', 'test'), 'what that is a share of: the training data, or the test data'
+        'train', choice('train', 'test'), 'what that is a share of: the training data, or the test data'
     ),
     'data.split_seed': _field(42, SEED, 'seed of those two splits'),
     'data.stratify': _field(False, FLAG, 'whether they keep the share of each class'),
@@ -208,7 +130,7 @@ FIELDS: Mapping[str, Field] = {
     ),
     'data.sampling': _field(
         '',
-        _choice('', 'weighted', 'undersample', 'oversample', 'smote'),
+        choice('', 'weighted', 'undersample', 'oversample', 'smote'),
         'against class imbalance, of the training split alone: rows drawn by class, fewer, repeated, or made between '
         'neighbours; an epoch keeps its number of draws',
     ),
@@ -238,44 +160,44 @@ FIELDS: Mapping[str, Field] = {
     ),
     'training.checkpoint_minutes': _field(
         10.0,
-        _number(0),
+        number(0),
         'minutes after which one is written inside an epoch, too: what a kill may cost (0: none there)',
     ),
     'training.keep': _field(2, POSITIVE, 'latest checkpoints kept (the best is kept besides)'),
     'training.best_metric': _field('', TEXT, "metric of the best checkpoint, such as 'validation_loss' ('': none)"),
-    'training.best_mode': _field('min', _choice('min', 'max'), 'whether less or more of it is better'),
+    'training.best_mode': _field('min', choice('min', 'max'), 'whether less or more of it is better'),
     'training.patience': _field(
         0, COUNT, 'evaluations without a better `best_metric` before training stops (0: never)'
     ),
-    'training.min_delta': _field(0.0, _number(0), 'what counts as better'),
+    'training.min_delta': _field(0.0, number(0), 'what counts as better'),
     'training.restore_best': _field(False, FLAG, 'whether the best checkpoint is evaluated, not the last'),
     'training.stop_at': _field({}, AIM, 'stop once metric <= value: {metric, value}'),
     'training.steps_per_call': _field(0, COUNT, 'updates a compiled call (0: about half a second of them)'),
     'training.snapshot_every': _field(0, COUNT, "epochs between the task's snapshots (0: none)"),
     'training.log_steps': _field(False, FLAG, "whether every update's metrics are kept, not only the means of epochs"),
     'training.precision': _field(
-        'float32', _choice('float32', 'bfloat16'), 'of the computation; parameters stay float32'
+        'float32', choice('float32', 'bfloat16'), 'of the computation; parameters stay float32'
     ),
     'training.matmul_precision': _field(
         'default',
-        _choice('default', 'high', 'highest'),
+        choice('default', 'high', 'highest'),
         "of float32 products: 'highest' is float32 throughout; default: the "
         "accelerator's own (TF32 on NVIDIA, bfloat16 on a TPU; a CPU has float32 only)",
     ),
     'training.convolutions': _field(
         'auto',
-        _choice('auto', 'onednn', 'own'),
+        choice('auto', 'onednn', 'own'),
         "who computes them on a CPU: oneDNN (compiled anew at each start), or jaxlab's "
         'own forms; auto: oneDNN where the run is long enough to gain by it',
     ),
     'training.seed': _field(0, SEED, 'seed of the first replica; the others count up from it'),
-    'parallel.mode': _field('jit', _choice('jit', 'pmap'), 'how several devices share a batch'),
+    'parallel.mode': _field('jit', choice('jit', 'pmap'), 'how several devices share a batch'),
     'parallel.devices': _field(0, COUNT, 'devices used (0: all)'),
     'parallel.replica_axis': _field(1, POSITIVE, 'groups of devices, each with its own replicas (CPU: one a core)'),
     'parallel.model_axis': _field(1, POSITIVE, "devices along the mesh's second axis, for sharded parameters"),
     'parallel.shard': _field((), RULES, 'what is split: fsdp over the batch, others (path regex, axis) over `model`'),
     'replicas': _field(1, POSITIVE, 'trainings with other seeds, side by side in one program'),
-    'replica_form': _field('auto', _choice('auto', 'vmap', 'unrolled'), 'auto: up to 16 on a CPU unrolled, else vmap'),
+    'replica_form': _field('auto', choice('auto', 'vmap', 'unrolled'), 'auto: up to 16 on a CPU unrolled, else vmap'),
     'split_seeds': _field(
         (),
         SEEDS,
@@ -370,14 +292,35 @@ def experiment(name: str, *, task: str, data: str, model: str | None = None, spe
     return config
 
 
-def with_profile(config: Config, profile: str, **profiles: Mapping[str, Any]) -> Config:
-    """The config with the named profile's overrides; `full` changes nothing."""
+def worked_by_hand(name: str, *, spec: tuple[str, ...], **task: str) -> Config:
+    """A computation whose every intermediate is shown, nothing trained; `task`: its page and its rule."""
+    config = experiment(name, task='trace', data='worked', spec=spec)
+    config.task.update(task)
+    config.training.epochs = 0
+    return config
+
+
+def with_profile(config: Config, profile: str, smoke: Mapping[str, Any] | None = None) -> Config:
+    """The config in one of its profiles: `full` as it is, `smoke` with these overrides.
+
+    A smoke run is one small training: without variants and without what stand-in data would change, unless `smoke` sets them.
+    """
     if profile not in PROFILES:
         raise ValueError(f'unknown profile {profile!r}; valid: {", ".join(PROFILES)}')
-    changes = profiles.get(profile, {})
-    result = override(config, changes) if changes else config  # a copy of each is a quarter of `--list`
-    result.profile = profile
-    return result
+    if profile == 'smoke' and smoke is not None:
+        config = override(config, {'stand_in': {}, 'variants': {}, **smoke})
+    config.profile = profile
+    return config
+
+
+def printed(value: float, where: str, note: str = '', comparable: bool = True) -> dict[str, Any]:
+    """A number that the source printed, for `published`: where it stands, and what must be known to compare with it."""
+    entry: dict[str, Any] = {'value': value, 'where': where}
+    if note:
+        entry['note'] = note
+    if not comparable:
+        entry['comparable'] = False
+    return entry
 
 
 def _optimizer(name: str, **options: Any) -> Config:

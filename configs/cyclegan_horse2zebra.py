@@ -94,8 +94,6 @@ def get_config(profile: str = 'full') -> common.Config:
         'data.limit': 64,
         'data.eval_limit': 32,
         'data.batch_size': 4,
-        'variants': {},
-        'stand_in': {},
         **_falling(4),
         'training.snapshot_every': 0,
         'training.eval_every': 2,

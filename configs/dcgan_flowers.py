@@ -86,8 +86,8 @@ def get_config(profile: str = 'full') -> common.Config:
         'imagenet_judge': {'needs': {'scorer': {'config': 'transfer_flowers', 'overrides': imagenet}}},
     }
     config.published = {
-        'train_generator_loss': {'value': 1.3255, 'where': 'D2.2, epoch 20', 'note': 'the last batch only'},
-        'train_discriminator_loss': {'value': 0.8396, 'where': 'D2.2, epoch 20', 'note': 'the last batch only'},
+        'train_generator_loss': common.printed(1.3255, 'D2.2, epoch 20', 'the last batch only'),
+        'train_discriminator_loss': common.printed(0.8396, 'D2.2, epoch 20', 'the last batch only'),
     }
     config.theory = (
         '$J_D = -E \\log D(x) - E \\log(1 - D(G(z)))$, $J_G = -E \\log D(G(z))$, $E$ the mean over a batch.',
@@ -107,7 +107,6 @@ def get_config(profile: str = 'full') -> common.Config:
         'model.generator.strides': (1, 2, 2),
         'model.discriminator.width': 8,
         'model.discriminator.depth': 2,
-        'variants': {},
         'data.limit': 320,
         'data.eval_limit': 128,
         'data.options': {'image_size': 32},

@@ -5,15 +5,12 @@ from configs import common
 
 def get_config(profile: str = 'full') -> common.Config:
     """A03: learning rate 0.1, twenty epochs from zero weights; C03: three updates, learning rate 0.1."""
-    config = common.experiment('delta_rule', task='trace', data='worked', spec=('A03', 'C03', 'C31', 'C34'))
+    config = common.worked_by_hand('delta_rule', spec=('A03', 'C03', 'C31', 'C34'), page='delta_rule', rule='delta')
     config.aim = 'How does a linear neuron follow its error down, and where must its output be cut into classes?'
-    config.task.page = 'delta_rule'
-    config.task.rule = 'delta'
-    config.training.epochs = 0
     config.published = {
-        'c03_bias': {'value': 0.43, 'where': 'C03'},
-        'c03_weight_1': {'value': -0.03, 'where': 'C03'},
-        'c03_weight_2': {'value': 0.43, 'where': 'C03'},
+        'c03_bias': common.printed(0.43, 'C03'),
+        'c03_weight_1': common.printed(-0.03, 'C03'),
+        'c03_weight_2': common.printed(0.43, 'C03'),
     }
     config.theory = (
         'Output $y = w \\cdot x$, error $E = \\tfrac{1}{2}(d - y)^2$.',

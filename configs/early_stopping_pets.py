@@ -1,6 +1,6 @@
 """Cats and dogs with one convolution: when to stop, and what the restored best weights are worth (B07)."""
 
-from configs import common
+from configs import common, shared
 
 PRINTED = (0.5534, 0.5651, 0.5434, 0.5869, 0.6775, 0.7045, 0.7518, 0.7873)  # validation losses of the source's epochs
 
@@ -12,35 +12,22 @@ def get_config(profile: str = 'full') -> common.Config:
     weights, optimizer, epoch, log and everything random, so that a stopped run goes on to the same bits (the source keeps
     the weights only). The 20 % that the source validates on are halved: the other half is a test part.
     """
-    config = common.experiment(
-        'early_stopping_pets', task='classification', data='cats_dogs', model='convnet', spec=('B07',)
-    )
+    config = shared.cats_dogs('early_stopping_pets', model='convnet', spec=('B07',))
     config.aim = 'When does training stop if the validation loss decides, and how good is the network that comes back?'
     config.model.filters = (32,)
     config.data.options = {'image_size': 128, 'resample': 'bilinear'}
     config.data.scale = (-1.0, 1.0)
-    config.data.stratify = True
-    config.data.validation_from, config.data.validation_fraction = 'test', 0.5
-    config.data.batch_size = 32
-    config.data.eval_batch_size = 100
     config.optimizer = common.adam(1e-3)
     config.training.epochs = 20
     config.training.best_metric = 'validation_loss'
     config.training.patience = 5
     config.training.restore_best = True
-    config.training.measure_train = True
     config.published = {
-        'validation_loss': {
-            'value': 0.5434,
-            'where': 'B07, epoch 3 of 8',
-            'note': 'one unseeded run; mean of the batch means of a fifth of all images',
-        },
+        'validation_loss': common.printed(
+            0.5434, 'B07, epoch 3 of 8', 'one unseeded run; mean of the batch means of a fifth of all images'
+        ),
     }
-    config.report.options = {
-        'main_metric': 'test_accuracy',
-        'figures': (('patience', {'losses': PRINTED, 'patience': 5}),),
-    }
-    config.report.lines = {'validation_loss': {'coin flip, ln 2': 0.693147}}
+    config.report.options.figures = (('patience', {'losses': PRINTED, 'patience': 5}),)
     config.theory = (
         'Training stops at epoch $t + p$ if $L_{val}(t + k) \\ge L_{val}(t)$ for $k = 1, \\dots, p$: '
         '$t$ is the best epoch, $p$ the patience.',
@@ -64,7 +51,6 @@ def get_config(profile: str = 'full') -> common.Config:
             'training.patience': 1,
             'data.limit': 96,
             'data.eval_limit': 64,
-            'stand_in': {},
             'data.options.image_size': 48,
         },
     )

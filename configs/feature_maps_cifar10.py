@@ -51,11 +51,5 @@ def get_config(profile: str = 'full') -> common.Config:
         'There is no validation part; ten epochs were chosen beforehand.',
     )
     few = ('untrained', 'filters', ('feature_maps', {'layers': ('conv_1_active', 'pool_2')}), 'dead_units', 'saliency')
-    smoke = {
-        'training.epochs': 1,
-        'data.limit': 256,
-        'data.eval_limit': 128,
-        'stand_in': {},
-        'report.options.figures': few,
-    }
+    smoke = {'training.epochs': 1, 'data.limit': 256, 'data.eval_limit': 128, 'report.options.figures': few}
     return common.with_profile(config, profile, smoke=smoke)

@@ -1,6 +1,6 @@
 """Tomorrow's lowest temperature in Melbourne from the last ten days (B14): plain recurrence, LSTM, and a fitted line."""
 
-from configs import common
+from configs import common, shared
 
 AS_PUBLISHED = {  # three values replaced by the mean, gaps closed, scaled by all rows, nothing held out
     'data.options.corrupted': 'mean',
@@ -51,14 +51,10 @@ def get_config(profile: str = 'full') -> common.Config:
         'rnn_season': SEASON,
         'lstm_season': {**SEASON, 'model.cell': 'lstm'},
     }
-    where = {
-        'where': 'B14, test set',
-        'note': 'printed of both networks; one unseeded run; values filled with the mean',
-    }
-    config.published = {'test_scaled_mse': {'value': 0.0282, **where}}
+    note = 'printed of both networks; one unseeded run; values filled with the mean'
+    config.published = {'test_scaled_mse': common.printed(0.0282, 'B14, test set', note)}
     config.report.options = {
-        'main_metric': 'test_scaled_mse',
-        'compared': ('test_scaled_mse', 'test_rmse', 'test_mae', 'test_r2', 'test_mase', 'test_coverage'),
+        **shared.NEXT_DAY_REPORT,
         'baselines': (
             'mean',
             ('moving_mean', {'rows': 10}),
@@ -84,5 +80,5 @@ def get_config(profile: str = 'full') -> common.Config:
         'includes warming up).',
         'Errors by horizon and --mode=forecast stand on forecasts; the one-step curves on the true days before each.',
     )
-    smoke = {'training.epochs': 20, 'replicas': 2, 'variants': {}}
+    smoke = {'training.epochs': 20, 'replicas': 2}
     return common.with_profile(config, profile, smoke=smoke)

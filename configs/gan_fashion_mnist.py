@@ -74,8 +74,6 @@ def get_config(profile: str = 'full') -> common.Config:
         'training.eval_every': 15,
         'training.checkpoint_every': 30,
         'report.examples': 16,
-        'variants': {},
-        'stand_in': {},
         'needs': {},  # gan_mnist's smoke run has a judge
     }
     return common.with_profile(config, profile, smoke=smoke)

@@ -23,12 +23,8 @@ def get_config(profile: str = 'full') -> common.Config:
         'discriminator_loss': {'balance: 2 ln 2': 1.386294},
     }
     config.published = {
-        'train_generator_loss': {
-            'value': 0.8876,
-            'where': 'A08, epoch 50',
-            'note': 'the last batch only (96 real images)',
-        },
-        'train_discriminator_loss': {'value': 1.2997, 'where': 'A08, epoch 50', 'note': 'the last batch only'},
+        'train_generator_loss': common.printed(0.8876, 'A08, epoch 50', 'the last batch only (96 real images)'),
+        'train_discriminator_loss': common.printed(1.2997, 'A08, epoch 50', 'the last batch only'),
     }
     # 1,437 training images instead of 60,000: many small updates (45 an epoch), shifted copies of real and made images
     # alike, since the discriminator would learn so few by heart, and pictures from a moving average of the generator.

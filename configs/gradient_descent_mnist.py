@@ -70,8 +70,8 @@ def printed(part: str, loss: float, accuracy: float) -> dict[str, dict[str, obje
     """What the source prints of one variant."""
     where, note = f'B03{part}, epoch 15', 'one unseeded run, each batch measured before its update'
     return {
-        'train_loss': {'value': loss, 'where': where, 'note': note},
-        'train_accuracy': {'value': accuracy, 'where': where, 'note': note},
+        'train_loss': common.printed(loss, where, note),
+        'train_accuracy': common.printed(accuracy, where, note),
     }
 
 

@@ -32,12 +32,8 @@ def get_config(profile: str = 'full') -> common.Config:
     }
     config.training.epochs = 10
     config.published = {
-        'test_accuracy': {
-            'value': 0.9897,
-            'where': 'E2, after epoch 10',
-            'note': 'one unseeded run at a constant rate',
-        },
-        'train_loss': {'value': 0.0121, 'where': 'E2, epoch 10', 'note': 'unweighted mean of the batch losses'},
+        'test_accuracy': common.printed(0.9897, 'E2, after epoch 10', 'one unseeded run at a constant rate'),
+        'train_loss': common.printed(0.0121, 'E2, epoch 10', 'unweighted mean of the batch losses'),
     }
     config.stand_in = {'training.epochs': 60}
     config.theory = (
@@ -55,8 +51,4 @@ def get_config(profile: str = 'full') -> common.Config:
         'convolution, a softmax for radial basis functions.',
         'All four styles have one name in the source; run from top to bottom its training would call the wrong one.',
     )
-    return common.with_profile(
-        config,
-        profile,
-        smoke={'training.epochs': 2, 'data.limit': 512, 'data.eval_limit': 256, 'stand_in': {}, 'variants': {}},
-    )
+    return common.with_profile(config, profile, smoke={'training.epochs': 2, 'data.limit': 512, 'data.eval_limit': 256})

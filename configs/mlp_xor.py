@@ -5,14 +5,11 @@ from configs import common
 
 def get_config(profile: str = 'full') -> common.Config:
     """2-2-1 sigmoid units, learning rate 0.1, at most 10,000 epochs, stop once all four answers are right; seed 42."""
-    config = common.experiment('mlp_xor', task='trace', data='worked', spec=('A02',))
+    config = common.worked_by_hand('mlp_xor', spec=('A02',), page='xor', rule='backprop')
     config.aim = 'Can two hidden units learn XOR, and how much hangs on where they start?'
-    config.task.page = 'xor'
-    config.task.rule = 'backprop'
-    config.training.epochs = 0
     config.published = {
-        'epochs': {'value': 3283, 'where': 'A02', 'note': 'recomputed in the specification; the source prints none'},
-        'starts_converged': {'value': 716, 'where': 'A02', 'note': 'recomputed in the specification, give or take 5'},
+        'epochs': common.printed(3283, 'A02', 'recomputed in the specification; the source prints none'),
+        'starts_converged': common.printed(716, 'A02', 'recomputed in the specification, give or take 5'),
     }
     config.theory = (
         'Forwards $h = \\sigma(W_0 x)$, $a = \\sigma(W_1 h)$ with $\\sigma(z) = 1/(1 + e^{-z})$, bias inputs of 1 included.',

@@ -16,9 +16,9 @@ def get_config(profile: str = 'full') -> common.Config:
     config.training.epochs = 20
     config.training.stop_at = {'metric': 'train_error', 'value': 0.0}
     config.published = {
-        'bias': {'value': -0.2, 'where': 'A01'},
-        'weight_1': {'value': 0.2, 'where': 'A01'},
-        'weight_2': {'value': 0.2, 'where': 'A01'},
+        'bias': common.printed(-0.2, 'A01'),
+        'weight_1': common.printed(0.2, 'A01'),
+        'weight_2': common.printed(0.2, 'A01'),
     }
     config.theory = (
         'Output $y = \\mathrm{step}(w^T x)$ with $x = (1, x_1, x_2)$ and $\\mathrm{step}(0) = +1$.',

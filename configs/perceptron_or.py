@@ -5,19 +5,18 @@ from configs import common
 
 def get_config(profile: str = 'full') -> common.Config:
     """C14 from zero weights (yes at z = 0), C05 from its recovered random start (no at z = 0); learning rate 1."""
-    config = common.experiment('perceptron_or', task='trace', data='worked', spec=('C05', 'C14', 'C22', 'C23'))
+    config = common.worked_by_hand(
+        'perceptron_or', spec=('C05', 'C14', 'C22', 'C23'), page='perceptron', rule='perceptron'
+    )
     config.aim = 'How does one threshold neuron learn OR, from zero and from random weights?'
-    config.task.page = 'perceptron'
-    config.task.rule = 'perceptron'
-    config.training.epochs = 0
     config.published = {
-        'bias': {'value': -1, 'where': 'C14'},
-        'weight_1': {'value': 1, 'where': 'C14'},
-        'weight_2': {'value': 1, 'where': 'C14'},
-        'c05_bias': {'value': -0.5922852074362165, 'where': 'C05'},
-        'c05_weight_1': {'value': 0.93321385, 'where': 'C05'},
-        'c05_weight_2': {'value': 1.37331598, 'where': 'C05'},
-        'c05_epochs': {'value': 3, 'where': 'C05', 'note': 'the last epoch is the check'},
+        'bias': common.printed(-1, 'C14'),
+        'weight_1': common.printed(1, 'C14'),
+        'weight_2': common.printed(1, 'C14'),
+        'c05_bias': common.printed(-0.5922852074362165, 'C05'),
+        'c05_weight_1': common.printed(0.93321385, 'C05'),
+        'c05_weight_2': common.printed(1.37331598, 'C05'),
+        'c05_epochs': common.printed(3, 'C05', 'the last epoch is the check'),
     }
     config.theory = (
         'Output $y = 1$ if $z = w \\cdot x \\ge 0$, else 0, with $x = (1, x_1, x_2)$; C05 asks for $z > 0$.',

@@ -33,12 +33,12 @@ def get_config(profile: str = 'full') -> common.Config:
     config.training.best_metric, config.training.best_mode = 'validation_dice', 'max'
     config.training.restore_best = True
     published = config.published = {
-        'train_dice_loss': {
-            'value': 0.1719,
-            'where': 'B19, epoch 10',
-            'note': 'water, on the images trained on; best 0.1683 in epoch 8; no held-out number',
-            'comparable': False,
-        }
+        'train_dice_loss': common.printed(
+            0.1719,
+            'B19, epoch 10',
+            'water, on the images trained on; best 0.1683 in epoch 8; no held-out number',
+            comparable=False,
+        )
     }
     config.variants = {
         'from_scratch': {},
@@ -87,8 +87,6 @@ def get_config(profile: str = 'full') -> common.Config:
         profile,
         smoke={
             'model': {'name': 'original_unet', 'width': 8, 'levels': 1, 'batch_norm': True},
-            'stand_in': {},
-            'variants': {},
             'data.options': {'image_size': 32},
             'data.transforms': (('flip', {}),),
             'data.batch_size': 16,

@@ -1,6 +1,6 @@
 """B16: English to French with two LSTMs, with attention between them and without: what does attention add, and when?"""
 
-from configs import common
+from configs import common, shared
 
 ALL_PAIRS = {  # what is needed to translate: all pairs, pieces of words, held-out BLEU that chooses the epoch
     'data.limit': 0,
@@ -10,19 +10,10 @@ ALL_PAIRS = {  # what is needed to translate: all pairs, pieces of words, held-o
     'model.dropout': 0.2,
     'task.teacher_forcing': 1.0,
     'task.label_smoothing': 0.1,
-    'optimizer': {
-        'name': 'adam',
-        'learning_rate': 1e-3,
-        'schedule': 'cosine',
-        'schedule_options': {'start': 0},
-        'warmup': 500,
-        'clip_norm': 1.0,
-    },
+    'optimizer': shared.adam_with_warmup(500),
     'training.epochs': 4,
     'training.eval_every': 1,
-    'training.best_metric': 'validation_bleu',
-    'training.best_mode': 'max',
-    'training.restore_best': True,
+    **shared.BEST_BLEU,
     'published': {},
 }
 
@@ -43,29 +34,10 @@ def get_config(profile: str = 'full') -> common.Config:
     config.task.teacher_forcing = 0.5
     config.optimizer = common.adam(1e-3, clip_norm=1.0)
     config.training.update({'epochs': 200, 'eval_every': 20, 'checkpoint_every': 50})
-    config.report.options = {
-        'main_metric': 'test_bleu',
-        'compared': (
-            'test_bleu',
-            'test_beam_bleu',
-            'test_chrf',
-            'test_exact_match',
-            'test_token_accuracy',
-            'test_loss',
-            'train_loss',
-        ),
-    }
-    without = {
-        'value': 1.921,
-        'where': 'B16, epoch 190, no attention',
-        'note': 'noisy: one coin a step for the whole batch',
-    }
+    config.report.options = shared.TRANSLATION_REPORT
+    without = common.printed(1.921, 'B16, epoch 190, no attention', 'noisy: one coin a step for the whole batch')
     config.published = {
-        'train_loss': {
-            'value': 1.715,
-            'where': 'B16, epoch 190, attention',
-            'note': 'noisy: one coin a step for the whole batch',
-        }
+        'train_loss': common.printed(1.715, 'B16, epoch 190, attention', 'noisy: one coin a step for the whole batch')
     }
     config.variants = {
         'attention': {},
@@ -91,7 +63,6 @@ def get_config(profile: str = 'full') -> common.Config:
         'The source drew its 500 pairs without a seed from a set that is not published with it.',
     )
     smoke = {
-        'variants': {},
         'data.limit': 256,
         'data.eval_limit': 50,
         'data.batch_size': 32,

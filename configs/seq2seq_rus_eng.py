@@ -1,6 +1,6 @@
 """D3.2, D3.3: Russian to English with two LSTMs and dot-product attention: what did a loss of 1.87 and a BLEU of 0 measure?"""
 
-from configs import common
+from configs import common, shared
 
 
 def get_config(profile: str = 'full') -> common.Config:
@@ -17,33 +17,12 @@ def get_config(profile: str = 'full') -> common.Config:
     config.data.update(
         {'limit': 1600, 'eval_limit': 400, 'batch_size': 32, 'eval_batch_size': 200, 'drop_remainder': True}
     )
-    config.model.update(
-        {'embedding': 64, 'features': (128,), 'attention': 'after', 'score': 'dot', 'init_scheme': 'keras'}
-    )
+    config.model.update(shared.RUS_ENG_NETWORK)
     config.optimizer = common.keras_adam(1e-3)
     config.training.update({'epochs': 5, 'watch': ('test',)})
-    config.report.options = {
-        'main_metric': 'test_bleu',
-        'compared': (
-            'test_bleu',
-            'test_beam_bleu',
-            'test_chrf',
-            'test_token_accuracy',
-            'test_exact_match',
-            'test_loss',
-            'train_loss',
-        ),
-    }
+    config.report.options = shared.TRANSLATION_REPORT
     identity = {
-        'data.options': {
-            'source': 'rus',
-            'target': 'eng',
-            'rule': 'bare',
-            'vocabulary': 10_000,
-            'longest': 15,
-            'framed': 'none',
-            'unknown': 'left_out',
-        },
+        'data.options': shared.RUS_ENG_ARRAYS,
         'model.mask_attention': False,
         'task.shifted': False,
         'task.count_padding': True,
@@ -54,16 +33,10 @@ def get_config(profile: str = 'full') -> common.Config:
         'as_published': {
             **identity,
             'published': {
-                'train_loss': {
-                    'value': 1.8651,
-                    'where': 'D3.3, epoch 5',
-                    'note': 'each token given and asked for, padding counted',
-                },
-                'test_bleu': {
-                    'value': 0.0,
-                    'where': 'D3.3',
-                    'note': 'the mean over sentences of 100; here of the corpus',
-                },
+                'train_loss': common.printed(
+                    1.8651, 'D3.3, epoch 5', 'each token given and asked for, padding counted'
+                ),
+                'test_bleu': common.printed(0.0, 'D3.3', 'the mean over sentences of 100; here of the corpus'),
             },
         },
         'longer': {'training.epochs': 60, 'training.eval_every': 10},
@@ -80,19 +53,10 @@ def get_config(profile: str = 'full') -> common.Config:
             'model.dropout': 0.3,
             'model.score': 'additive',
             'task.label_smoothing': 0.1,
-            'optimizer': {
-                'name': 'adam',
-                'learning_rate': 1e-3,
-                'schedule': 'cosine',
-                'schedule_options': {'start': 0},
-                'warmup': 200,
-                'clip_norm': 1.0,
-            },
+            'optimizer': shared.adam_with_warmup(200),
             'training.epochs': 25,
             'training.watch': ('validation',),
-            'training.best_metric': 'validation_bleu',
-            'training.best_mode': 'max',
-            'training.restore_best': True,
+            **shared.BEST_BLEU,
         },
     }
     config.theory = (
@@ -107,11 +71,5 @@ def get_config(profile: str = 'full') -> common.Config:
         'The source’s attention passed no gradient (it went through NumPy); here it does, in all variants.',
         'Sentence BLEU without smoothing is 0 for every reference of fewer than four words, however good the answer.',
     )
-    smoke = {
-        'variants': {},
-        'data.limit': 640,
-        'data.eval_limit': 100,
-        'training.epochs': 4,
-        'training.eval_every': 2,
-    }
+    smoke = {'data.limit': 640, 'data.eval_limit': 100, 'training.epochs': 4, 'training.eval_every': 2}
     return common.with_profile(config, profile, smoke=smoke)

@@ -1,6 +1,6 @@
 """The same five blocks at 128 pixels with two softmax units (C35): is that another network than one sigmoid unit?"""
 
-from configs import common
+from configs import common, shared
 
 
 def get_config(profile: str = 'full') -> common.Config:
@@ -9,31 +9,24 @@ def get_config(profile: str = 'full') -> common.Config:
     Of the source only the layers survive: its training, data and results are lost. With labels 0 and 1 it needs the
     categorical cross-entropy, which is what is trained here.
     """
-    config = common.experiment(
-        'softmax_cats_dogs', task='classification', data='cats_dogs', model='convnet', spec=('C35',)
-    )
+    config = shared.cats_dogs('softmax_cats_dogs', model='convnet', spec=('C35',))
     config.aim = 'Do two softmax units tell cats from dogs better than one sigmoid unit, and what does size cost?'
     config.model.update(
         {'filters': (40, 128, 144, 220, 280), 'batch_norm': 'after', 'head': 'average', 'hidden': (96,)}
     )
     config.model.update({'dropout': 0.4, 'init_scheme': 'keras'})
     config.data.options = {'image_size': 128, 'resample': 'bilinear', 'memory_limit': 2 << 30}
-    config.data.stratify = True
-    config.data.validation_from, config.data.validation_fraction = 'test', 0.5
-    config.data.batch_size = 32
     config.data.eval_batch_size = 50
     config.optimizer = common.keras_adam(1e-3)
     config.training.epochs = 15
     config.training.best_metric = 'validation_loss'
     config.training.restore_best = True
-    config.training.measure_train = True
     config.variants = {
         'softmax': {},
         'sigmoid': {'model.outputs': 'sigmoid'},
         'pixels_256': {'data.options.image_size': 256},
     }
-    config.report.options = {'main_metric': 'test_accuracy', 'figures': ('two_class_heads', 'batch_statistics')}
-    config.report.lines = {'validation_loss': {'coin flip, ln 2': 0.693147}}
+    config.report.options.figures = ('two_class_heads', 'batch_statistics')
     config.stand_in = {'data.options.image_size': 64, 'training.epochs': 5}
     config.theory = (
         'Of two softmax units only the difference counts: '
@@ -48,16 +41,4 @@ def get_config(profile: str = 'full') -> common.Config:
         'Its loader delivers 256 x 256 pixels, the model wants 128 x 128: `pixels_256` is that size on the same parts '
         '(the parameters are the same, operations four times as many).',
     )
-    return common.with_profile(
-        config,
-        profile,
-        smoke={
-            'training.epochs': 2,
-            'data.limit': 64,
-            'data.eval_limit': 32,
-            'data.options.image_size': 32,
-            'stand_in': {},
-            'model.filters': (4, 8, 8),
-            'variants': {},
-        },
-    )
+    return common.with_profile(config, profile, smoke=shared.SMALL_BLOCKS)

@@ -6,13 +6,11 @@ from configs import common
 def get_config(profile: str = 'full') -> common.Config:
     """OR and AND in both codings and XOR as published, NAND, NOR, NOT and the bipolar XOR beyond them."""
     spec = ('C01', 'C18', 'C19', 'C20', 'C21')
-    config = common.experiment('threshold_gates', task='trace', data='worked', spec=spec)
+    config = common.worked_by_hand('threshold_gates', spec=spec, page='gates')
     config.aim = 'Which logic gates can one threshold unit be, and with how much room?'
-    config.task.page = 'gates'
-    config.training.epochs = 0
     config.published = {
-        'bipolar_or_of_no_and_no': {'value': 1, 'where': 'C19', 'note': 'a slip by hand; C01 computes -1'},
-        'xor_of_yes_and_yes': {'value': 0, 'where': 'C18'},
+        'bipolar_or_of_no_and_no': common.printed(1, 'C19', 'a slip by hand; C01 computes -1'),
+        'xor_of_yes_and_yes': common.printed(0, 'C18'),
     }
     config.theory = (
         'A unit answers yes where $w \\cdot x \\ge \\theta$, else no; yes and no are 1 and 0, or 1 and -1.',

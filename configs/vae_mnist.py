@@ -34,11 +34,11 @@ def get_config(profile: str = 'full') -> common.Config:
         'binary_50': {'model.latent': 50, 'task.binary': True, **deep},
     }
     config.published = {
-        'train_loss': {
-            'value': 139.2701,
-            'where': 'B22, epoch 20',
-            'note': 'nats a training image, mean over the epoch; the source measured no held-out image',
-        },
+        'train_loss': common.printed(
+            139.2701,
+            'B22, epoch 20',
+            'nats a training image, mean over the epoch; the source measured no held-out image',
+        ),
     }
     # 1,437 training images instead of 60,000: 12 updates an epoch in place of 469.
     config.stand_in = {
@@ -61,7 +61,6 @@ def get_config(profile: str = 'full') -> common.Config:
         'The source prints a Gaussian likelihood in its text and a Bernoulli one in its code; the code is followed.',
     )
     smoke = {
-        'variants': {},
         'data.limit': 1024,
         'data.eval_limit': 300,
         'data.batch_size': 32,
@@ -71,6 +70,5 @@ def get_config(profile: str = 'full') -> common.Config:
         'training.checkpoint_every': 16,
         'report.options.importance_samples': 20,
         'report.options.importance_images': 100,
-        'stand_in': {},
     }
     return common.with_profile(config, profile, smoke=smoke)

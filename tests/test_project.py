@@ -10,9 +10,11 @@ import sys
 import jax
 import pytest
 
+from jaxlab.experiments.config import HELPERS
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CONFIGS = sorted(path for path in (ROOT / 'configs').glob('*.py') if path.name != '__init__.py')
-EXPERIMENTS = [path for path in CONFIGS if path.stem != 'common']
+EXPERIMENTS = [path for path in CONFIGS if path.stem not in HELPERS]
 
 # Written so that this file does not match itself.
 HOSTS = re.compile(
@@ -79,7 +81,7 @@ def test_experiment_is_data(path):
     functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
     assert 'get_config' in functions
     for name in imported(tree):
-        own = under(name, 'configs.common') or under(name, 'ml_collections')
+        own = any(under(name, known) for known in ('configs.common', 'configs.shared', 'ml_collections'))
         assert own or name.split('.')[0] in sys.stdlib_module_names, f'{path.name} imports {name}'
 
 

@@ -20,9 +20,11 @@ import tokenize
 
 import pytest
 
+from jaxlab.experiments import config
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGE = ROOT / 'docs' / 'sources.md'
-CONFIGS = sorted(path.stem for path in (ROOT / 'configs').glob('*.py') if path.stem not in ('__init__', 'common'))
+CONFIGS = config.names()
 FOLDERS = ('configs', 'jaxlab', 'launch', 'tests', 'benchmarks')
 ALL_STRINGS = ('configs', 'jaxlab')
 

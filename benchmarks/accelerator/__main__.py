@@ -18,6 +18,7 @@ from benchmarks.accelerator import cifar10, equality, machine, rows
 from benchmarks.accelerator.budget import Budget
 from benchmarks.accelerator.context import Context
 from benchmarks.accelerator.tables import WIDTH, Table, markdown, text
+from benchmarks.options import names_among
 from jaxlab.files import write_atomically, write_json
 
 RESERVE = 5.0  # seconds that are kept for ending processes
@@ -120,16 +121,13 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--out', type=Path, default=Path('runs/accelerator'), help='folder (default runs/accelerator)')
     parser.add_argument('--data_dir', help=f'folder with {cifar10.FOLDER} (default: JAXLAB_DATA_DIR)')
     parser.add_argument('--tiny', action='store_true', help='seconds instead of minutes; says nothing about speed')
-    parser.add_argument('--parts', default=','.join(PARTS), help=f'some of {",".join(PARTS)}, in this order')
+    some, parts = names_among(PARTS), ','.join(PARTS)
+    parser.add_argument('--parts', type=some, default=parts, help=f'some of {parts}, in this order')
     parser.add_argument('--products', choices=('tf32', 'float32'), default='tf32', help='of float32, on both sides')
     parser.add_argument('--aim', type=float, default=0.94, help='test accuracy on CIFAR-10 (default 0.94)')
     parser.add_argument('--epochs', type=int, default=cifar10.EPOCHS, help=f'on CIFAR-10 (default {cifar10.EPOCHS})')
     parser.add_argument('--verbose', action='store_true', help="show the rows' own messages")
     options = parser.parse_args(argv)
-    options.parts = options.parts.split(',')
-    for name in options.parts:
-        if name not in PARTS:
-            parser.error(f'--parts: {name!r} is none of {", ".join(PARTS)}')
     if options.minutes <= 0 or options.epochs < 1 or not 0 < options.aim <= 1:
         parser.error('--minutes must be above 0, --epochs at least 1, --aim above 0 and at most 1')
     return options

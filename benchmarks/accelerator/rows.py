@@ -3,7 +3,7 @@
 import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,11 @@ def timed(rows: Sequence[tuple[str, str]], context: Context, budget: Budget) -> 
         Path(turn).unlink()
 
 
+def shares(names: Iterable[str], context: Context, budget: Budget) -> Iterator[tuple[str, Budget]]:
+    """Each model, with its part of the time."""
+    return budget.shares({name: WEIGHTS.get(name, 1.0) for name in (TINY if context.tiny else names)})
+
+
 def failure(result: dict[str, Any]) -> str:
     """Which of jaxlab's own rows have no number, or ''. A peer without one is a note."""
     missing = []
@@ -65,10 +70,9 @@ def failure(result: dict[str, Any]) -> str:
 # ---- the table of models ----------------------------------------------------------------------------------------------
 def table(context: Context, budget: Budget) -> dict[str, Any]:
     """Every model: jaxlab, stock Flax and PyTorch in one run."""
-    names = TINY if context.tiny else tuple(PROBLEMS)
     why = context.machine['no_torch']
     result: dict[str, Any] = {'products': products(context), 'no_torch': why, 'entries': []}
-    for name, share in budget.shares({name: WEIGHTS.get(name, 1.0) for name in names}):
+    for name, share in shares(PROBLEMS, context, budget):
         asked = [OURS, *(['flax'] if PROBLEMS[name].stock else []), *([] if why else peers(name))]
         workers = timed([(name, row) for row in asked], context, share)
         entry = summary(name, workers)
@@ -161,22 +165,35 @@ def long_tables(result: dict[str, Any]) -> list[Table]:
     return [*found, Table('', (), (), table_notes(result))]
 
 
+def times(name: str, workers: dict[str, Row], context: Context) -> dict[str, Any]:
+    """A model's entry: milliseconds a step, and why some row has none."""
+    return {
+        'model': name,
+        'title': PROBLEMS[name].title,
+        'batch': context.setting.problem(name).batch,
+        'ms': {row: round(worker.median, 5) for row, worker in workers.items() if worker.ms},
+        'notes': {row: worker.error for row, worker in workers.items() if worker.error},
+    }
+
+
+def in_steps_of(worker: Row, other: Row | None) -> list[float]:
+    """How long the one takes in steps of the other: median, smallest, largest over rounds; [] where one has no number."""
+    if other is None or not worker.ms or not other.ms:
+        return []
+    return [round(value, 4) for value in spread(worker.ms, other.ms)]
+
+
 # ---- replicas -----------------------------------------------------------------------------------------------------------
 def replicas(context: Context, budget: Budget) -> dict[str, Any]:
     """1, 5 and 25 trainings in one program, under `vmap`, which is the form for accelerators."""
-    names = TINY if context.tiny else REPLICATED
     rows = {count: OURS if count == 1 else f'{OURS}_vmap{count}' for count in COUNTS}
     result: dict[str, Any] = {'form': 'vmap', 'entries': []}
-    for name, share in budget.shares(dict.fromkeys(names, 1.0)):
-        workers = dict(zip(COUNTS, timed([(name, row) for row in rows.values()], context, share), strict=True))
-        entry = {'model': name, 'title': PROBLEMS[name].title, 'batch': context.setting.problem(name).batch}
-        entry['ms'] = {str(count): round(worker.median, 5) for count, worker in workers.items() if worker.ms}
-        entry['ratios'] = {
-            str(count): [round(value, 4) for value in spread(worker.ms, workers[1].ms)]
-            for count, worker in workers.items()
-            if worker.ms and workers[1].ms
-        }
-        entry['notes'] = {str(count): worker.error for count, worker in workers.items() if worker.error}
+    for name, share in shares(REPLICATED, context, budget):
+        timed_rows = timed([(name, row) for row in rows.values()], context, share)
+        workers = dict(zip(map(str, COUNTS), timed_rows, strict=True))
+        ratios = {count: in_steps_of(worker, workers['1']) for count, worker in workers.items()}
+        entry = times(name, workers, context)
+        entry['ratios'] = {count: found for count, found in ratios.items() if found}
         result['entries'].append(entry)
         context.save(result)
     return result
@@ -199,22 +216,15 @@ def replica_tables(result: dict[str, Any]) -> list[Table]:
 # ---- bfloat16 -----------------------------------------------------------------------------------------------------------
 def bfloat16(context: Context, budget: Budget) -> dict[str, Any]:
     """Half precision against float32, and PyTorch's compiled autocast beside it."""
-    names = TINY if context.tiny else HALVED
     result: dict[str, Any] = {'products': products(context), 'no_torch': context.machine['no_torch'], 'entries': []}
-    for name, share in budget.shares({name: WEIGHTS.get(name, 1.0) for name in names}):
+    for name, share in shares(HALVED, context, budget):
         rows = [OURS, f'{OURS}_bf16', *([] if result['no_torch'] else ['torch_compile_bf16'])]
         workers = {worker.name: worker for worker in timed([(name, row) for row in rows], context, share)}
-        entry: dict[str, Any] = {
-            'model': name,
-            'title': PROBLEMS[name].title,
-            'batch': context.setting.problem(name).batch,
-        }
-        entry['ms'] = {row: round(worker.median, 5) for row, worker in workers.items() if worker.ms}
-        low = workers[f'{OURS}_bf16']
+        entry = times(name, workers, context)
         for key, other in (('to_float32', OURS), ('to_torch', 'torch_compile_bf16')):
-            if other in workers and workers[other].ms and low.ms:
-                entry[key] = [round(value, 4) for value in spread(low.ms, workers[other].ms)]
-        entry['notes'] = {row: worker.error for row, worker in workers.items() if worker.error}
+            found = in_steps_of(workers[f'{OURS}_bf16'], workers.get(other))
+            if found:
+                entry[key] = found
         result['entries'].append(entry)
         context.save(result)
     return result

@@ -30,7 +30,7 @@ OPEN = (
     'report.options',
     'training.stop_at',
 )
-HELPERS = ('__init__', 'common')  # in the folder of the experiments, and no experiments
+HELPERS = ('__init__', 'common', 'kinds', 'shared')  # in the folder of the experiments, and no experiments
 COMMAND_LINE = 'command line'  # who chose a field: the user
 
 

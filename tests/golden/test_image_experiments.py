@@ -26,6 +26,7 @@ from jaxlab.training.feeding import Feed
 
 SOBEL = np.array([[1, 0, -1], [2, 0, -2], [1, 0, -1]])
 REAL = pathlib.Path(os.environ.get('JAXLAB_DATA_DIR') or '/nowhere')
+FIVE_BLOCKS = {'name': 'convnet', 'head': 'average', 'batch_norm': 'after', 'hidden': (96,), 'classes': 2}
 
 
 def get_config(name):
@@ -72,30 +73,11 @@ def test_batches_and_updates(name, examples, batches, last, updates):
             651_720,
         ),  # B11
         (
-            {
-                'name': 'convnet',
-                'filters': (40, 72, 144, 220, 280),
-                'head': 'average',
-                'batch_norm': 'after',
-                'hidden': (96,),
-                'outputs': 'sigmoid',
-                'classes': 2,
-            },
+            {**FIVE_BLOCKS, 'filters': (40, 72, 144, 220, 280), 'outputs': 'sigmoid'},
             (256, 256, 3),
             1_311_574_368,
         ),  # C04
-        (
-            {
-                'name': 'convnet',
-                'filters': (40, 128, 144, 220, 280),
-                'head': 'average',
-                'batch_norm': 'after',
-                'hidden': (96,),
-                'classes': 2,
-            },
-            (128, 128, 3),
-            484_807_104,
-        ),  # C35
+        ({**FIVE_BLOCKS, 'filters': (40, 128, 144, 220, 280)}, (128, 128, 3), 484_807_104),  # C35
         ({'name': 'mlp', 'features': (256, 128, 64)}, (28, 28, 1), 784 * 256 + 256 * 128 + 128 * 64 + 640),
     ],
 )

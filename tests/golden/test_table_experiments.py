@@ -20,6 +20,7 @@ from jaxlab.models.mlp import MLP
 from jaxlab.optimizers import build_optimizer
 from jaxlab.tasks import baselines, sparsity
 from jaxlab.training.feeding import Feed
+from tests.training import lab
 
 REAL = Path(os.environ.get('JAXLAB_DATA_DIR', '') or '/nowhere')
 housing = pytest.mark.skipif(
@@ -31,9 +32,7 @@ passengers = pytest.mark.skipif(not (REAL / 'titanic').is_dir(), reason='JAXLAB_
 def prepared(name: str, **changes):
     """An experiment on real data, one device; names with '__' for dots."""
     config = configs.load(configs.main_folder() / f'{name}.py', 'full')
-    changes = {'variants': {}, 'parallel.devices': 1} | {
-        key.replace('__', '.'): value for key, value in changes.items()
-    }
+    changes = {'variants': {}, 'parallel.devices': 1} | lab.dotted(changes)
     return prepare(configs.apply(config, changes, 'test'), str(REAL))
 
 

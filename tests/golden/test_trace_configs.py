@@ -105,7 +105,14 @@ GOLDEN = {
     },
 }
 WITHIN = {'attention_by_hand': 1e-8, 'attention_vs_gru': 1e-7}  # as printed in the specification
-OR = ['--config.worked.inputs=[[0,0],[0,1],[1,0],[1,1]]', '--config.worked.targets=[0,1,1,1]']
+
+
+def own(*others: str, **numbers: str) -> list[str]:
+    """A command line with numbers of one's own, and other words."""
+    return [*(f'--config.worked.{name}={value}' for name, value in numbers.items()), *others]
+
+
+OR = own(inputs='[[0,0],[0,1],[1,0],[1,1]]', targets='[0,1,1,1]')
 
 
 @pytest.fixture
@@ -234,10 +241,12 @@ def test_describe_and_eval(launch):
 def test_own_backward_pass_repeats_c02(launch):
     code, results, out, _ = launch(
         'backward_passes',
-        '--config.worked.inputs=[[1,0],[-1,-1],[1,1]]',
-        '--config.worked.targets=[0,0,1]',
-        '--config.worked.weights=[[[1,0,1],[-1,-1,1]],[[0,1,-1]]]',
-        '--config.task.activation=linear,relu',
+        *own(
+            '--config.task.activation=linear,relu',
+            inputs='[[1,0],[-1,-1],[1,1]]',
+            targets='[0,0,1]',
+            weights='[[[1,0,1],[-1,-1,1]],[[0,1,-1]]]',
+        ),
     )
     found = values(results)
     assert code == 0 and found['error_before'] == 7 and found['error_after'] == 4550505726.5
@@ -261,9 +270,7 @@ def test_own_network_from_a_file(launch, tmp_path):
 def test_own_forward_pass_without_targets(launch):
     code, results, out, _ = launch(
         'forward_passes',
-        '--config.worked.inputs=[[0,-1],[-1,0],[1,-1]]',
-        '--config.worked.weights=[[-1,-1,1],[-1,2,1]]',
-        '--config.task.activation=sigmoid',
+        *own('--config.task.activation=sigmoid', inputs='[[0,-1],[-1,0],[1,-1]]', weights='[[-1,-1,1],[-1,2,1]]'),
     )
     assert code == 0 and values(results)['output_1_1'] == pytest.approx(0.11920292202211755, abs=1e-12)
     assert 'bias' in out
@@ -274,8 +281,8 @@ def test_own_forward_pass_without_targets(launch):
     [
         ('perceptron_or', [], 'epochs', 4),
         ('perceptron_or', ['--config.task.activation=step'], 'updates', 5),
-        ('delta_rule', ['--config.worked.targets=[0,0,1,1]'], 'weight_1', 0.8718228831),
-        ('delta_rule', ['--config.worked.weights=[0.5,0.5]', '--config.training.epochs=3'], 'mse_before', None),
+        ('delta_rule', own(targets='[0,0,1,1]'), 'weight_1', 0.8718228831),
+        ('delta_rule', own('--config.training.epochs=3', weights='[0.5,0.5]'), 'mse_before', None),
         ('delta_rule', ['--config.task.learning_rate=5', '--config.training.epochs=1000'], None, None),
     ],
 )
@@ -306,59 +313,46 @@ def test_degenerate_boundary(targets, launch):
     'words, part',
     [
         (
-            [
-                '--config.worked.inputs=[[1,3],[1,3],[1,3]]',
-                '--config.worked.targets=[0.5,1]',
-                '--config.worked.weights=[1,1,1]',
-            ],
+            own(inputs='[[1,3],[1,3],[1,3]]', targets='[0.5,1]', weights='[1,1,1]'),
             '3 samples but config.worked.targets 2',
         ),
-        (['--config.worked.inputs=[[1,2],[3]]', '--config.worked.targets=[1,0]'], 'rows of different length'),
+        (own(inputs='[[1,2],[3]]', targets='[1,0]'), 'rows of different length'),
         (
-            ['--config.worked.inputs=[[1,2]]', '--config.worked.targets=[1]', '--config.worked.weights=[[1,2,3,4]]'],
+            own(inputs='[[1,2]]', targets='[1]', weights='[[1,2,3,4]]'),
             '4 columns do not fit 2 inputs',
         ),
         (
-            ['--config.worked.inputs=[[1,2]]', '--config.worked.targets=[[1,0]]', '--config.worked.weights=[1,1,1]'],
+            own(inputs='[[1,2]]', targets='[[1,0]]', weights='[1,1,1]'),
             '2 numbers a sample',
         ),
-        (['--config.worked.inputs=[[1,2]]', '--config.worked.weights=[1,1,1]'], 'config.worked.targets is missing'),
-        (['--config.worked.targets=[1]'], 'config.worked.inputs is missing'),
-        (['--config.worked.weights=none.json'], 'a .json file that is there'),
+        (own(inputs='[[1,2]]', weights='[1,1,1]'), 'config.worked.targets is missing'),
+        (own(targets='[1]'), 'config.worked.inputs is missing'),
+        (own(weights='none.json'), 'a .json file that is there'),
         (
-            [
-                '--config.worked.inputs=[[1]]',
-                '--config.worked.targets=[1]',
-                '--config.worked.weights=[[[1]],[[1]],[[1]],[[1]],[[1]],[[1]],[[1]]]',
-            ],
+            own(inputs='[[1]]', targets='[1]', weights='[[[1]],[[1]],[[1]],[[1]],[[1]],[[1]],[[1]]]'),
             '7 layers deep',
         ),
-        (['--config.worked.inputs=[[1,2,3,4,5,6,7,8,9,10,11,12,13]]', '--config.worked.targets=[1]'], '13 units wide'),
+        (own(inputs='[[1,2,3,4,5,6,7,8,9,10,11,12,13]]', targets='[1]'), '13 units wide'),
         (
-            ['--config.worked.inputs=[[1]]', '--config.worked.targets=[1]', '--config.task.activation=rellu'],
+            own('--config.task.activation=rellu', inputs='[[1]]', targets='[1]'),
             "did you mean 'relu'?",
         ),
         (
-            ['--config.worked.inputs=[[1]]', '--config.worked.targets=[1]', '--config.task.rule=magic'],
+            own('--config.task.rule=magic', inputs='[[1]]', targets='[1]'),
             'unknown config.task.rule',
         ),
-        (['--config.worked.inputs=[["a"]]', '--config.worked.targets=[1]'], 'not numbers'),
-        (['--config.worked.inputs=5'], 'config.worked.inputs = 5'),
+        (own(inputs='[["a"]]', targets='[1]'), 'not numbers'),
+        (own(inputs='5'), 'config.worked.inputs = 5'),
         (
-            ['--config.worked.inputs=[[1]]', '--config.worked.targets=[1]', '--config.training.epochs=100000'],
+            own('--config.training.epochs=100000', inputs='[[1]]', targets='[1]'),
             'valid: up to 1000',
         ),
         (
-            ['--config.worked.inputs=[[1]]', '--config.worked.targets=[2]', '--config.task.rule=perceptron'],
+            own('--config.task.rule=perceptron', inputs='[[1]]', targets='[2]'),
             'targets 0 and 1, or -1 and 1',
         ),
         (
-            [
-                '--config.worked.inputs=[[1]]',
-                '--config.worked.targets=[1]',
-                '--config.worked.weights=[[1],[2]]',
-                '--config.task.rule=delta',
-            ],
+            own('--config.task.rule=delta', inputs='[[1]]', targets='[1]', weights='[[1],[2]]'),
             '',
         ),
         (['--config.task.learning_rate=-1'], 'valid: a number from 0 up'),

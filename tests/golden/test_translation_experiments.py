@@ -11,6 +11,7 @@ from jaxlab.experiments import config as configs
 from jaxlab.experiments.prepare import prepare
 from jaxlab.training import model_table
 from jaxlab.training.feeding import Feed
+from tests.training import lab
 
 REAL = Path(os.environ.get('JAXLAB_DATA_DIR', '') or '/nowhere')
 NAMES = ('transformer_toy_translation', 'seq2seq_eng_fra', 'seq2seq_rus_eng', 'transformer_eng_fra')
@@ -19,8 +20,7 @@ NAMES = ('transformer_toy_translation', 'seq2seq_eng_fra', 'seq2seq_rus_eng', 't
 def config_of(name: str, variant: str = '', **changes):
     config = configs.load(configs.main_folder() / f'{name}.py', 'full')
     own = config.variants[variant].to_dict() if variant else {}
-    changes = {key.replace('__', '.'): value for key, value in changes.items()}
-    return configs.apply(config, {**own, 'variants': {}, 'parallel.devices': 1, **changes}, 'test')
+    return configs.apply(config, {**own, 'variants': {}, 'parallel.devices': 1, **lab.dotted(changes)}, 'test')
 
 
 def prepared(name: str, variant: str = '', data_dir: str | None = None, **changes):

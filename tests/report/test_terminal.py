@@ -21,31 +21,38 @@ def printed(function, *arguments) -> str:
     return text
 
 
-def test_results():
-    text = printed(terminal.print_results, example.results())
-    for part in (
-        '! stand-in data (embedded)',
-        '0.9880 ± 0.0016',
-        '0.9835 to 0.9913',
-        '0.9897',
-        '−0.0017',
-        'table 2',
-        'training 15.3',
-    ):
-        assert part in text, part
-
-
-def test_describe():
-    text = printed(terminal.print_describe, example.results())
-    for part in (
-        'How far do five',
-        'CC BY 4.0',
-        'dense1 (Dense)',
-        '61,706',
-        'optimizer.momentum',
-        'stand-in data',
-        'Σₙ log',
-    ):
+@pytest.mark.parametrize(
+    ('function', 'parts'),
+    [
+        (
+            terminal.print_results,
+            (
+                '! stand-in data (embedded)',
+                '0.9880 ± 0.0016',
+                '0.9835 to 0.9913',
+                '0.9897',
+                '−0.0017',
+                'table 2',
+                'training 15.3',
+            ),
+        ),
+        (
+            terminal.print_describe,
+            (
+                'How far do five',
+                'CC BY 4.0',
+                'dense1 (Dense)',
+                '61,706',
+                'optimizer.momentum',
+                'stand-in data',
+                'Σₙ log',
+            ),
+        ),
+    ],
+)
+def test_says_all_of_it(function, parts):
+    text = printed(function, example.results())
+    for part in parts:
         assert part in text, part
 
 

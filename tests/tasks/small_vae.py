@@ -1,7 +1,7 @@
 """A small variational autoencoder for tests."""
 
 from configs import common
-from jaxlab.experiments import config as configs
+from tests.training import lab
 
 
 def small(**changes):
@@ -11,4 +11,4 @@ def small(**changes):
     config.data.update({'source': 'embedded', 'limit': 40, 'eval_limit': 30, 'batch_size': 16, 'eval_batch_size': 16})
     config.optimizer = common.adam(1e-3)
     config.training.epochs, config.parallel.devices = 2, 1
-    return configs.apply(config, {name.replace('__', '.'): value for name, value in changes.items()}, 'test')
+    return lab.changed(config, **changes)

@@ -14,7 +14,6 @@ from jaxlab.data.dataset import Dataset, Sampling
 from jaxlab.data.examples import in_memory
 from jaxlab.data.features import ClassLabel, Tensor
 from jaxlab.errors import UserError
-from jaxlab.experiments import config as configs
 from jaxlab.experiments.prepare import prepare
 from jaxlab.figures import Lines, Matrix, Table
 from jaxlab.measures.losses import cross_entropy
@@ -34,7 +33,7 @@ def rare(**changes):
     config.training.epochs = 2
     config.replicas = 2
     config.parallel.devices = 1
-    return configs.apply(config, {name.replace('__', '.'): value for name, value in changes.items()}, 'test')
+    return lab.changed(config, **changes)
 
 
 @pytest.fixture(scope='module')

@@ -10,12 +10,10 @@ import optax
 import pytest
 
 from configs import common
-from jaxlab import data, models
 from jaxlab.data.dataset import Raw
 from jaxlab.data.examples import in_memory
 from jaxlab.data.features import Image, Tensor
 from jaxlab.errors import UserError
-from jaxlab.experiments import config as configs
 from jaxlab.experiments.prepare import prepare
 from jaxlab.layers import Conv
 from jaxlab.tasks.cyclegan.step import CycleGan, correlation
@@ -93,10 +91,7 @@ def read(request):
 
 @pytest.fixture(scope='module', autouse=True)
 def known():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(data.DATASETS, 'day_and_night', read)
-        for name in ('Painter', 'Judge', 'Keeping'):
-            patch.setitem(models.MODELS, name.lower(), f'tests.tasks.test_cyclegan:{name}')
+    with lab.with_networks('day_and_night', read, Painter, Judge, Keeping):
         yield
 
 
@@ -110,7 +105,7 @@ def config(**changes):
     found.data.scale = (-1.0, 1.0)
     found.task.pool = 4
     found.training.epochs, found.parallel.devices = 3, 1
-    return configs.apply(found, {name.replace('__', '.'): value for name, value in changes.items()}, 'test')
+    return lab.changed(found, **changes)
 
 
 def simple(slopes, shifts, score, pool=0, **options):

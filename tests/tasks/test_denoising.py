@@ -12,7 +12,6 @@ from scipy.stats import norm
 
 from configs import common
 from jaxlab.errors import UserError
-from jaxlab.experiments import config as configs
 from jaxlab.experiments.prepare import prepare
 from jaxlab.experiments.use import use
 from jaxlab.experiments.watching import Printing
@@ -33,17 +32,12 @@ def small(**changes):
     config.data.update({'source': 'embedded', 'limit': 40, 'eval_limit': 30, 'batch_size': 16, 'eval_batch_size': 16})
     config.optimizer = common.sgd(0.1)
     config.training.epochs, config.parallel.devices = 2, 1
-    return configs.apply(config, {name.replace('__', '.'): value for name, value in changes.items()}, 'test')
+    return lab.changed(config, **changes)
 
 
 @pytest.fixture(scope='module')
 def ready():
     return prepare(small())
-
-
-@pytest.fixture(scope='module')
-def batch(ready):
-    return lab.padded(ready)
 
 
 class Same(nn.Module):

@@ -12,7 +12,6 @@ from PIL import Image
 
 from jaxlab.errors import UserError
 from jaxlab.experiments import config as configs
-from jaxlab.experiments import run as experiments
 from jaxlab.experiments.prepare import prepare
 from jaxlab.experiments.use import use
 from jaxlab.experiments.watching import Printing
@@ -20,7 +19,7 @@ from jaxlab.measures.boxes import encode
 from jaxlab.tasks.detection import report as reports
 from jaxlab.tasks.detection.modes import MODES, lines
 from jaxlab.tasks.detection.step import truths
-from tests.undrawn import undrawn
+from tests.tasks.shown import shown
 
 
 @pytest.fixture(scope='module')
@@ -29,13 +28,6 @@ def prepared():
     small = {'data.limit': 32, 'data.eval_limit': 8, 'data.batch_size': 8, 'data.eval_batch_size': 8}
     small |= {'training.epochs': 1, 'training.eval_every': 1, 'parallel.devices': 1, 'report.examples': 4}
     return prepare(configs.apply(config, small, 'test'))
-
-
-@pytest.fixture(scope='module')
-def run(prepared, tmp_path_factory):
-    folder = tmp_path_factory.mktemp('detector')
-    with undrawn():
-        return experiments.train_once(prepared, folder, Printing(quiet=True)), folder
 
 
 def perfect(task, arrays):
@@ -115,9 +107,8 @@ def test_a_run_and_its_report(run):
     for name in ('test_map_50', 'test_map_50_11_points', 'test_coco_map_50', 'test_coco_map'):
         assert 0 <= metrics[name]['mean'] <= 1
     assert metrics['test_hits_per_object']['mean'] >= 0 and np.isfinite(metrics['validation_map_50']['mean'])
-    drawn = {file.stem for file in (folder / 'figures').glob('*.png')}
-    assert {'examples', 'detections', 'precision_recall'} <= drawn
-    page = (folder / 'report.html').read_text()
+    figures, page = shown(folder)
+    assert {'examples', 'detections', 'precision_recall'} <= figures
     assert 'no mAP: boxes on any object' in page and 'Average precision by class' in page
 
 

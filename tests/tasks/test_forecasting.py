@@ -18,6 +18,7 @@ from jaxlab.protocol import Record
 from jaxlab.tasks.forecasting import modes, rules
 from jaxlab.tasks.forecasting.report import Judged, parted
 from jaxlab.tasks.forecasting.step import Forecasting
+from tests.training import lab
 
 REAL = Path(os.environ.get('JAXLAB_DATA_DIR', '') or '/nowhere')
 real = pytest.mark.skipif(not (REAL / 'time_series').is_dir(), reason='JAXLAB_DATA_DIR has no time_series')
@@ -26,7 +27,7 @@ real = pytest.mark.skipif(not (REAL / 'time_series').is_dir(), reason='JAXLAB_DA
 def ready(name='forecast_temperature', folder=None, **changes):
     """An experiment on its stand-in; names with '__' for dots."""
     config = configs.load(configs.main_folder() / f'{name}.py', 'full')
-    changes = {'variants': {}, 'replicas': 1} | {key.replace('__', '.'): value for key, value in changes.items()}
+    changes = {'variants': {}, 'replicas': 1} | lab.dotted(changes)
     source = {} if folder else {'data.source': 'embedded'}
     return prepare(configs.apply(config, {**source, **changes}, 'test'), folder and str(folder))
 

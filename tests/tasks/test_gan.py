@@ -30,13 +30,6 @@ def ready():
     return prepare(lab.gan())
 
 
-@pytest.fixture(scope='module')
-def batch(ready):
-    """Sixteen rows, of which the last six are padding."""
-    rows = ready.data.splits['train'].read(np.arange(16))
-    return ready.data.prepare({**rows, 'weight': jnp.asarray([1.0] * 10 + [0.0] * 6)})
-
-
 class Small(nn.Module):
     """A generator that is compiled quickly, with statistics of its batches."""
 

@@ -32,7 +32,7 @@ def config(**changes):
     made.data.update({'source': 'embedded', 'batch_size': 0, 'shuffle': False, 'validation_fraction': 0.2})
     made.model.features, made.optimizer, made.training.epochs = (), common.adam(0.01), 6
     made.parallel.devices = 1
-    return common.override(made, {name.replace('__', '.'): value for name, value in changes.items()})
+    return common.override(made, lab.dotted(changes))
 
 
 def batch_of(prepared, size=20):

@@ -12,14 +12,13 @@ from PIL import Image
 from jaxlab.data.mask import IGNORED
 from jaxlab.errors import UserError
 from jaxlab.experiments import config as configs
-from jaxlab.experiments import run as experiments
 from jaxlab.experiments.prepare import prepare
 from jaxlab.experiments.use import use
 from jaxlab.experiments.watching import Printing
 from jaxlab.measures.segmentation import dice_loss
 from jaxlab.tasks.segmentation import overlay
 from jaxlab.tasks.segmentation.modes import MODES, lines
-from tests.undrawn import undrawn
+from tests.tasks.shown import shown
 
 
 @pytest.fixture(scope='module')
@@ -27,13 +26,6 @@ def prepared():
     config = importlib.import_module('configs.segmentation_water').get_config('smoke')
     small = {'data.limit': 32, 'data.eval_limit': 12, 'data.eval_batch_size': 8, 'training.epochs': 1}
     return prepare(configs.apply(config, {**small, 'parallel.devices': 1, 'report.examples': 4}, 'test'))
-
-
-@pytest.fixture(scope='module')
-def run(prepared, tmp_path_factory):
-    folder = tmp_path_factory.mktemp('segmenter')
-    with undrawn():
-        return experiments.train_once(prepared, folder, Printing(quiet=True)), folder
 
 
 def test_losses_of_b19(prepared):
@@ -113,9 +105,8 @@ def test_a_run_and_its_report(run):
     results, folder = run
     for name in ('test_dice', 'test_iou', 'test_precision', 'test_recall', 'test_dice_per_image', 'validation_dice'):
         assert 0 <= results['metrics'][name]['mean'] <= 1
-    drawn = {file.stem for file in (folder / 'figures').glob('*.png')}
-    assert {'examples', 'best_and_worst', 'shares'} <= drawn
-    page = (folder / 'report.html').read_text()
+    figures, page = shown(folder)
+    assert {'examples', 'best_and_worst', 'shares'} <= figures
     assert 'water everywhere' in page and 'bluer than a threshold' in page
 
 

@@ -11,13 +11,12 @@ import pytest
 from PIL import Image
 
 from configs import common
-from jaxlab import data, models
+from jaxlab import data
 from jaxlab.data.dataset import Raw
 from jaxlab.data.examples import in_memory
 from jaxlab.data.features import Image as Picture
 from jaxlab.data.sets import animals
 from jaxlab.errors import UserError
-from jaxlab.experiments import config as configs
 from jaxlab.experiments.prepare import prepare
 from jaxlab.experiments.use import use
 from jaxlab.experiments.watching import Printing
@@ -68,10 +67,7 @@ class Critic(nn.Module):
 
 @pytest.fixture(scope='module', autouse=True)
 def known():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(data.DATASETS, 'dark_and_light', read)
-        for name in ('Painter', 'Critic'):
-            patch.setitem(models.MODELS, name.lower(), f'tests.tasks.test_translating:{name}')
+    with lab.with_networks('dark_and_light', read, Painter, Critic):
         yield
 
 
@@ -82,7 +78,7 @@ def config(**changes):
     found.optimizer = {'generator': common.adam(1e-2), 'discriminator': common.adam(1e-3)}
     found.data.update({'batch_size': 2, 'eval_batch_size': 4, 'scale': (-1.0, 1.0)})
     found.training.epochs, found.parallel.devices, found.task.pool = 1, 1, 0
-    return configs.apply(found, {name.replace('__', '.'): value for name, value in changes.items()}, 'test')
+    return lab.changed(found, **changes)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -26,11 +26,6 @@ def ready():
 
 
 @pytest.fixture(scope='module')
-def batch(ready):
-    return lab.padded(ready)
-
-
-@pytest.fixture(scope='module')
 def state(ready, batch):
     return jax.jit(ready.task.init)(jax.random.key(0), batch)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from flax import serialization
 
 from configs import common
-from jaxlab import data
+from jaxlab import data, models
 from jaxlab.experiments import config as configs
 from jaxlab.experiments.prepare import prepare
 from jaxlab.protocol import ALL
@@ -31,6 +32,26 @@ def in_tables(dataset: str, read: Callable, task: str, step: str) -> Iterator[No
         yield
 
 
+@contextlib.contextmanager
+def with_networks(dataset: str, read: Callable, *kinds: type[nn.Module]) -> Iterator[None]:
+    """A data set and networks of tests stand in their tables for a while; a network's name is its class's, in small letters."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(data.DATASETS, dataset, read)
+        for kind in kinds:
+            patch.setitem(models.MODELS, kind.__name__.lower(), f'{kind.__module__}:{kind.__name__}')
+        yield
+
+
+def dotted(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """{path: value} of keyword arguments, which have `__` for the dots of a path."""
+    return {name.replace('__', '.'): value for name, value in changes.items()}
+
+
+def changed(config: common.Config, **changes: Any) -> common.Config:
+    """The config with some fields changed, checked."""
+    return configs.apply(config, dotted(changes), 'test')
+
+
 def small(**changes: Any) -> common.Config:
     """Five updates an epoch, the last of 4 examples (24 each); keys are dotted paths with `__` for the dots."""
     config = common.experiment('small', task='classification', data='mnist', model='mlp')
@@ -40,7 +61,7 @@ def small(**changes: Any) -> common.Config:
     config.optimizer = common.sgd(0.1, 0.9)
     config.training.epochs = 2
     config.parallel.devices = 1
-    return configs.apply(config, {name.replace('__', '.'): value for name, value in changes.items()}, 'test')
+    return changed(config, **changes)
 
 
 def gan(**changes: Any) -> common.Config:
@@ -54,7 +75,7 @@ def gan(**changes: Any) -> common.Config:
     config.data.update({'source': 'embedded', 'limit': 40, 'eval_limit': 40, 'batch_size': 16, 'eval_batch_size': 40})
     config.data.scale = (-1.0, 1.0)
     config.parallel.devices = 1
-    return configs.apply(config, {name.replace('__', '.'): value for name, value in changes.items()}, 'test')
+    return changed(config, **changes)
 
 
 def padded(ready: Any) -> dict[str, Any]:

@@ -13,13 +13,13 @@ from jaxlab.data.dataset import Dataset, Raw
 from jaxlab.data.examples import Arrays, in_memory
 from jaxlab.data.features import Tensor, Value
 from jaxlab.data.sources import Request
-from jaxlab.experiments import config as configs
 from jaxlab.layers import Dropout
 from jaxlab.measures.losses import squared_error
 from jaxlab.measures.sums import sums, weighted_mean
 from jaxlab.models.recurrent import SequenceModel
 from jaxlab.optimizers import build_optimizer
 from jaxlab.tasks.supervised import Supervised, prepared
+from tests.training import lab
 
 WIDTH = 24  # tokens that a row holds; training sequences have at most 20
 
@@ -105,4 +105,4 @@ def config(**changes: Any) -> common.Config:
     found.data.update({'batch_size': 8, 'eval_batch_size': 8, 'buckets': 4})
     found.optimizer = common.sgd(0.1, 0.9)
     found.training.epochs, found.parallel.devices = 2, 1
-    return configs.apply(found, {name.replace('__', '.'): value for name, value in changes.items()}, 'test')
+    return lab.changed(found, **changes)

@@ -6,7 +6,6 @@ import pytest
 
 from configs import common
 from jaxlab.errors import UserError
-from jaxlab.experiments import config as configs
 from jaxlab.models.transformer import TransformerClassifier
 from jaxlab.optimizers import build_optimizer
 from jaxlab.tasks.supervised import prepared
@@ -43,7 +42,7 @@ def mlp(**changes):
     config = lab.small()
     config.optimizer = common.adam(0.01)
     config.model.update({'features': (64,), 'batch_norm': False})
-    return configs.apply(config, {name.replace('__', '.'): value for name, value in changes.items()}, 'test')
+    return lab.changed(config, **changes)
 
 
 def transformer(**changes):

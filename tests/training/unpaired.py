@@ -14,10 +14,10 @@ from jaxlab.data.dataset import Dataset, Raw
 from jaxlab.data.examples import Split, in_memory
 from jaxlab.data.features import Image
 from jaxlab.data.sources import Request
-from jaxlab.experiments import config as configs
 from jaxlab.measures.sums import sums, weighted_mean
 from jaxlab.optimizers import TrainState, build_optimizer
 from jaxlab.protocol import Report
+from tests.training import lab
 
 SIZES = {'a': (5, 3), 'b': (8, 4)}  # training and test pictures
 
@@ -124,4 +124,4 @@ def config(**changes: Any) -> common.Config:
     found.data.update({'batch_size': 3, 'eval_batch_size': 3})
     found.optimizer = common.sgd(0.1, 0.9)
     found.training.epochs, found.parallel.devices = 3, 1
-    return configs.apply(found, {name.replace('__', '.'): value for name, value in changes.items()}, 'test')
+    return lab.changed(found, **changes)
