@@ -48,10 +48,7 @@ def main(words: Sequence[str] | None = None) -> int:
 def _run(asked: arguments.Arguments, words: Sequence[str], begun: float) -> int:
     path, profile = configs.split_profile(asked.config)
     changes = configs.parse_overrides(asked.overrides)
-    plain = configs.load(path, profile)
-    config = configs.apply(plain, changes, configs.COMMAND_LINE)
-    cut = configs.differing(plain, configs.load(path, 'full')) if profile != 'full' else []
-    chosen = dict.fromkeys(cut, 'profile') | dict.fromkeys(changes, configs.COMMAND_LINE)
+    config, chosen = configs.of_file(path, profile, changes, configs.COMMAND_LINE)
     config = configs.only_variants(config, asked.variants)
     if asked.variants is not None:
         chosen['variants'] = configs.COMMAND_LINE

@@ -18,6 +18,19 @@ from jaxlab.training import runtime
 from tests.tasks import small_vae
 from tests.undrawn import undrawn
 
+SMALL = '''"""A small classifier."""
+
+from configs import common
+
+
+def get_config(profile: str = 'full') -> common.Config:
+    config = common.experiment('small', task='classification', data='mnist', model='mlp')
+    config.data.source = 'embedded'
+    config.optimizer = common.sgd(0.1)
+    stand_in = {'training.epochs': 60, 'data.batch_size': 50, 'optimizer.learning_rate': 0.5}
+    return common.with_profile(config, profile, smoke={'training.epochs': 1, 'stand_in': stand_in})
+'''
+
 
 @pytest.fixture(scope='module')
 def here():
@@ -52,6 +65,19 @@ def test_the_catalogue_and_a_misspelt_name():
         jaxlab.experiment('lenet_mnist', training__epoch=1)
     with pytest.raises(UserError, match='no finished run'):
         jaxlab.open_run('nowhere')
+
+
+def test_what_a_profile_sets_outlasts_stand_in_data(tmp_path):
+    """As on the command line: stand-in data change the experiment's own settings, not those of the profile or the user."""
+    file = tmp_path / 'small.py'
+    file.write_text(SMALL)
+    found = jaxlab.experiment(file, 'smoke', data__batch_size=8).prepared
+    assert (found.config.training.epochs, found.config.data.batch_size, found.config.optimizer.learning_rate) == (
+        1,
+        8,
+        0.5,
+    )
+    assert (found.chosen['training.epochs'], found.chosen['optimizer.learning_rate']) == ('profile', 'stand-in data')
 
 
 def test_describe(small):

@@ -136,6 +136,13 @@ def literal(text: str) -> Any:
     return text if isinstance(value, int | float) and '_' in text else value
 
 
+def of_file(path: Path, profile: str, changes: Mapping[str, Any], where: str) -> tuple[common.Config, dict[str, str]]:
+    """A file's experiment in a profile with some fields changed, checked; and field -> who set it: the profile or the user."""
+    plain = load(path, profile)
+    cut = differing(plain, load(path, 'full')) if profile != 'full' else []
+    return apply(plain, changes, where), dict.fromkeys(cut, 'profile') | dict.fromkeys(changes, COMMAND_LINE)
+
+
 def apply(config: common.Config, changes: Mapping[str, Any], where: str) -> common.Config:
     """The config with overrides, checked; `where` they come from is named in the error."""
     for path in changes:

@@ -37,13 +37,11 @@ def experiment(
     A field's dots are written as two underscores, or as they are: `**{'training.epochs': 3}`. name: may be a config as well.
     """
     changes = {field.replace('__', '.'): value for field, value in overrides.items()}
-    plain = (
-        name
-        if isinstance(name, common.Config)
-        else configs.load(configs.split_profile(f'{name}:{profile}')[0], profile)
-    )
-    config = configs.apply(plain, changes, 'experiment(...)')
-    return Experiment(config, data_dir, dict.fromkeys(changes, configs.COMMAND_LINE))
+    if isinstance(name, common.Config):
+        config, chosen = configs.apply(name, changes, 'experiment(...)'), dict.fromkeys(changes, configs.COMMAND_LINE)
+    else:
+        config, chosen = configs.of_file(*configs.split_profile(f'{name}:{profile}'), changes, 'experiment(...)')
+    return Experiment(config, data_dir, chosen)
 
 
 @dataclasses.dataclass(frozen=True)
