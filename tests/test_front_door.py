@@ -27,7 +27,7 @@ def get_config(profile: str = 'full') -> common.Config:
     config = common.experiment('small', task='classification', data='mnist', model='mlp')
     config.data.source = 'embedded'
     config.model.features = (8,)
-    config.optimizer = common.sgd(0.1)
+    config.optimizer, config.training.epochs = common.sgd(0.1), 3
     stand_in = {'training.epochs': 60, 'data.batch_size': 50, 'optimizer.learning_rate': 0.5}
     return common.with_profile(config, profile, smoke={'training.epochs': 1, 'stand_in': stand_in})
 '''
