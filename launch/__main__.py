@@ -83,11 +83,10 @@ def _run(asked: arguments.Arguments, words: Sequence[str], begun: float) -> int:
             from jaxlab.data import prepare_tfds
 
             prepare_tfds(config.data.name, asked.data_dir)
-        command = 'python -m launch ' + shlex.join(words)
-        mode, described = modes.get(asked.mode), None
-        if mode is not None and not mode.needs_data:
-            described = run_data.described(many.reference_folder(config, workdir))
+        mode = modes.get(asked.mode)
+        described = run_data.described(many.reference_folder(config, workdir)) if mode and not mode.needs_data else None
         reported = asked.mode in ('train', 'eval')
+        command = 'python -m launch ' + shlex.join(words)
         prepared = prepare(config, asked.data_dir, chosen, command, described=described, reported=reported)
         if hosts is not None:
             hosts.same(ends.of_this_host(prepared, asked.mode, workdir))

@@ -27,11 +27,11 @@ PREFIX = re.compile(r'^([A-Za-z][A-Za-z_-]*?)[._ -]*\d+$')  # cat.12, dog-7, ima
 
 @dataclasses.dataclass(frozen=True)
 class Listing:
-    """Image files by part. files: part -> paths in fixed order; labels: part -> class number of each."""
+    """Image files by part. files: part -> paths in fixed order; labels: part -> class number of each; names: one a class."""
 
     files: dict[str, tuple[Path, ...]]
     labels: dict[str, tuple[int, ...]]
-    class_names: tuple[str, ...]
+    names: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
 
@@ -108,7 +108,7 @@ def scan(root: Path, classify: Callable[[Path], dict[str, list[Path]]] = classif
     return Listing(
         files={part: tuple(path for path, _ in rows) for part, rows in pairs.items()},
         labels={part: tuple(label for _, label in rows) for part, rows in pairs.items()},
-        class_names=plain_names(names),
+        names=plain_names(names),
         notes=notes,
     )
 

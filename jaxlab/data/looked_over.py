@@ -81,10 +81,10 @@ def pictures(root: Path, listing: Listing) -> Look:
             continue  # training says which ones cannot be read
     if not sizes:
         raise UserError(f'{str(root)!r}: none of its pictures can be read')
-    counts = Counter(listing.class_names[label] for label in labels)
+    counts = Counter(listing.names[label] for label in labels)
     if len(counts) < 2:
         raise UserError(
-            f'{str(root)!r} has one class only ({listing.class_names[0]!r}); valid: two folders of pictures or more'
+            f'{str(root)!r} has one class only ({listing.names[0]!r}); valid: two folders of pictures or more'
         )
     said = [f'{len(files):,} pictures of {len(counts)} classes: {_counted(counts)}.', *listing.notes]
     (narrow, low), (wide, high) = np.min(sizes, axis=0).tolist(), np.max(sizes, axis=0).tolist()

@@ -41,8 +41,13 @@ def test_a_run_without_trouble(clock, tmp_path):
     assert found == known(tmp_path)
     assert found['wall'] == 20 and found['restarts'] == 0 and found['share'] == 0.5
     assert found['seconds'] == {
-        'steps': 10, 'startup': 5, 'compilation': 1, 'evaluation': 3, 'other': 1, 'lost': 0,
-    }  # fmt: skip
+        'steps': 10,
+        'startup': 5,
+        'compilation': 1,
+        'evaluation': 3,
+        'other': 1,
+        'lost': 0,
+    }
 
 
 def test_updates_that_are_made_again_are_lost(clock, tmp_path):
@@ -107,5 +112,7 @@ def test_of_a_real_run(tmp_path):
         assert found['seconds'][part] > 0, part
     assert found['share'] == pytest.approx(found['seconds']['steps'] / found['wall'], abs=0.01)
     assert [list(json.loads(line)) for line in (tmp_path / goodput.LOG).read_text().splitlines()] == [
-        ['start'], ['start'], ['end', 'spent'],
-    ]  # fmt: skip
+        ['start'],
+        ['start'],
+        ['end', 'spent'],
+    ]

@@ -38,13 +38,13 @@ OPTIONS = {
 
 @dataclasses.dataclass(frozen=True)
 class Known:
-    """What is known of a named set: where it lies, its classes, its usual image size.
+    """What is known of a named set: where it lies, the names of its classes, its usual image size.
 
     stand_in: (request, number of classes, image size) -> what takes its place where it is not there.
     """
 
     folders: tuple[str, ...]
-    class_names: tuple[str, ...]
+    names: tuple[str, ...]
     image_size: int
     description: str
     licence: str
@@ -189,7 +189,7 @@ def _known_files(request: Request, known: Known, how: images.Decoding, memory_li
     if request.data_dir.name in known.folders:
         return _known_listing(request, request.data_dir, known, how, memory_limit)
     listing = scan(request.data_dir, _classified)
-    if listing is not None and _same_classes(listing.class_names, known.class_names):
+    if listing is not None and _same_classes(listing.names, known.names):
         return _known_listing(request, request.data_dir, known, how, memory_limit)
     return None
 
@@ -200,10 +200,10 @@ def _known_listing(request: Request, root: Path, known: Known, how: images.Decod
         raise UserError(
             f'{str(root)!r} has no images of {request.name}; valid: class folders, or files named CLASS.NUMBER'
         )
-    if not _same_classes(listing.class_names, known.class_names):
+    if not _same_classes(listing.names, known.names):
         raise UserError(
-            f'{str(root)!r} has the classes {", ".join(listing.class_names[:20])}; {request.name} has '
-            f'{", ".join(known.class_names)}'
+            f'{str(root)!r} has the classes {", ".join(listing.names[:20])}; {request.name} has '
+            f'{", ".join(known.names)}'
         )
     return _from_listing(request, root, listing, how, memory_limit, known.description, known.licence)
 
@@ -235,8 +235,8 @@ def _from_listing(
     description: str,
     licence: str,
 ) -> Raw:
-    if len(listing.class_names) < 2:
-        raise UserError(f'{str(root)!r} has one class only ({listing.class_names[0]!r}); two or more are needed')
+    if len(listing.names) < 2:
+        raise UserError(f'{str(root)!r} has one class only ({listing.names[0]!r}); two or more are needed')
     paths = [path for files in listing.files.values() for path in files]
     labels = np.array([label for part in listing.labels.values() for label in part], np.int32)
     ends = np.cumsum([len(files) for files in listing.files.values()])
@@ -263,7 +263,7 @@ def _from_listing(
     return Raw(
         'files',
         parts,
-        {'image': Image(how), 'label': ClassLabel(listing.class_names)},
+        {'image': Image(how), 'label': ClassLabel(listing.names)},
         description,
         licence,
         identity,
@@ -279,7 +279,7 @@ def _check_parts(root: Path, listing: Listing, parts: dict[str, Split], why: dic
     """why: class number -> why a picture of it cannot be decoded."""
     first = parts.get('train', parts.get('all'))
     present = set() if first is None or first.labels is None else set(first.labels.tolist())
-    for label, name in enumerate(listing.class_names):
+    for label, name in enumerate(listing.names):
         if label not in present:
             raise UserError(
                 f'{str(root)!r}: no image of class {name!r} can be decoded ({why.get(label, "none is there")})'
@@ -330,7 +330,7 @@ def _bad_note(root: Path, paths: list[Path], bad: dict[str, str]) -> tuple[str, 
 
 
 def _embedded(request: Request, known: Known, how: images.Decoding) -> Raw:
-    raw = known.stand_in(request, len(known.class_names), how.image_size)
+    raw = known.stand_in(request, len(known.names), how.image_size)
     raw = dataclasses.replace(raw, features={**raw.features, 'image': Image(how)})
     if not how.grey:
         return raw
@@ -360,7 +360,7 @@ def _tfds(request: Request, known: Known, how: images.Decoding) -> Raw | None:
     return Raw(
         'tfds',
         splits,
-        {'image': Image(how), 'label': ClassLabel(known.class_names)},
+        {'image': Image(how), 'label': ClassLabel(known.names)},
         known.description,
         known.licence,
         checksum(*parts.values()),

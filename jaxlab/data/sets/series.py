@@ -192,9 +192,19 @@ def _raw(
     past = np.arange(end - width, end)
     recent = tuple(tuple(map(float, row)) for row in with_phases(full[past], past, periods))
     feature = Series(
-        name, unit, str(every[end - 1]), (number, code), width, horizon, periods, recent, options['scaler'],
-        options['fit'] == 'all', values=full, times=every,
-    )  # fmt: skip
+        name,
+        unit,
+        str(every[end - 1]),
+        (number, code),
+        width,
+        horizon,
+        periods,
+        recent,
+        options['scaler'],
+        options['fit'] == 'all',
+        values=full,
+        times=every,
+    )
     across = 'the rows around them are neighbours' if options['gaps'] == 'join' else 'no window lies across'
     note = f'{int(missing.sum())} rows are missing, in {gaps} gaps; {across}.' if missing.any() else ''
     return Raw(

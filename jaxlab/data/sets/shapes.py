@@ -17,7 +17,7 @@ SEED = 10
 LARGEST_DRAWN = 48  # pixels; larger images are this one with each pixel repeated
 
 
-def class_names(classes: int) -> tuple[str, ...]:
+def _names(classes: int) -> tuple[str, ...]:
     """The names of the first `classes` of the 20 classes."""
     return (SHAPES + tuple('striped ' + shape for shape in SHAPES))[:classes]
 
@@ -27,7 +27,7 @@ def read(request: Request, classes: int = 10, size: tuple[int, int] = (32, 32)) 
     parts = {part: render(count, classes, size, SEED + at) for at, (part, count) in enumerate(SIZES.items())}
     what = f'rendered shapes ({classes} classes, {size[0]}x{size[1]} pixels)'
     description = f'rendered shapes on noisy backgrounds, {size[0]}x{size[1]} RGB, {classes} classes'
-    return rendered.stand_in(request, parts, class_names(classes), what, description)
+    return rendered.stand_in(request, parts, _names(classes), what, description)
 
 
 def render(count: int, classes: int, size: tuple[int, int], seed: int) -> Arrays:
