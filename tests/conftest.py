@@ -13,16 +13,14 @@ from typing import Any
 
 import pytest
 
+from launch.smoke import quickly_compiled
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DEVICES = 8
 MAPS = 20_000  # of memory: from here on a process frees its compiled programs after each file of tests
 
-# Tests compile thousands of small programs and run each a few times: LLVM optimizes none, which halves the time of
-# tests/layers and tests/models, and cuts none into parts for several threads, which costs more than it gains where all
-# processors have tests to run (some per cent of a first run). What XLA itself does (fusion, layouts, libraries) stays. XLA_FLAGS
-# of the environment come after it. The programs that tests start inherit it.
-QUICKLY_COMPILED = '--xla_backend_optimization_level=0 --xla_cpu_parallel_codegen_split_count=1'
-os.environ['XLA_FLAGS'] = f'{QUICKLY_COMPILED} {os.environ.get("XLA_FLAGS", "")}'.strip()
+# Tests compile thousands of small programs and run each a few times. The programs that tests start inherit it.
+os.environ['XLA_FLAGS'] = quickly_compiled()
 
 # XLA reads its flags once, when the first device is asked for. Afterwards the environment is put back, so that the
 # programs that tests start see the machine's own devices.
