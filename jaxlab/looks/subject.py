@@ -65,7 +65,7 @@ class Subject:
     def batch(self, split: str, rows: np.ndarray) -> dict[str, jax.Array]:
         """Examples as the network gets them, all of weight 1."""
         examples = {name: jnp.asarray(values) for name, values in self.data.splits[split].read(rows).items()}
-        return self.data.prepare({**examples, 'weight': jnp.ones(len(rows), jnp.float32)})
+        return self.data.prepare({**examples, 'weight': jnp.asarray(np.ones(len(rows), np.float32))})
 
     def inputs(self, rows: np.ndarray) -> jax.Array:
         """Inputs of these examples of the split that is looked at."""
@@ -80,13 +80,21 @@ class Subject:
         """What the named layers give for a few examples: name -> [N, ...] float32."""
         return self.of_inputs(state, self.inputs(rows), names)
 
-    def of_inputs(self, state: str, inputs: jax.Array, names: list[str]) -> dict[str, np.ndarray]:
+    def of_inputs(self, state: str, inputs: jax.Array | np.ndarray, names: list[str]) -> dict[str, np.ndarray]:
         """The same of prepared inputs [N, ...]."""
         found = self._everything(self.variables[state], inputs)
         return {name: np.asarray(found[name], np.float32) for name in names}
 
+    def predict(self, inputs: jax.Array | np.ndarray) -> np.ndarray:
+        """What the trained network says of prepared inputs [N, ...]: class probabilities [N, classes]."""
+        return np.asarray(self._predict(self.record.states[0], inputs))
+
     @functools.cached_property
-    def _everything(self) -> Callable[[Any, jax.Array], dict[str, jax.Array]]:
+    def _predict(self) -> Callable[[Any, Any], jax.Array]:
+        return jax.jit(self.task.predict)
+
+    @functools.cached_property
+    def _everything(self) -> Callable[[Any, Any], dict[str, jax.Array]]:
         return jax.jit(functools.partial(activations, self.module))
 
     @functools.cached_property

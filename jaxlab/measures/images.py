@@ -4,6 +4,7 @@ The range is always 1: on pixels in [-1, 1] taken as they are the PSNR would be 
 where black is, another number.
 """
 
+import functools
 import math
 
 import jax
@@ -13,6 +14,7 @@ import numpy as np
 UNIFORM, GAUSSIAN = 'uniform 7', 'gaussian 11'  # windows: scikit-image's own choice, and that of Wang et al. 2004
 
 
+@jax.jit
 def psnr(images: jax.Array, truth: jax.Array, most: float = 100.0) -> jax.Array:
     """Peak signal-to-noise ratio, `-10 log10(mean squared error)`, in dB; `most` for an image without error."""
     error = jnp.square(images - truth).mean((1, 2, 3))
@@ -24,6 +26,7 @@ def decibels(error: jax.Array) -> jax.Array:
     return -10 / math.log(10) * jnp.log(error)
 
 
+@functools.partial(jax.jit, static_argnames='window')
 def ssim(images: jax.Array, truth: jax.Array, window: str = UNIFORM) -> jax.Array:
     """Structural similarity (Wang et al. 2004), averaged over the places where the whole window lies inside, and channels.
 

@@ -18,11 +18,13 @@ def keys_of(images: jax.Array) -> jax.Array:
     return jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(SEED), digest)
 
 
+@jax.jit
 def normal_once(images: jax.Array) -> jax.Array:
     """Standard normal noise of the images' shape."""
     return jax.vmap(lambda key: jax.random.normal(key, images.shape[1:], jnp.float32))(keys_of(images))
 
 
+@jax.jit
 def uniform_once(images: jax.Array) -> jax.Array:
     """Numbers in [0, 1) of the images' shape."""
     return jax.vmap(lambda key: jax.random.uniform(key, images.shape[1:], jnp.float32))(keys_of(images))

@@ -5,6 +5,7 @@ $$S = QK^\top,\qquad L = S/\sqrt{d_k}\;(+\,-\infty\text{ where masked}),\qquad A
 Leading axes (batch, heads) are free: Q [..., T, d], K [..., S, d], V [..., S, v].
 """
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -35,6 +36,11 @@ def attention(
 ) -> AttentionTrace:
     """mask: True where a query may look at a key, broadcast to [..., T, S]; a query that may look at none gets zeros."""
     queries, keys, values = (jnp.asarray(x, jnp.result_type(x, float)) for x in (queries, keys, values))
+    return _attention(queries, keys, values, mask, scale)
+
+
+@functools.partial(jax.jit, static_argnames='scale')
+def _attention(queries: Array, keys: Array, values: Array, mask: Array | None, scale: bool) -> AttentionTrace:
     if queries.shape[-1] != keys.shape[-1]:
         raise UserError(f'queries have {queries.shape[-1]} numbers and keys {keys.shape[-1]}: they must be equal')
     if keys.shape[-2] != values.shape[-2]:
@@ -60,10 +66,15 @@ def logit_variance(key: Array, depths: tuple[int, ...], draws: int = 4096) -> Fl
     """Variance of q . k and of q . k / sqrt(d) for unit normal q and k, one row a depth: why the scaling is there."""
     rows = []
     for index, depth in enumerate(depths):
-        q, k = jax.random.normal(jax.random.fold_in(key, index), (2, draws, depth))
-        dot = jnp.sum(q * k, axis=-1)
-        rows.append((float(jnp.var(dot)), float(jnp.var(dot / math.sqrt(depth)))))
+        rows.append(tuple(map(float, _variances(jax.random.fold_in(key, index), (2, draws, depth)))))
     return np.array(rows)
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def _variances(key: Array, shape: tuple[int, int, int]) -> tuple[Array, Array]:
+    q, k = jax.random.normal(key, shape)
+    dot = jnp.sum(q * k, axis=-1)
+    return jnp.var(dot), jnp.var(dot / math.sqrt(shape[-1]))
 
 
 class Projections(NamedTuple):

@@ -47,7 +47,7 @@ def update_quantities(trace: BackpropTrace) -> dict[str, np.ndarray]:
 
 def iteration[Trace](trace: Trace, index: int | tuple[int, int]) -> Trace:
     """One sample of an epoch's trace, or, by (epoch, sample), of a whole training's."""
-    return jax.tree.map(lambda values: values[index], trace)
+    return jax.tree.map(lambda values: np.asarray(values)[index], trace)
 
 
 def epoch_quantities(trace: BackpropTrace) -> dict[str, np.ndarray]:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from jaxlab.data.labels import labels_of
@@ -73,7 +72,7 @@ def value_range(values: np.ndarray, name: str) -> dict[str, Any]:
 
 def seen_images(subject: Subject, rows: np.ndarray, prefix: str) -> Images:
     """The images themselves, with what the trained network says of them."""
-    shares = np.asarray(subject.task.predict(subject.record.states[0], subject.inputs(rows)))
+    shares = subject.predict(subject.inputs(rows))
     labels = labels_of(subject.data.splits[subject.split])[rows]
     said, names = shares.argmax(1), subject.classes
     captions = [
@@ -155,9 +154,10 @@ def equivariance(
     return figures
 
 
-def shifted(inputs: Any, by: int) -> Any:
+def shifted(inputs: Any, by: int) -> np.ndarray:
     """Images [N, H, W, C] moved right by whole pixels; the left edge is repeated."""
-    return jnp.concatenate([jnp.repeat(inputs[:, :, :1], by, 2), inputs[:, :, : inputs.shape[2] - by]], 2)
+    images = np.asarray(inputs)
+    return np.concatenate([np.repeat(images[:, :, :1], by, 2), images[:, :, : images.shape[2] - by]], 2)
 
 
 def shift_error(plain: np.ndarray, moved: np.ndarray, by: int) -> float:
@@ -173,11 +173,10 @@ def shift_error(plain: np.ndarray, moved: np.ndarray, by: int) -> float:
 
 def _same_answers(subject: Subject, inputs: Any, shifts: Sequence[int]) -> Table:
     """How often the class stays the same when the image moves."""
-    state = subject.record.states[0]
-    before = np.asarray(subject.task.predict(state, inputs)).argmax(1)
+    before = subject.predict(inputs).argmax(1)
     rows = []
     for by in shifts:
-        after = np.asarray(subject.task.predict(state, shifted(inputs, by))).argmax(1)
+        after = subject.predict(shifted(inputs, by)).argmax(1)
         rows.append((f'{by} px', float(np.mean(before == after))))
     note = f'{len(before)} {subject.split} images; the whole network is no more invariant than this; first replica'
     return Table('same_answers', 'Share of answers that a shift leaves', note, ('shift', 'same answer'), rows)

@@ -108,7 +108,7 @@ def compared(params: Params, images: jax.Array, labels: jax.Array) -> list[tuple
 
 def _largest(one: Any, other: Any) -> float:
     """The largest absolute difference between two trees of numbers."""
-    pairs = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max()), one, other)
+    pairs = jax.tree.map(lambda a, b: float(np.abs(np.asarray(a) - np.asarray(b)).max()), one, other)
     return max(jax.tree.leaves(pairs))
 
 

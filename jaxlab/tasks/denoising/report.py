@@ -140,7 +140,7 @@ class DenoisingReport(TaskReport[Denoising]):
 def _batch_psnr(errors: np.ndarray, size: int) -> float:
     """The mean over batches, in order, of the PSNR of each batch's mean error: the last, short one weighs as much."""
     parts = [errors[at : at + size].mean(dtype=np.float64) for at in range(0, len(errors), size)]
-    return float(np.mean([float(decibels(jnp.asarray(part))) for part in parts]))
+    return float(np.mean(np.asarray(decibels(jnp.asarray(parts)), np.float64)))
 
 
 def _table(

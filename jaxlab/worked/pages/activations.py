@@ -1,8 +1,9 @@
 """Activations with their derivatives, saturation, tensors and tape (C06, C09, C33; C32 repeats C09)."""
 
 import dataclasses
+import functools
+from collections.abc import Sequence
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -13,6 +14,7 @@ from jaxlab.worked.cases.slips import slips_of
 from jaxlab.worked.cases.tape import TAPE, TENSORS
 from jaxlab.worked.museum import MUSEUM
 from jaxlab.worked.pages.parts import by_name, once, renamed
+from jaxlab.worked.sampled import sampled
 from jaxlab.worked.settings import Settings
 from jaxlab.worked.show import latex, units
 from jaxlab.worked.show.passes import slip_table
@@ -23,6 +25,7 @@ AT = 1.0  # where the worked values are taken; at 0 two wrong formulas look righ
 FLAT = 0.01
 
 
+@functools.cache
 def plotted() -> tuple[Activation, ...]:
     """The five activations whose curves C06 plots."""
     names = ('sigmoid', 'bipolar_sigmoid', 'linear', 'relu')
@@ -39,7 +42,7 @@ def page(settings: Settings) -> Report:
     figures += [slip_table(slips_of('C33'), 'C33', 'C33: slips of the page'), units.tape_worked(TAPE), tensor_table()]
     by_name(figures)
     sigmoid, bipolar = activation('sigmoid'), activation('bipolar_sigmoid')
-    gap = max(autodiff_gap(entry) for entry in everyone)
+    gap = autodiff_gap(everyone)
     metrics = once(
         sigmoid_at_3=sigmoid.function(jnp.asarray(3.0)),
         sigmoid_slope_at_3=sigmoid.derivative(jnp.asarray(3.0)),
@@ -63,32 +66,30 @@ def page(settings: Settings) -> Report:
     )
 
 
-def autodiff_gap(entry: Activation) -> float:
-    """Largest difference of the closed form to `jax.grad`, away from kinks."""
-    x = jnp.linspace(-8, 8, 801) + 1.234e-3
-    return float(jnp.max(jnp.abs(entry.derivative(x) - jax.vmap(jax.grad(entry.function))(x))))
+def autodiff_gap(entries: Sequence[Activation]) -> float:
+    """Largest difference of a closed form to `jax.grad`, away from kinks."""
+    found = sampled(entries, np.linspace(-8, 8, 801) + 1.234e-3)
+    return max(float(np.max(np.abs(each.slope - each.automatic))) for each in found)
 
 
 def worked(entries: tuple[Activation, ...]) -> Worked:
     """Value and slope at one point, formula first."""
     steps = []
-    for entry in entries:
-        x = jnp.asarray(AT)
-        value, slope = float(entry.function(x)), float(entry.derivative(x))
+    for entry, at in zip(entries, sampled(entries, AT), strict=True):
         steps += [
             Step(
                 f'Value at x = {AT:g}',
                 f'f(x) = {entry.latex}',
                 '',
-                latex.number(value, 10),
+                latex.number(float(at.value), 10),
                 part=entry.name.replace('_', ' '),
             ),
-            Step('Slope there', f"f'(x) = {entry.latex_derivative}", '', latex.number(slope, 10)),
+            Step('Slope there', f"f'(x) = {entry.latex_derivative}", '', latex.number(float(at.slope), 10)),
             Step(
                 'The same by automatic differentiation',
                 r'\mathrm{grad}\, f',
                 '',
-                latex.number(float(jax.grad(entry.function)(x)), 10),
+                latex.number(float(at.automatic), 10),
             ),
         ]
     return Worked(
@@ -133,25 +134,20 @@ def derivation() -> Worked:
 
 def grid_table() -> Table:
     """C06's grid at ten of its hundred points."""
-    x = jnp.asarray(GRID)
-    values = [
-        (np.asarray(entry.function(x)), np.asarray(entry.derivative(x)))
-        for entry in plotted()
-        if entry.name != 'linear'
-    ]
+    names = [entry.name for entry in plotted()]
+    values = [each for name, each in zip(names, sampled(plotted(), GRID), strict=True) if name != 'linear']
     return Table(
         'grid',
         'Values / slopes on the grid of C06',
         'Entry 50 is -1.8e-14 and not 0: the slope of ReLU is 0 there.',
         ('i', 'x', 'sigmoid', 'bipolar sigmoid', 'ReLU', 'leaky ReLU'),
-        [(i, f'{GRID[i]:.3g}', *(f'{value[i]:.8g} / {slope[i]:.8g}' for value, slope in values)) for i in ROWS],
+        [(i, f'{GRID[i]:.3g}', *(f'{value[i]:.8g} / {slope[i]:.8g}' for value, slope, _ in values)) for i in ROWS],
         '>>>>>>',
     )
 
 
 def sums_table() -> Table:
     """Sums over the grid: one number that a wrong formula would change."""
-    x = jnp.asarray(GRID)
     return Table(
         'sums',
         'Sums over the grid',
@@ -160,11 +156,11 @@ def sums_table() -> Table:
         [
             (
                 entry.name.replace('_', ' '),
-                float(jnp.sum(entry.function(x))),
-                float(jnp.sum(entry.derivative(x))),
-                float(jnp.max(entry.derivative(x))),
+                float(np.sum(each.value)),
+                float(np.sum(each.slope)),
+                float(np.max(each.slope)),
             )
-            for entry in plotted()
+            for entry, each in zip(plotted(), sampled(plotted(), GRID), strict=True)
         ],
         '<>>>',
         10,
@@ -175,8 +171,8 @@ def saturation_table(entries: list[Activation]) -> Table:
     """Between which nets a unit learns at all."""
     x = np.arange(-2000, 2001) / 100
     rows = []
-    for entry in entries:
-        alive = x[np.abs(np.asarray(entry.derivative(jnp.asarray(x)))) >= FLAT]
+    for entry, each in zip(entries, sampled(entries, x), strict=True):
+        alive = x[np.abs(each.slope) >= FLAT]
         if alive.size == 0:
             words = 'nowhere: no gradient at all'
         else:

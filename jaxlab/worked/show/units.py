@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -13,6 +12,7 @@ from jaxlab.worked import gates, museum
 from jaxlab.worked.cases.gates import GateCase
 from jaxlab.worked.cases.tape import TapeCase, value_and_gradient
 from jaxlab.worked.manual_backprop import ManualTrace, Params
+from jaxlab.worked.sampled import sampled
 from jaxlab.worked.separability import line
 from jaxlab.worked.shapes import Numbers
 from jaxlab.worked.show import latex, planes
@@ -112,36 +112,32 @@ def activation_curves(
 ) -> tuple[Lines, Lines]:
     """Functions and derivatives over one grid (built in float64: entry 50 is -1.8e-14, not 0)."""
     x = np.arange(low, high, step)
-    entries = [activation(name) for name in names]
-    entries = [entry for entry in entries if entry.elementwise]
-    functions, slopes = (
-        {entry.name: (x, np.asarray(getattr(entry, part)(jnp.asarray(x)))) for entry in entries}
-        for part in ('function', 'derivative')
-    )
+    entries = _elementwise(names)
+    found = {entry.name: each for entry, each in zip(entries, sampled(entries, x), strict=True)}
+    functions = {name: (x, each.value) for name, each in found.items()}
+    slopes = {name: (x, each.slope) for name, each in found.items()}
     return (
         Lines('activations', 'Activations', '', functions, 'x', 'f(x)'),
         Lines('activation_slopes', 'Their derivatives', 'Closed forms.', slopes, 'x', "f'(x)"),
     )
 
 
+def _elementwise(names: Sequence[str | Activation]) -> list[Activation]:
+    return [entry for entry in map(activation, names) if entry.elementwise]
+
+
 def activation_table(names: Sequence[str | Activation]) -> Table:
     """Derivative against automatic differentiation, steepest slope, where it vanishes, what happens at a kink."""
-    x, rows = np.linspace(-8, 8, 1601) + 1.234e-3, []
-    for name in names:
-        entry = activation(name)
-        if not entry.elementwise:
-            continue
-        slope = np.asarray(entry.derivative(jnp.asarray(x)))
-        automatic = np.asarray(jax.vmap(jax.grad(entry.function))(jnp.asarray(x)))
-        flat = x[np.abs(slope) < 0.01]
-        steepest = float(np.max(np.asarray(entry.derivative(jnp.linspace(-8, 8, 1601)))))
+    grid = np.linspace(-8, 8, 1601)  # with 0 in its middle
+    entries, rows = _elementwise(names), []
+    for entry, at, beside in zip(entries, sampled(entries, grid), sampled(entries, grid + 1.234e-3), strict=True):
         rows.append(
             (
                 entry.name,
-                float(entry.function(jnp.asarray(0.0))),
-                steepest,
-                f'{len(flat) / len(x):.0%}',
-                f'{float(np.max(np.abs(slope - automatic))):.0e}',
+                float(at.value[800]),
+                float(np.max(at.slope)),
+                f'{np.mean(np.abs(beside.slope) < 0.01):.0%}',
+                f'{float(np.max(np.abs(beside.slope - beside.automatic))):.0e}',
                 entry.note,
             )
         )
