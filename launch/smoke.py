@@ -110,7 +110,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog='python -m launch.smoke', description=__doc__.splitlines()[0])
     parser.add_argument('names', nargs='*', help='experiments; all when left out')
     parser.add_argument('--jobs', type=int, default=2, help='runs side by side (2)')
-    parser.add_argument('--limit', type=float, default=30.0, help='seconds that one may take')
+    parser.add_argument('--limit', type=float, default=60.0, help='seconds that one may take (60)')
     parser.add_argument('--keep', type=pathlib.Path, help='a folder in which the runs stay (nowhere)')
     options = parser.parse_args()
     wanted = options.names or names()
