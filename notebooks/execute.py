@@ -13,8 +13,6 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-from launch.smoke import quickly_compiled
-
 FOLDER = pathlib.Path(__file__).resolve().parent
 SECONDS_A_CELL = 600
 SIDE_BY_SIDE = 2
@@ -36,7 +34,6 @@ def execute(path: pathlib.Path) -> tuple[str, float]:
 def main() -> int:
     # Shell lines (`!python -m launch ...`) find the Python that runs this file.
     os.environ['PATH'] = str(pathlib.Path(sys.executable).parent) + os.pathsep + os.environ.get('PATH', '')
-    os.environ['XLA_FLAGS'] = quickly_compiled()
     paths = [pathlib.Path(name).resolve() for name in sys.argv[1:]] or sorted(FOLDER.glob('*.ipynb'))
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
