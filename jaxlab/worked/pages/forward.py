@@ -110,10 +110,10 @@ def register_table() -> Table:
                 case.name,
                 golden.quantity,
                 latex.as_matrix(golden.published or ''),
-                latex.text_matrix(quantities(case)[golden.quantity]),
+                latex.text_matrix(found[golden.quantity]),
                 golden.cause,
             )
-            for case in FORWARD.values()
+            for case, found in ((case, quantities(case)) for case in FORWARD.values())
             for golden in case.golden
             if not golden.agrees
         ],
