@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -171,9 +172,11 @@ class Machine:
 
     @functools.cached_property
     def _init(self) -> Any:
-        # It runs once: compiled with less care it gives the same bits (random draws), three times as soon on a CPU.
-        options = {'xla_backend_optimization_level': 1} if jax.default_backend() == 'cpu' else None
-        return jax.jit(self.programs.init, compiler_options=options)
+        # It runs once: compiled with less care it gives the same bits (random draws), three times as soon on a CPU;
+        # who names a level in XLA_FLAGS has it here as well.
+        level = 'xla_backend_optimization_level'
+        asked = jax.default_backend() != 'cpu' or level in os.environ.get('XLA_FLAGS', '')
+        return jax.jit(self.programs.init, compiler_options=None if asked else {level: 1})
 
     def train(
         self, state: Any, examples: Any, rows: Any, start: int, stop: int, first_step: int

@@ -11,7 +11,8 @@ MODELS = [*({'name': 'mlp', 'features': (16,), 'init_scheme': scheme} for scheme
 
 
 @pytest.mark.parametrize('model', MODELS, ids=[*SCHEMES, 'lenet'])
-def test_quick_compilation_changes_no_bit(model):
+def test_quick_compilation_changes_no_bit(model, monkeypatch):
+    monkeypatch.delenv('XLA_FLAGS')  # which asks for quicker compilation still
     machine = lab.machine(lab.small(model=model))
     quick = machine.init()
     well = jax.jit(machine.programs.init, compiler_options={'xla_backend_optimization_level': 3})(
