@@ -4,25 +4,30 @@ Prints a line each with its seconds; exit code 1 when one fails, leaves no resul
 takes longer than it may. Runs stand side by side, two by default, and machines are busy: there the clock says little. So
 the seconds of the processor are measured as well, for each run alone, and a run is too slow only when both are over the
 limit.
+
+On Linux a run is a fork of this process, which has imported the packages before: a third of a short run is imports.
 """
 
 import argparse
-import concurrent.futures
+import importlib
 import json
 import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 import time
 from typing import NamedTuple
 
 from jaxlab.experiments.config import names
+from launch import side_by_side
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
 LEFT_BEHIND = ('config.json', 'metrics.jsonl', 'results.json', 'report.html')
 UNDRAWN = 'could not be drawn'  # as the pages' templates say it
 STOP = 5  # a run is stopped after so many times the limit
+PACKAGES = (
+    *('jax', 'flax.linen', 'optax', 'orbax.checkpoint', 'matplotlib.backends.backend_agg', 'sklearn.metrics'),
+    *('jaxlab.experiments.many', 'jaxlab.training.loop', 'jaxlab.report.page', 'launch.progress'),
+)
 
 
 class Outcome(NamedTuple):
@@ -33,10 +38,22 @@ class Outcome(NamedTuple):
     processor: float
 
 
-def run(name: str, workdir: pathlib.Path, limit: float) -> Outcome:
-    """Runs one smoke profile."""
-    command = [sys.executable, '-m', 'launch', f'--config=configs/{name}.py:smoke', f'--workdir={workdir}']
-    code, said, seconds, processor = measured(command, STOP * limit)
+def start_of(words: list[str]) -> side_by_side.Start:
+    """A run of the command line, as fast as this system can begin it."""
+    if sys.platform == 'linux':
+        return side_by_side.forked(words)
+    return side_by_side.program([sys.executable, '-m', 'launch', *words])
+
+
+def import_packages() -> None:
+    """All that takes long to import and that every run needs; computes nothing."""
+    for name in PACKAGES:
+        importlib.import_module(name)
+
+
+def judged(result: side_by_side.Measured, workdir: pathlib.Path, limit: float) -> Outcome:
+    """Whether a run is good."""
+    code, said, seconds, processor = result
     wrong = ''
     if code is None:
         wrong = f'stopped after {STOP * limit:.0f} s'
@@ -49,30 +66,6 @@ def run(name: str, workdir: pathlib.Path, limit: float) -> Outcome:
     elif min(seconds, processor) > limit:
         wrong = f'took longer than {limit:.0f} s'
     return Outcome(wrong, seconds, processor)
-
-
-def measured(command: list[str], stop: float) -> tuple[int | None, str, float, float]:
-    """Runs a command: exit code (None when it was stopped), what it printed (errors last), its seconds by the clock, and
-    those of the processor that it used and nobody beside it."""
-    env = {**os.environ, 'XLA_FLAGS': quickly_compiled()}
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        start = time.perf_counter()
-        process = subprocess.Popen(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
-        done, stopped = 0, False
-        while not done:
-            done, status, usage = os.wait4(process.pid, os.WNOHANG)
-            if not done and not stopped and time.perf_counter() - start > stop:
-                process.kill()
-                stopped = True
-            if not done:
-                time.sleep(0.02)
-        process.returncode = os.waitstatus_to_exitcode(status)  # so that Popen waits for it no more
-        seconds = time.perf_counter() - start
-        said = ''
-        for stream in (out, err):
-            stream.seek(0)
-            said += stream.read().decode(errors='replace')
-    return None if stopped else process.returncode, said, seconds, usage.ru_utime + usage.ru_stime
 
 
 def quickly_compiled() -> str:
@@ -119,16 +112,20 @@ def main() -> int:
         print(f'unknown experiment {unknown[0]!r}; valid: {", ".join(names())}', file=sys.stderr)
         return 2
     failed, start = [], time.perf_counter()
+    os.environ['XLA_FLAGS'] = quickly_compiled()
+    import_packages()
     with tempfile.TemporaryDirectory(prefix='jaxlab-smoke-') as folder:
         workdirs = {name: (options.keep or pathlib.Path(folder)).absolute() / name for name in wanted}
-        with concurrent.futures.ThreadPoolExecutor(max(options.jobs, 1)) as pool:
-            runs = {name: pool.submit(run, name, workdir, options.limit) for name, workdir in workdirs.items()}
-            for name, future in runs.items():
-                wrong, seconds, processor = future.result()
-                verdict = 'FAILED' if wrong else 'passed'
-                spent = f'{seconds:6.1f} s, {processor:5.1f} s of the processor'
-                print(f'{verdict} {spent}  {name}: {wrong or summary(workdirs[name])}', flush=True)
-                failed += [name] if wrong else []
+        starts = {
+            name: start_of([f'--config=configs/{name}.py:smoke', f'--workdir={workdir}'])
+            for name, workdir in workdirs.items()
+        }
+        for name, result in side_by_side.measured(starts, STOP * options.limit, max(options.jobs, 1)):
+            wrong, seconds, processor = judged(result, workdirs[name], options.limit)
+            verdict = 'FAILED' if wrong else 'passed'
+            spent = f'{seconds:6.1f} s, {processor:5.1f} s of the processor'
+            print(f'{verdict} {spent}  {name}: {wrong or summary(workdirs[name])}', flush=True)
+            failed += [name] if wrong else []
     print(f'{len(wanted) - len(failed)} of {len(wanted)} passed in {time.perf_counter() - start:.0f} s')
     return 1 if failed else 0
 
