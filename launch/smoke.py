@@ -113,6 +113,7 @@ def main() -> int:
         return 2
     failed, start = [], time.perf_counter()
     os.environ['XLA_FLAGS'] = quickly_compiled()
+    os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')  # its threads wait in circles, and others stand beside
     import_packages()
     with tempfile.TemporaryDirectory(prefix='jaxlab-smoke-') as folder:
         workdirs = {name: (options.keep or pathlib.Path(folder)).absolute() / name for name in wanted}

@@ -21,6 +21,7 @@ MAPS = 20_000  # of memory: from here on a process frees its compiled programs a
 
 # Tests compile thousands of small programs and run each a few times. The programs that tests start inherit it.
 os.environ['XLA_FLAGS'] = quickly_compiled()
+os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')  # its threads wait in circles, and other workers stand beside
 
 # XLA reads its flags once, when the first device is asked for. Afterwards the environment is put back, so that the
 # programs that tests start see the machine's own devices.
