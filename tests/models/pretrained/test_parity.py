@@ -14,36 +14,45 @@ from jaxlab.models.unet import OriginalUNet, UNet
 from tests.models.convnet_rows import shapes_of
 
 pytestmark = [pytest.mark.parity, pytest.mark.usefixtures('float64')]  # fifty layers part company in float32
-torch = pytest.importorskip('torch')
-
-from benchmarks import torch_vision  # noqa: E402
 
 CASES = {  # layout: (PyTorch's, ours, side of the image)
-    'resnet18': (lambda: torch_vision.ResNet((2, 2, 2, 2), 7), ResNet(7), 48),
-    'mobilenet_v2': (lambda: torch_vision.MobileNetV2(7), MobileNet(7, 'mobilenet_v2'), 64),
-    'efficientnet_lite0': (lambda: torch_vision.EfficientNetLite0(7), MobileNet(7, 'efficientnet_lite0'), 64),
-    'ssdlite320_mobilenet_v3_large': (lambda: torch_vision.SSDLite(4), SSDLite(3), 64),
-    'vgg16': (lambda: torch_vision.VGG((2, 2, 3, 3, 3), 7, 24), VGG(7, hidden=(24, 24)), 64),
-    'unet_resnet34': (lambda: torch_vision.UNet(2), UNet(2), 64),
+    'resnet18': (lambda them: them.ResNet((2, 2, 2, 2), 7), ResNet(7), 48),
+    'mobilenet_v2': (lambda them: them.MobileNetV2(7), MobileNet(7, 'mobilenet_v2'), 64),
+    'efficientnet_lite0': (lambda them: them.EfficientNetLite0(7), MobileNet(7, 'efficientnet_lite0'), 64),
+    'ssdlite320_mobilenet_v3_large': (lambda them: them.SSDLite(4), SSDLite(3), 64),
+    'vgg16': (lambda them: them.VGG((2, 2, 3, 3, 3), 7, 24), VGG(7, hidden=(24, 24)), 64),
+    'unet_resnet34': (lambda them: them.UNet(2), UNet(2), 64),
 }
 
 
-def channels_first(images):
+@pytest.fixture(scope='module')
+def torch():
+    return pytest.importorskip('torch')
+
+
+@pytest.fixture(scope='module')
+def torch_vision(torch):
+    from benchmarks import torch_vision
+
+    return torch_vision
+
+
+def channels_first(torch, images):
     return torch.tensor(np.asarray(images).transpose(0, 3, 1, 2).copy())
 
 
 @pytest.mark.parametrize('layout', CASES)
-def test_outputs_equal_pytorchs_with_its_weights(layout, tmp_path):
+def test_outputs_equal_pytorchs_with_its_weights(layout, torch, torch_vision, tmp_path):
     """Every tensor of the file is used, every one of ours is filled."""
     make, ours, side = CASES[layout]
-    theirs = torch_vision.randomised(make())
+    theirs = torch_vision.randomised(make(torch_vision))
     torch.save(theirs.state_dict(), tmp_path / 'weights.pth')
     images = jax.random.normal(jax.random.key(0), (2, side, side, 3), float)
     variables, notes = load(tmp_path / 'weights.pth', layout, as_arrays(shapes_of(ours, images.shape[1:])))
     counters = sum(name.endswith('num_batches_tracked') for name in theirs.state_dict())
     assert counters == 0 or any(f'{counters} counters' in note for note in notes)
     with torch.no_grad():
-        expected = theirs.double()(channels_first(images))
+        expected = theirs.double()(channels_first(torch, images))
     variables = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), variables)
     found = jax.jit(lambda v: ours.apply(v, images, train=False))(variables)
     pairs = zip(found, expected, strict=True) if isinstance(found, tuple) else [(found, expected)]
@@ -53,7 +62,7 @@ def test_outputs_equal_pytorchs_with_its_weights(layout, tmp_path):
         np.testing.assert_allclose(mine, one, atol=2e-7 * np.abs(one).max())  # outputs are rounded to float32
 
 
-def test_original_unet_is_pytorchs_layer_by_layer():
+def test_original_unet_is_pytorchs_layer_by_layer(torch, torch_vision):
     """Transposed kernels: [in, out, 2, 2] there, [2, 2, out, in] here."""
     theirs = torch_vision.randomised(torch_vision.OriginalUNet(1, 2, 4))
     ours = OriginalUNet(2, width=4, padding='valid')
@@ -68,7 +77,7 @@ def test_original_unet_is_pytorchs_layer_by_layer():
     shapes = shapes_of(ours, images.shape[1:])['params']
     jax.tree.map(lambda a, b: np.testing.assert_equal(a.shape, b.shape), dict(shapes), params)
     with torch.no_grad():
-        expected = theirs.double()(channels_first(images)).numpy().transpose(0, 2, 3, 1)
+        expected = theirs.double()(channels_first(torch, images)).numpy().transpose(0, 2, 3, 1)
     found = jax.jit(lambda p: ours.apply({'params': p}, images, train=False))(params)
     assert found.shape == (1, 20, 4, 2)
     np.testing.assert_allclose(found, expected, atol=2e-7 * np.abs(expected).max())
