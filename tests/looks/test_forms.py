@@ -16,7 +16,7 @@ from jaxlab.models.lenet import LeNet
 from tests.training import lab
 
 PRINTED = (0.5534, 0.5651, 0.5434, 0.5869, 0.6775, 0.7045, 0.7518, 0.7873)  # B07
-FILTERS = {'filters': (4, 4), 'batch_norm': 'after', 'hidden': (32,), 'dropout': 0.2, 'init_scheme': 'keras'}
+FILTERS = {'filters': (4,), 'batch_norm': 'after', 'hidden': (), 'dropout': 0.2, 'init_scheme': 'keras'}
 
 
 @pytest.fixture(scope='module')
@@ -61,7 +61,8 @@ def test_the_keras_networks_of_e2(lenet):
 
 
 def test_styles_are_shown_of_lenet_only(tmp_path):
-    options = {'report__options': {'figures': ('styles',)}, 'training__steps': 1, 'data__eval_limit': 20}
+    """Whatever the parameters are: here those of the start."""
+    options = {'report__options': {'figures': ('styles',)}, 'training__epochs': 0, 'data__eval_limit': 20}
     found = lab.train(lab.small(**options, model={'name': 'lenet'}), tmp_path / 'lenet')
     names = [figure.name for figure in found.report.figures]
     assert {'styles', 'styles_for_and_against', 'styles_keras'} <= set(names)
