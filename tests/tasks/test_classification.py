@@ -1,7 +1,5 @@
 """One update, one evaluation, what is reported, and what is refused."""
 
-from types import SimpleNamespace
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,7 +10,7 @@ from jaxlab.errors import UserError
 from jaxlab.experiments.prepare import prepare
 from jaxlab.figures import Images, Matrix
 from jaxlab.tasks.classification import classes
-from tests.models.drawn import drawn
+from tests.models.drawn import state_of
 from tests.training import lab
 
 PLAIN = {'model__batch_norm': False, 'model__dropout': 0.0, 'optimizer__momentum': 0.0}
@@ -127,10 +125,8 @@ def test_features_are_what_the_last_layer_makes_logits_of(model):
     options = {'mlp': {'features': (12,)}, 'convnet': {'filters': (4,), 'hidden': (6,)}, 'resnet': {'width': 4}}
     ready = prepare(lab.small(model={'name': model, **options.get(model, {})}))
     images = jnp.asarray(ready.data.splits['test'].read(np.arange(3))['image'], jnp.float32) / 255
-    variables = drawn(ready.task.model, images, train=False)
-    variables |= {'batch_stats': jax.tree.map(np.abs, variables.get('batch_stats', {}))}  # no variance is negative
-    state = {'model': SimpleNamespace(variables=lambda: variables, averaged=lambda: variables)}
-    params = variables['params']
+    state = state_of(ready.task.model, images, train=False)
+    params, variables = state['model'].params, state['model'].variables()
     last = next(layer for layer in params.values() if layer.get('bias') is not None and layer['bias'].shape == (10,))
     both = lambda images: (ready.task.embed(state, images), ready.task.model.apply(variables, images, train=False))
     features, logits = jax.jit(both)(images)
