@@ -139,7 +139,7 @@ def test_barred_tokens_and_what_never_ends():
 
 
 NETWORKS = {
-    'transformer': EncoderDecoder(9, 9, 8, 2, 16, 1, 2, max_length=8),
+    'transformer': EncoderDecoder(9, 9, 8, 2, 16, 1, 1, max_length=8),
     'recurrent': Seq2Seq(9, 9, 6, (8, 8), 'gru', attention='before', score='dot'),
 }
 SOURCES = jnp.array([[4, 7, 5, 0, 0], [6, 3, 8, 8, 4], [5, 0, 0, 0, 0]])
