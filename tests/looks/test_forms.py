@@ -22,7 +22,7 @@ FILTERS = {'filters': (4,), 'batch_norm': 'after', 'hidden': (), 'dropout': 0.2,
 @pytest.fixture(scope='module')
 def lenet():
     """(parameters, images, labels)."""
-    images = jax.random.normal(jax.random.key(1), (8, 28, 28, 1))
+    images = jnp.asarray(np.random.default_rng(1).normal(size=(8, 28, 28, 1)), jnp.float32)
     params = jax.jit(lambda: LeNet().init(jax.random.key(0), images[:1]))()['params']
     return params, images, jnp.arange(8) % 10
 
@@ -147,7 +147,7 @@ def test_two_softmax_units_are_one_sigmoid():
 def test_the_two_heads_are_one_function():
     """A softmax net's last layer folded into its difference, in a sigmoid net: the same probabilities."""
     two, one = (ConvNet(2, (4,), hidden=(8,), outputs=outputs) for outputs in ('softmax', 'sigmoid'))
-    images = jax.random.normal(jax.random.key(0), (6, 8, 8, 3))
+    images = jnp.asarray(np.random.default_rng(0).normal(size=(6, 8, 8, 3)), jnp.float32)
     params = dict(jax.jit(lambda: two.init(jax.random.key(1), images))()['params'])
     last = params['dense_2']
     folded = {**params, 'dense_2': {name: (leaf[..., 1] - leaf[..., 0])[..., None] for name, leaf in last.items()}}

@@ -103,7 +103,10 @@ def test_every_layer_has_a_name_and_gives_its_shape():
 
 def test_a_layer_gives_what_the_formula_says():
     """conv, ReLU and pooling of the first convolution, computed apart; nothing stays behind in the module."""
-    module, images = ConvNet(10, **LENET), jax.random.normal(jax.random.key(1), (2, 32, 32, 3))
+    module, images = (
+        ConvNet(10, **LENET),
+        jnp.asarray(np.random.default_rng(1).normal(size=(2, 32, 32, 3)), jnp.float32),
+    )
     variables = start(module, images)
     found = of_layers(module, variables, images)
     params = variables['params']['conv_1']
@@ -364,7 +367,7 @@ def test_an_mlp_shows_its_rows_and_hidden_values(tmp_path):
 
 
 def test_hidden_layers_of_an_mlp_are_seen_after_the_activation():
-    module, images = MLP((5, 4), 3), jax.random.normal(jax.random.key(0), (6, 8, 8, 1))
+    module, images = MLP((5, 4), 3), jnp.asarray(np.random.default_rng(0).normal(size=(6, 8, 8, 1)), jnp.float32)
     variables = start(module, images)
     found = of_layers(module, variables, images)
     np.testing.assert_array_equal(found['Dense_0_active'], np.maximum(found['Dense_0'], 0))
