@@ -22,24 +22,17 @@ from jaxlab.models.lenet import LeNet
 from jaxlab.models.mlp import MLP
 from jaxlab.models.resnet import ResNet
 from jaxlab.protocol import Record
+from tests.models.drawn import drawn
 from tests.training import lab
 
 LENET = {'filters': (6, 16), 'kernel_size': 5, 'padding': 'valid', 'hidden': (120, 84)}  # B11
 CONVNET = {'model': {'name': 'convnet', 'filters': (4, 6), 'hidden': (12,)}}
+activations = jax.jit(of.activations, static_argnums=0)
+numbers = lambda *shape: jnp.asarray(np.random.default_rng(0).normal(size=shape), jnp.float32)
 
 
 def shape_of(*shape):
     return jax.ShapeDtypeStruct((1, *shape), jnp.float32)
-
-
-def start(module, inputs):
-    """First variables, from one program."""
-    return jax.jit(lambda x: module.init(jax.random.key(0), x, train=False))(inputs)
-
-
-def of_layers(module, variables, inputs):
-    """What every layer gives, from one program."""
-    return jax.jit(lambda variables, x: of.activations(module, variables, x))(variables, inputs)
 
 
 def config_of(figures, **changes):
@@ -103,12 +96,9 @@ def test_every_layer_has_a_name_and_gives_its_shape():
 
 def test_a_layer_gives_what_the_formula_says():
     """conv, ReLU and pooling of the first convolution, computed apart; nothing stays behind in the module."""
-    module, images = (
-        ConvNet(10, **LENET),
-        jnp.asarray(np.random.default_rng(1).normal(size=(2, 32, 32, 3)), jnp.float32),
-    )
-    variables = start(module, images)
-    found = of_layers(module, variables, images)
+    module, images = ConvNet(10, **LENET), numbers(2, 32, 32, 3)
+    variables = drawn(module, images, train=False)
+    found = activations(module, variables, images)
     params = variables['params']['conv_1']
     plain = (
         jax.lax.conv_general_dilated(
@@ -152,14 +142,7 @@ def test_a_deep_network_shows_some_of_its_layers():
 def fields(module, *shape, layers=()):
     """Layer name -> receptive field of an untrained network; of all layers, or of those named (and what they need)."""
     example = shape_of(*shape)
-    shapes = jax.eval_shape(lambda: module.init(jax.random.key(0), jnp.zeros(example.shape), train=False))
-    random, statistics = np.random.default_rng(0), {'mean': np.zeros, 'var': np.ones}
-
-    def start(path, leaf):
-        """Weights of both signs, drawn on the host: there is no program to be compiled."""
-        return statistics.get(path[-1].key, lambda shape: random.normal(0, 0.1, shape))(leaf.shape).astype(np.float32)
-
-    variables = jax.tree_util.tree_map_with_path(start, shapes)
+    variables = drawn(module, jnp.zeros(example.shape), train=False, spread=0.1)
     state = {'model': SimpleNamespace(variables=lambda: variables)}
     task = SimpleNamespace(model=module, networks=lambda: {'model': (module, example)})
     subject = Subject(task, Record([state], [], {}, [], {}, jax.random.key(0), start=lambda: state), None)
@@ -236,7 +219,7 @@ def test_feature_maps_are_those_of_the_image(trained):
     subject, figures = trained
     after = figures['feature_maps_conv_1_active']
     image = subject.inputs(np.array([0]))
-    expected = of_layers(subject.module, subject.variables['trained'], image)['conv_1_active'][0]
+    expected = activations(subject.module, subject.variables['trained'], image)['conv_1_active'][0]
     np.testing.assert_allclose(after.images[4:, ..., 0], np.transpose(expected, (2, 0, 1)), atol=1e-5)
     assert after.low == 0 and after.colours == 'sequential' and after.high >= after.images.max()
     before = figures['feature_maps_conv_1']
@@ -367,9 +350,9 @@ def test_an_mlp_shows_its_rows_and_hidden_values(tmp_path):
 
 
 def test_hidden_layers_of_an_mlp_are_seen_after_the_activation():
-    module, images = MLP((5, 4), 3), jnp.asarray(np.random.default_rng(0).normal(size=(6, 8, 8, 1)), jnp.float32)
-    variables = start(module, images)
-    found = of_layers(module, variables, images)
+    module, images = MLP((5, 4), 3), numbers(6, 8, 8, 1)
+    variables = drawn(module, images, train=False)
+    found = activations(module, variables, images)
     np.testing.assert_array_equal(found['Dense_0_active'], np.maximum(found['Dense_0'], 0))
     assert set(variables) == {'params'}
 
