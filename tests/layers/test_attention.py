@@ -6,18 +6,32 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxlab.layers import attention
 from jaxlab.layers.attention import (
     AdditiveAttention,
     DotAttention,
     MultiHeadAttention,
-    attention_weights,
     causal_mask,
-    dot_product_attention,
-    masked_softmax,
     padding_mask,
     segment_mask,
 )
 from tests.models.drawn import drawn
+
+# As training runs them, compiled: one operation after the other they would be compiled one by one, for every shape.
+attention_weights, dot_product_attention, masked_softmax = map(
+    jax.jit, (attention.attention_weights, attention.dot_product_attention, attention.masked_softmax)
+)
+
+
+def looked(module, params, *given):
+    """What a layer gives and the weights that it leaves, from one program."""
+
+    @jax.jit
+    def run(params, *given):
+        out, kept = module.apply({'params': params}, *given, mutable=['intermediates'])
+        return out, kept['intermediates']['weights'][0]
+
+    return run(params, *given)
 
 
 def normal(seed, *shape):
@@ -60,45 +74,43 @@ def test_golden_values_of_d31(float64):
 
 def test_golden_trace_of_b24(float64):
     """Embeddings sin(0.1 (v+1) (j+1)) of "ml is amazing" at "i love machine learning", padded to 5; projections I."""
-    vectors = jnp.sin(0.1 * jnp.arange(1, 23)[:, None] * jnp.arange(1, 9))
-    source, target = jnp.array([5, 8, 9, 7, 0]), jnp.array([10, 6, 2, 0, 0])
-    eye = {'kernel': jnp.eye(8), 'bias': jnp.zeros(8)}
+    vectors = np.sin(0.1 * np.arange(1, 23)[:, None] * np.arange(1, 9))
+    source, target = np.array([5, 8, 9, 7, 0]), np.array([10, 6, 2, 0, 0])
+    eye = {'kernel': np.eye(8), 'bias': np.zeros(8)}
     params = dict.fromkeys(('query', 'key', 'value', 'out'), eye)
     module, expected = MultiHeadAttention(1, 8), {}
     expected[False] = [0.06382650, 0.26160077, 0.40432420, 0.14319300, 0.12705554], [0.69658991, 0.85027301]
     expected[True] = [0.07311633, 0.29967631, 0.46317288, 0.16403449, 0], [0.78344678, 0.94511279]
     for masked, (weights, outputs) in expected.items():
-        mask = padding_mask((source > 0)[None]) if masked else None
-        out, kept = module.apply(
-            {'params': params}, vectors[target][None], vectors[source][None], mask, mutable=['intermediates']
-        )
-        found = kept['intermediates']['weights'][0][0, 0]
+        mask = padding_mask(jnp.asarray(source > 0)[None]) if masked else None
+        out, weighed = looked(module, params, vectors[target][None], vectors[source][None], mask)
+        found = np.asarray(weighed)[0, 0]
         np.testing.assert_allclose(found[0], weights, atol=1e-8)
         np.testing.assert_allclose(found.sum(-1), 1, atol=1e-12)
         np.testing.assert_allclose(out[0, 0, :2], outputs, atol=1e-8)
         assert not masked or (found[:, 4] == 0).all()
 
 
-B16 = jnp.array([[1.0, 0.0]]), jnp.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])  # a decoder's state, three keys
+B16 = np.float32([[1, 0]]), np.float32([[1, 0], [0, 1], [1, 1]])  # a decoder's state, three keys
 
 
 def test_golden_values_of_b16():
     state, keys = B16
-    padded = jnp.pad(keys, ((0, 2), (0, 0)))
+    padded = np.pad(keys, ((0, 2), (0, 0)))
     for memory, mask, weights, context in (
         (keys, None, [0.401112, 0.197776, 0.401112], [0.802224, 0.598888]),
         (padded, None, [0.287422, 0.141719, 0.287422, 0.141719, 0.141719], [0.574844, 0.429141]),
     ):
-        out, kept = DotAttention().apply({}, state[None], memory[None], mask, mutable=['intermediates'])
-        np.testing.assert_allclose(kept['intermediates']['weights'][0][0, 0, 0], weights, atol=1e-6)
+        out, weighed = looked(DotAttention(), {}, state[None], memory[None], mask)
+        np.testing.assert_allclose(weighed[0, 0, 0], weights, atol=1e-6)
         np.testing.assert_allclose(out[0, 0], context, atol=1e-6)
     seen = padding_mask(jnp.array([[True, True, True, False, False]]))
-    masked = DotAttention().apply({}, state[None], padded[None], seen)
-    np.testing.assert_allclose(masked, DotAttention().apply({}, state[None], keys[None]), rtol=1e-7)
-    eye = {'kernel': jnp.eye(2)}
-    params = {'query': eye, 'key': eye, 'score': {'kernel': jnp.ones((2, 1))}}
-    out, kept = AdditiveAttention(2).apply({'params': params}, state[None], keys[None], mutable=['intermediates'])
-    np.testing.assert_allclose(kept['intermediates']['weights'][0][0, 0, 0], [0.204462, 0.357645, 0.437893], atol=1e-6)
+    apply = jax.jit(lambda *given: DotAttention().apply({}, *given))
+    np.testing.assert_allclose(apply(state[None], padded[None], seen), apply(state[None], keys[None]), rtol=1e-7)
+    eye = {'kernel': np.eye(2, dtype=np.float32)}
+    params = {'query': eye, 'key': eye, 'score': {'kernel': np.ones((2, 1), np.float32)}}
+    out, weighed = looked(AdditiveAttention(2), params, state[None], keys[None])
+    np.testing.assert_allclose(weighed[0, 0, 0], [0.204462, 0.357645, 0.437893], atol=1e-6)
     np.testing.assert_allclose(out[0, 0], [0.642355, 0.795538], atol=1e-6)
 
 
@@ -253,9 +265,11 @@ def test_equal_to_torch():
     inputs = torch.tensor(np.asarray(x), requires_grad=True)
     out = theirs(inputs, inputs, inputs, key_padding_mask=torch.tensor(~visible))[0]
     (out**2).sum().backward()
-    apply = lambda x: MultiHeadAttention(2, 8).apply({'params': params}, x, mask=padding_mask(jnp.asarray(visible)))
+    mask = padding_mask(jnp.asarray(visible))
+    apply = jax.jit(lambda x: MultiHeadAttention(2, 8).apply({'params': params}, x, mask=mask))
     np.testing.assert_allclose(apply(x), out.detach().numpy(), atol=1e-6)
-    np.testing.assert_allclose(jax.grad(lambda x: (apply(x) ** 2).sum())(x), inputs.grad.numpy(), atol=1e-5)
+    slopes = jax.jit(jax.grad(lambda x: (apply(x) ** 2).sum()))(x)
+    np.testing.assert_allclose(slopes, inputs.grad.numpy(), atol=1e-5)
 
 
 def test_torch_start():

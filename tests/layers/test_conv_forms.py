@@ -13,10 +13,15 @@ from jaxlab import layers
 from jaxlab.layers import conv_cpu, conv_unrolled, conv_winograd
 from jaxlab.layers.conv_geometry import Geometry
 from jaxlab.layers.convolve import convolve
+from tests.models.drawn import drawn
 
-KEY = jax.random.key(0)
 ONES = (1, 1)
 UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)  # each try compiles a program: minutes to shrink
+
+
+def numbers(*shape: int, seed: int = 0, dtype=np.float32) -> np.ndarray:
+    """N(0, 1) by NumPy: JAX would compile a program for every shape."""
+    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
 
 def stock(geometry: Geometry, x, kernel):
@@ -53,6 +58,7 @@ def equals_stock(form, geometry: Geometry, images: int, channels: int, features:
 
     for mine, theirs in zip(*run(x, kernel, g), strict=True):
         assert mine.dtype == theirs.dtype and mine.shape == theirs.shape
+        mine, theirs = np.asarray(mine), np.asarray(theirs)
         scale = max(1.0, np.abs(theirs).max())
         np.testing.assert_allclose(mine / scale, theirs / scale, atol=tolerance)
 
@@ -91,13 +97,11 @@ def test_unrolled_for_any_size(space, size, stride, dilation, edge) -> None:
 def test_winograd_is_as_exact_as_the_plain_sum() -> None:
     """Single precision, 64 channels: the error against double precision is no more than three times the plain form's."""
     geometry = Geometry((12, 12), (3, 3), ONES, (ONES, ONES), ONES)
-    x = jax.random.normal(KEY, (8, 12, 12, 64))
-    kernel = jax.random.normal(jax.random.key(1), (3, 3, 64, 32))
+    x, kernel = numbers(8, 12, 12, 64), numbers(3, 3, 64, 32, seed=1)
+    plain, fast = (jax.jit(partial(form, geometry)) for form in (stock, conv_winograd.forward))
     with jax.enable_x64(True):
-        exact = np.asarray(stock(geometry, x.astype(jnp.float64), kernel.astype(jnp.float64)))
-    errors = [
-        np.abs(np.asarray(f(geometry, x, kernel), np.float64) - exact).max() for f in (conv_winograd.forward, stock)
-    ]
+        exact = np.asarray(plain(x.astype(np.float64), kernel.astype(np.float64)))
+    errors = [np.abs(np.asarray(form(x, kernel), np.float64) - exact).max() for form in (fast, plain)]
     assert 0 < errors[0] < 3 * errors[1]
 
 
@@ -117,15 +121,14 @@ def test_a_layer_takes_the_form(form, space, channels, images, monkeypatch) -> N
     for name in ('forward', 'input_gradient', 'kernel_gradient'):
         function = getattr(form, name)
         monkeypatch.setattr(form, name, lambda *a, f=function, name=name: (called.add(name), f(*a))[1])
-    x = jax.random.normal(KEY, (2, images, *space, channels))
-    kernel = jax.random.normal(jax.random.key(1), (2, 3, 3, channels, 32)) / 10
+    x, kernel = numbers(2, images, *space, channels), numbers(2, 3, 3, channels, 32, seed=1) / 10
 
     def loss(function, kernel, x):
         return jnp.sin(function(x, kernel)).sum()
 
     ours = partial(loss, lambda x, k: convolve(x, k, ONES, (ONES, ONES), ONES))
     mine = jax.jit(jax.vmap(jax.grad(ours, (0, 1))))(kernel, x)
-    theirs = jax.vmap(jax.grad(partial(loss, partial(stock, geometry)), (0, 1)))(kernel, x)
+    theirs = jax.jit(jax.vmap(jax.grad(partial(loss, partial(stock, geometry)), (0, 1))))(kernel, x)
     assert called == {'forward', 'input_gradient', 'kernel_gradient'}
     for a, b in zip(mine, theirs, strict=True):
         np.testing.assert_allclose(a, b, atol=2e-4)
@@ -148,8 +151,8 @@ def test_gradients_of_gradients(space, channels, monkeypatch) -> None:
     monkeypatch.setattr(conv_winograd, 'WORK', 0)
     with jax.enable_x64(True):
         geometry = Geometry(space, (3, 3), ONES, (ONES, ONES), ONES)
-        x = jax.random.normal(KEY, (32, *space, channels), jnp.float64)
-        kernel = jax.random.normal(jax.random.key(1), (3, 3, channels, 32), jnp.float64) / 10
+        x = numbers(32, *space, channels, dtype=np.float64)
+        kernel = numbers(3, 3, channels, 32, seed=1, dtype=np.float64) / 10
 
         def penalty(function, x, k):
             first = jax.grad(lambda x, k: jnp.sin(function(x, k)).sum(), (0, 1))(x, k)
@@ -166,16 +169,16 @@ def test_gradients_of_gradients(space, channels, monkeypatch) -> None:
 
 def test_copies_of_the_input() -> None:
     """Dense over copies of x equals Dense over x repeated, with one kernel for both; so do the gradients."""
-    x = jax.random.normal(KEY, (5, 3))
+    x = jnp.asarray(numbers(5, 3))
     dense, many = layers.Dense(4), layers.Dense(4, copies=6)
-    variables = many.init(KEY, x)
-    assert jax.tree.map(jnp.shape, variables) == jax.tree.map(jnp.shape, dense.init(KEY, jnp.tile(x, (1, 6))))
+    variables = drawn(many, x)
+    assert jax.tree.map(np.shape, variables) == jax.tree.map(np.shape, drawn(dense, jnp.tile(x, (1, 6))))
 
     def loss(layer, repeats, variables, x):
         return jnp.sin(layer.apply(variables, jnp.tile(x, (1, repeats)))).sum()
 
-    ours = jax.grad(partial(loss, many, 1), (0, 1))(variables, x)
-    theirs = jax.grad(partial(loss, dense, 6), (0, 1))(variables, x)
+    ours = jax.jit(jax.grad(partial(loss, many, 1), (0, 1)))(variables, x)
+    theirs = jax.jit(jax.grad(partial(loss, dense, 6), (0, 1)))(variables, x)
     jax.tree.map(partial(np.testing.assert_allclose, atol=1e-5), ours, theirs)
 
 

@@ -27,7 +27,7 @@ def cell(request):
 
 
 def sequence(seed=0, shape=(3, 6, 4)):
-    return jax.random.normal(jax.random.key(seed), shape)
+    return jnp.asarray(np.random.default_rng(seed).normal(size=shape), jnp.float32)
 
 
 def toy(gates, forget=None):
@@ -78,11 +78,11 @@ def test_reset_before_step_by_step(reverse, float64):
     cotangent = rng.normal(size=(4, 3, 2))
     arguments = tuple(map(jnp.asarray, (projected, recurrent, hidden)))
     cell = recurrence.GRU_RESET_BEFORE
-    apply = lambda z, u, h: recurrence.run(cell, z, (u,), h, jnp.asarray(mask), reverse)
+    apply = jax.jit(lambda z, u, h: recurrence.run(cell, z, (u,), h, mask, reverse))
     (outputs, last), expected = apply(*arguments), gru_before_by_steps(projected, recurrent, hidden, mask, reverse)
     np.testing.assert_allclose(outputs, expected, rtol=1e-12)
     np.testing.assert_allclose(last, expected[0 if reverse else -1], rtol=1e-12)
-    slopes = jax.grad(lambda *given: (apply(*given)[0] * cotangent).sum(), (0, 1, 2))(*arguments)
+    slopes = jax.jit(jax.grad(lambda *given: (apply(*given)[0] * cotangent).sum(), (0, 1, 2)))(*arguments)
     for number, (slope, values) in enumerate(zip(slopes, (projected, recurrent, hidden), strict=True)):
         by_differences = np.zeros_like(values)
         for at in np.ndindex(values.shape):
@@ -147,8 +147,8 @@ def test_gradients_against_finite_differences(cell):
 @pytest.mark.parametrize('masked', [False, True])
 def test_own_backward_pass_equals_automatic_differentiation(reverse, masked):
     """Each function with a rule of its own against the same steps in a Python loop, all arguments, once also twice over."""
-    keys = iter(jax.random.split(jax.random.key(3), 20))
-    normal = lambda *shape: jax.random.normal(next(keys), shape) * 0.5
+    rng = np.random.default_rng(3)
+    normal = lambda *shape: rng.normal(0, 0.5, shape).astype(np.float32)
     mask = jnp.array([[1, 1, 1], [1, 0, 1], [1, 0, 0.0]]) if masked else None
     order = range(2, -1, -1) if reverse else range(3)
 
@@ -226,11 +226,12 @@ def test_bidirectional_joins_both_readings():
     x = sequence()
     module = Bidirectional(LSTM, {'features': 5, 'sequence': False})
     variables = drawn(module, x)
-    out = module.apply(variables, x)
+    out = np.asarray(jax.jit(module.apply)(variables, x))
     assert out.shape == (3, 10)
     parts = [{'params': variables['params'][name]} for name in ('forward', 'backward')]
-    np.testing.assert_allclose(out[:, :5], LSTM(5).apply(parts[0], x)[:, -1], atol=1e-6)
-    np.testing.assert_allclose(out[:, 5:], LSTM(5).apply(parts[1], x[:, ::-1])[:, -1], atol=1e-6)
+    alone = jax.jit(lambda variables, x: LSTM(5).apply(variables, x)[:, -1])
+    np.testing.assert_allclose(out[:, :5], alone(parts[0], x), atol=1e-6)
+    np.testing.assert_allclose(out[:, 5:], alone(parts[1], np.asarray(x)[:, ::-1]), atol=1e-6)
 
 
 def test_equal_to_flax():
@@ -240,15 +241,15 @@ def test_equal_to_flax():
     cut = lambda name, k: ours[name][..., k * 5 : (k + 1) * 5]
     stock = {f'i{g}': {'kernel': cut('kernel', k)} for g, k in names.items()}
     stock |= {f'h{g}': {'kernel': cut('recurrent_kernel', k), 'bias': cut('bias', k)} for g, k in names.items()}
-    out = nn.RNN(nn.OptimizedLSTMCell(5)).apply({'params': {'cell': stock}}, x)
-    np.testing.assert_allclose(LSTM(5).apply({'params': ours}, x), out, atol=1e-5)
+    out = jax.jit(nn.RNN(nn.OptimizedLSTMCell(5)).apply)({'params': {'cell': stock}}, x)
+    np.testing.assert_allclose(jax.jit(LSTM(5).apply)({'params': ours}, x), out, atol=1e-5)
 
     ours = drawn(GRU(5, init_scheme='lecun'), x)['params']
     stock = {f'i{g}': {'kernel': cut('kernel', k), 'bias': cut('bias', k)} for k, g in enumerate('rzn')}
     stock |= {f'h{g}': {'kernel': cut('recurrent_kernel', k)} for k, g in enumerate('rzn')}
     stock['hn']['bias'] = ours['recurrent_bias']
-    out = nn.RNN(nn.GRUCell(5)).apply({'params': {'cell': stock}}, x)
-    np.testing.assert_allclose(GRU(5, init_scheme='lecun').apply({'params': ours}, x), out, atol=1e-5)
+    out = jax.jit(nn.RNN(nn.GRUCell(5)).apply)({'params': {'cell': stock}}, x)
+    np.testing.assert_allclose(jax.jit(GRU(5, init_scheme='lecun').apply)({'params': ours}, x), out, atol=1e-5)
 
 
 def constant(gates, inputs, recurrent, width=1, units=1):

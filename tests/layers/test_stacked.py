@@ -11,7 +11,7 @@ from tests.models.drawn import drawn
 
 
 def sequence():
-    return jax.random.normal(jax.random.key(0), (3, 6, 4))
+    return jnp.asarray(np.random.default_rng(0).normal(size=(3, 6, 4)), jnp.float32)
 
 
 @pytest.mark.parametrize('cell', ['lstm', 'gru', 'rnn'])

@@ -33,7 +33,7 @@ def test_the_noise_is_that_of_the_single_gradients_over_b(subject):
         logits = subject.module.apply({'params': params}, image[None], train=True)[0]
         return -jax.nn.log_softmax(logits)[label]
 
-    each = jax.vmap(jax.grad(loss), (None, 0, 0))(params, batch['image'], batch['label'])
+    each = jax.jit(jax.vmap(jax.grad(loss), (None, 0, 0)))(params, batch['image'], batch['label'])
     flat = np.concatenate([np.asarray(leaf).reshape(64, -1) for leaf in jax.tree.leaves(each)], axis=1)
     sigma_squared = float(((flat - flat.mean(0)) ** 2).sum(1).mean())
     (figure,) = descent.gradient_variance(subject, sizes=(1, 4, 16), batches=400, pool=64)

@@ -22,10 +22,13 @@ from jaxlab.models.lenet import LeNet
 from jaxlab.models.mlp import MLP
 from jaxlab.models.resnet import ResNet
 from jaxlab.protocol import Record
+from tests.models.drawn import drawn
 from tests.training import lab
 
 LENET = {'filters': (6, 16), 'kernel_size': 5, 'padding': 'valid', 'hidden': (120, 84)}  # B11
 CONVNET = {'model': {'name': 'convnet', 'filters': (4, 6), 'hidden': (12,)}}
+activations = jax.jit(of.activations, static_argnums=0)
+numbers = lambda *shape: jnp.asarray(np.random.default_rng(0).normal(size=shape), jnp.float32)
 
 
 def shape_of(*shape):
@@ -93,9 +96,9 @@ def test_every_layer_has_a_name_and_gives_its_shape():
 
 def test_a_layer_gives_what_the_formula_says():
     """conv, ReLU and pooling of the first convolution, computed apart; nothing stays behind in the module."""
-    module, images = ConvNet(10, **LENET), jax.random.normal(jax.random.key(1), (2, 32, 32, 3))
-    variables = module.init(jax.random.key(0), images, train=False)
-    found = of.activations(module, variables, images)
+    module, images = ConvNet(10, **LENET), numbers(2, 32, 32, 3)
+    variables = drawn(module, images, train=False)
+    found = activations(module, variables, images)
     params = variables['params']['conv_1']
     plain = (
         jax.lax.conv_general_dilated(
@@ -106,13 +109,13 @@ def test_a_layer_gives_what_the_formula_says():
     np.testing.assert_allclose(found['conv_1'], plain, atol=1e-5)
     np.testing.assert_allclose(found['conv_1_active'], np.maximum(plain, 0), atol=1e-5)
     np.testing.assert_allclose(found['pool_1'], nn.max_pool(np.maximum(plain, 0), (2, 2), (2, 2)), atol=1e-5)
-    _, kept = module.apply(variables, images, train=False, mutable=['intermediates'])
+    _, kept = jax.eval_shape(lambda x: module.apply(variables, x, train=False, mutable=['intermediates']), images)
     assert '__call__' not in kept['intermediates'].get('conv_1', {}), 'no hook is left'
 
 
 def test_batch_last_layers_are_given_channels_last():
     module, images = LeNet(), jnp.zeros((3, 28, 28, 1))
-    found = of.activations(module, module.init(jax.random.key(0), images, train=False), images)
+    found = jax.eval_shape(lambda x: of.activations(module, module.init(jax.random.key(0), x, train=False), x), images)
     assert found['conv1'].shape == (3, 28, 28, 6) and found['conv2'].shape == (3, 10, 10, 16)
 
 
@@ -139,14 +142,7 @@ def test_a_deep_network_shows_some_of_its_layers():
 def fields(module, *shape, layers=()):
     """Layer name -> receptive field of an untrained network; of all layers, or of those named (and what they need)."""
     example = shape_of(*shape)
-    shapes = jax.eval_shape(lambda: module.init(jax.random.key(0), jnp.zeros(example.shape), train=False))
-    random, statistics = np.random.default_rng(0), {'mean': np.zeros, 'var': np.ones}
-
-    def start(path, leaf):
-        """Weights of both signs, drawn on the host: there is no program to be compiled."""
-        return statistics.get(path[-1].key, lambda shape: random.normal(0, 0.1, shape))(leaf.shape).astype(np.float32)
-
-    variables = jax.tree_util.tree_map_with_path(start, shapes)
+    variables = drawn(module, jnp.zeros(example.shape), train=False, spread=0.1)
     state = {'model': SimpleNamespace(variables=lambda: variables)}
     task = SimpleNamespace(model=module, networks=lambda: {'model': (module, example)})
     subject = Subject(task, Record([state], [], {}, [], {}, jax.random.key(0), start=lambda: state), None)
@@ -223,7 +219,7 @@ def test_feature_maps_are_those_of_the_image(trained):
     subject, figures = trained
     after = figures['feature_maps_conv_1_active']
     image = subject.inputs(np.array([0]))
-    expected = of.activations(subject.module, subject.variables['trained'], image)['conv_1_active'][0]
+    expected = activations(subject.module, subject.variables['trained'], image)['conv_1_active'][0]
     np.testing.assert_allclose(after.images[4:, ..., 0], np.transpose(expected, (2, 0, 1)), atol=1e-5)
     assert after.low == 0 and after.colours == 'sequential' and after.high >= after.images.max()
     before = figures['feature_maps_conv_1']
@@ -354,9 +350,9 @@ def test_an_mlp_shows_its_rows_and_hidden_values(tmp_path):
 
 
 def test_hidden_layers_of_an_mlp_are_seen_after_the_activation():
-    module, images = MLP((5, 4), 3), jax.random.normal(jax.random.key(0), (6, 8, 8, 1))
-    variables = module.init(jax.random.key(1), images, train=False)
-    found = of.activations(module, variables, images)
+    module, images = MLP((5, 4), 3), numbers(6, 8, 8, 1)
+    variables = drawn(module, images, train=False)
+    found = activations(module, variables, images)
     np.testing.assert_array_equal(found['Dense_0_active'], np.maximum(found['Dense_0'], 0))
     assert set(variables) == {'params'}
 

@@ -31,11 +31,11 @@ def test_importance_adds_up(model):
     variables = drawn(model, TOKENS)
     found, logits = words.attributed(model, variables, TOKENS, 64)
     vectors, answer = words._reader(model, variables, TOKENS)
-    np.testing.assert_allclose(logits, model.apply(variables, TOKENS), rtol=1e-5)
-    centred = lambda logits: np.asarray(logits - logits.mean(-1, keepdims=True))
+    np.testing.assert_allclose(logits, jax.jit(model.apply)(variables, TOKENS), rtol=1e-5)
+    centred = lambda logits: np.asarray(logits) - np.asarray(logits).mean(-1, keepdims=True)
     rows, chosen = np.arange(2), np.asarray(logits).argmax(1)
-    expected = centred(logits)[rows, chosen] - centred(answer(0 * vectors))[rows, chosen]
-    np.testing.assert_allclose(found.sum(axis=1), expected, rtol=0.02, atol=2e-3)
+    expected = centred(logits)[rows, chosen] - centred(jax.jit(answer)(0 * vectors))[rows, chosen]
+    np.testing.assert_allclose(np.asarray(found).sum(axis=1), expected, rtol=0.02, atol=2e-3)
     if isinstance(model, Bag):
         table = np.asarray(variables['params']['embedding']['embedding'])[TOKENS]
         there = np.asarray(TOKENS > 0) / np.sqrt(np.sum(TOKENS > 0, axis=1, keepdims=True))
@@ -54,7 +54,7 @@ def subject():
     }
     found = prepare(configs.apply(config, changes, 'test'))
     example = {name: jnp.zeros(one.shape, one.dtype) for name, one in found.task.example.items()}
-    state = found.task.init(jax.random.key(0), example)
+    state = jax.jit(found.task.init)(jax.random.key(0), example)
     logits = np.eye(2)[found.data.splits['test'].arrays['label']]  # all right
     record = Record([state], [], {'test': [{'logits': logits}, {'logits': 1 - logits}]}, [], {}, jax.random.key(0))
     return Subject(found.task, Record(**{**vars(record), 'start': lambda: state}), found.data)

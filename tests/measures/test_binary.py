@@ -117,6 +117,13 @@ def test_area_from_ranks(rare):
         assert binary.ranked_auc(labels, scores) == pytest.approx(reference.roc_auc_score(labels, scores))
 
 
+def test_average_precision_without_checks(rare):
+    """Bits are scikit-learn's, with ties and without: no interval of a report moves."""
+    labels, p = rare
+    for scores in (p, np.round(p, 1), p.astype(np.float32), -p):
+        assert binary.ranked_precision(labels, scores) == reference.average_precision_score(labels, scores)
+
+
 def test_wilson():
     """B08: 83 of 98 frauds, 83 of 200 calls."""
     assert np.round(binary.wilson(83, 98), 3).tolist() == [0.763, 0.905]

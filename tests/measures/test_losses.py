@@ -7,20 +7,22 @@ import pytest
 from jax.test_util import check_grads
 
 from jaxlab.errors import UserError
-from jaxlab.measures.losses import (
-    GAN_FORMS,
-    absolute_error,
-    binary_cross_entropy,
-    clipped_probability_cross_entropy,
-    cross_entropy,
-    discriminator_loss,
-    gaussian_kl,
-    generator_loss,
-    huber,
-    real_above,
-    squared_error,
+from jaxlab.measures import losses
+from jaxlab.measures import sums as totals
+from jaxlab.measures.losses import GAN_FORMS, real_above
+from jaxlab.measures.sums import sums
+
+# As training runs them, compiled: one operation after the other they would be compiled one by one, for every shape.
+absolute_error, gaussian_kl, squared_error = map(
+    jax.jit, (losses.absolute_error, losses.gaussian_kl, losses.squared_error)
 )
-from jaxlab.measures.sums import sums, weighted_mean
+binary_cross_entropy = jax.jit(losses.binary_cross_entropy, static_argnums=2)
+clipped_probability_cross_entropy = jax.jit(losses.clipped_probability_cross_entropy, static_argnums=2)
+cross_entropy = jax.jit(losses.cross_entropy, static_argnums=2)
+discriminator_loss = jax.jit(losses.discriminator_loss, static_argnums=2)
+generator_loss = jax.jit(losses.generator_loss, static_argnums=1)
+huber = jax.jit(losses.huber, static_argnums=2, static_argnames='delta')
+weighted_mean = jax.jit(totals.weighted_mean)
 
 pytestmark = pytest.mark.usefixtures('float64')
 

@@ -8,13 +8,16 @@ from jax.test_util import check_grads
 
 from jaxlab.layers.batch_axis import BATCH_AXIS
 from jaxlab.measures import segmentation
-from jaxlab.measures.segmentation import Overlap, dice_loss, overlap, pixel_cross_entropy, scores
+from jaxlab.measures.segmentation import Overlap, overlap, scores
 
+# As training runs them, compiled: one operation after the other they would be compiled one by one, for every shape.
+dice_loss = jax.jit(segmentation.dice_loss, static_argnums=3, static_argnames='per_image')
+pixel_cross_entropy = jax.jit(segmentation.pixel_cross_entropy)
 ONE = jnp.ones(1)
 
 
 def logit(p):
-    return jnp.log(jnp.asarray(p) / (1 - jnp.asarray(p)))
+    return np.log(p / (1 - p))
 
 
 @pytest.mark.parametrize(
@@ -35,8 +38,8 @@ def test_dice_loss_of_zero_logits(share, expected):
     np.testing.assert_allclose(dice_loss(jnp.zeros((4, 256, 256)), targets, jnp.ones(4)), expected, atol=1e-7)
 
 
-P = jnp.array([[0.9, 0.9, 0.1, 0.1], [0.1, 0.1, 0.1, 0.6]])
-T = jnp.array([[1.0, 1, 0, 0], [0, 0, 0, 1]])
+P = np.array([[0.9, 0.9, 0.1, 0.1], [0.1, 0.1, 0.1, 0.6]], np.float32)
+T = np.array([[1.0, 1, 0, 0], [0, 0, 0, 1]], np.float32)
 
 
 def test_pooled_and_per_image_differ():
@@ -49,17 +52,17 @@ def test_pooled_and_per_image_differ():
 
 @pytest.mark.parametrize('per_image', [False, True])
 def test_padding_changes_nothing_and_gradients_are_right(per_image):
-    padded = lambda x, value: jnp.concatenate([x, jnp.full((1, 4), value)])
+    padded = lambda x, value: np.concatenate([x, np.full((1, 4), value, np.float32)])
     loss = lambda z: dice_loss(z, padded(T, 1.0), jnp.array([1.0, 1, 0]), per_image)
     np.testing.assert_allclose(loss(padded(logit(P), 3.0)), dice_loss(logit(P), T, jnp.ones(2), per_image), atol=1e-6)
     check_grads(lambda z: dice_loss(z, T, jnp.ones(2), per_image), (logit(P),), order=1, modes=('rev',), atol=1e-2)
-    assert not np.any(jax.grad(loss)(padded(logit(P), 3.0))[2])
+    assert not np.any(jax.jit(jax.grad(loss))(padded(logit(P), 3.0))[2])
 
 
 @pytest.mark.parametrize('per_image', [False, True])
 def test_shares_of_devices_add_up(per_image):
     """Value and gradient of a batch that lies on two devices; the pooled loss is no mean of the devices'."""
-    whole = jax.value_and_grad(lambda z: dice_loss(z, T, jnp.ones(2), per_image))(logit(P))
+    whole = jax.jit(jax.value_and_grad(lambda z: dice_loss(z, T, jnp.ones(2), per_image)))(logit(P))
     share = jax.pmap(
         jax.value_and_grad(lambda z, t: dice_loss(z, t, ONE, per_image)), BATCH_AXIS, devices=jax.devices()[:2]
     )

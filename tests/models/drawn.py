@@ -1,19 +1,29 @@
 """Variables drawn by NumPy: a network's own initialisation takes seconds to compile, and keeps its biases at zero."""
 
+from types import SimpleNamespace
+
 import jax
 import numpy as np
 
 
 def drawn(module, *arguments, seed=0, spread=0.3, **options):
-    """As `module.init` shapes them; every number N(0, spread^2), scales of norms around 1."""
+    """As `module.init` shapes them; every number N(0, spread^2), scales of norms and running variances around 1."""
     shapes = jax.eval_shape(lambda: module.init(jax.random.key(0), *arguments, **options))
     rng = np.random.default_rng(seed)
 
     def draw(path, leaf):
-        around = 1.0 if path[-1].key == 'scale' else 0.0
-        return (around + spread * rng.standard_normal(leaf.shape)).astype(leaf.dtype)
+        around = 1.0 if path[-1].key in ('scale', 'var') else 0.0
+        numbers = (around + spread * rng.standard_normal(leaf.shape)).astype(leaf.dtype)
+        return np.abs(numbers) if path[-1].key == 'var' else numbers  # the root of a negative one is no number
 
     return jax.tree_util.tree_map_with_path(draw, shapes)
+
+
+def state_of(module, *arguments, **options):
+    """The same as a task keeps a network that is used, not trained."""
+    variables = drawn(module, *arguments, **options)
+    network = SimpleNamespace(params=variables['params'], variables=lambda: variables, averaged=lambda: variables)
+    return {'model': network}
 
 
 def count(module, *arguments, **options):

@@ -91,7 +91,7 @@ def test_equal_to_pytorch_with_its_weights(case):
     torch.manual_seed(0)
     arguments, side = PARITY[case]
     theirs, ours = torch_network(torch, 3, side, **arguments), ConvNet(**{'classes': 10, **arguments})
-    images = jax.random.normal(jax.random.key(0), (6, side, side, 3))
+    images = jnp.asarray(np.random.default_rng(0).normal(size=(6, side, side, 3)), jnp.float32)
     labels = np.arange(6) % 10
     shapes = shapes_of(ours, images.shape[1:])
     params = copied(theirs, shapes['params'])
@@ -133,7 +133,7 @@ def test_vgg_is_pytorchs_list_of_layers():
     for layer in theirs:
         if hasattr(layer, 'weight'):
             torch.nn.init.kaiming_normal_(layer.weight)  # else nothing of the images reaches the end
-    images = jax.random.normal(jax.random.key(0), (2, 32, 32, 3))
+    images = jnp.asarray(np.random.default_rng(0).normal(size=(2, 32, 32, 3)), jnp.float32)
     shapes = shapes_of(ours, (32, 32, 3))['params']['net']
     params = {'net': copied(theirs, shapes)}
     logits = jax.jit(lambda p: ours.apply({'params': p}, images, train=False))(params)
@@ -146,7 +146,7 @@ def test_vgg_is_pytorchs_list_of_layers():
 @pytest.mark.parametrize('source, target', [((1, 1), (7, 7)), ((5, 9), (7, 7)), ((9, 14), (7, 7)), ((8, 8), (3, 5))])
 def test_adaptive_average_is_pytorchs(source, target):
     torch = pytest.importorskip('torch')
-    maps = jax.random.normal(jax.random.key(0), (2, *source, 4))
+    maps = jnp.asarray(np.random.default_rng(0).normal(size=(2, *source, 4)), jnp.float32)
     theirs = torch.nn.AdaptiveAvgPool2d(target)(channels_first(torch, maps))
     np.testing.assert_allclose(adaptive_avg_pool(maps, target), theirs.numpy().transpose(0, 2, 3, 1), atol=1e-6)
 

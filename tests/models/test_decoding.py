@@ -61,13 +61,15 @@ def written(tokens):
 
 
 def test_beams_do_not_start_equal():
-    found = decoding.greedy(Chain(TRAP), {}, SOURCE, RULES)
+    greedy = jax.jit(lambda: decoding.greedy(Chain(TRAP), {}, SOURCE, RULES))
+    search = jax.jit(lambda width: decoding.beam(Chain(TRAP), {}, SOURCE, RULES, width, 0.0), static_argnums=0)
+    found = greedy()
     assert found.tokens.tolist() == [[A, X, END, PAD, PAD]]
     np.testing.assert_allclose(found.score, [-1.742969], atol=1e-6)
-    found = decoding.beam(Chain(TRAP), {}, SOURCE, RULES, 2, 0.0)
+    found = search(2)
     assert written(found.tokens[0]) == [B]
     np.testing.assert_allclose(found.score, [-1.021651], atol=1e-6)
-    found = decoding.beam(Chain(TRAP), {}, SOURCE, RULES, 1, 0.0)
+    found = search(1)
     assert written(found.tokens[0]) == [A, X]  # a beam of one is greedy
 
 
@@ -116,9 +118,10 @@ def test_examples_of_a_batch_do_not_mix():
     """Batch 3 x beam 2 equals three runs: beams are repeated, not tiled, and the state follows its beam."""
     tables = np.concatenate([random_table(seed) for seed in (3, 4, 5)])
     rules = Rules(START, END, PAD, 6)
-    whole = decoding.beam(Chain(tables), {}, jnp.arange(3)[:, None], rules, 2)
+    search = jax.jit(lambda sources: decoding.beam(Chain(tables), {}, sources, rules, 2))
+    whole = search(np.arange(3)[:, None])
     for k in range(3):
-        alone = decoding.beam(Chain(tables), {}, jnp.array([[k]]), rules, 2)
+        alone = search(np.array([[k]]))
         assert whole.tokens[k].tolist() == alone.tokens[0].tolist()
         np.testing.assert_allclose(whole.score[k], alone.score[0], rtol=1e-6)
 
@@ -126,16 +129,17 @@ def test_examples_of_a_batch_do_not_mix():
 def test_barred_tokens_and_what_never_ends():
     table = chain(start={'pad': 0.6, 'a': 0.3, 'b': 0.1}, a={'a': 1.0}, b={'b': 1.0}, pad={'a': 1.0})
     rules = RULES._replace(barred=(PAD,))
-    for found in (
-        decoding.greedy(Chain(table), {}, SOURCE, rules),
-        decoding.beam(Chain(table), {}, SOURCE, rules, 2, 0.0),
+    for search in (
+        lambda: decoding.greedy(Chain(table), {}, SOURCE, rules),
+        lambda: decoding.beam(Chain(table), {}, SOURCE, rules, 2, 0.0),
     ):
+        found = jax.jit(search)()
         assert found.tokens.tolist() == [[A] * 5]
         np.testing.assert_allclose(found.score, [np.log(0.75)], atol=1e-6)  # barred before the softmax
 
 
 NETWORKS = {
-    'transformer': EncoderDecoder(9, 9, 8, 2, 16, 1, 2, max_length=8),
+    'transformer': EncoderDecoder(9, 9, 8, 2, 16, 1, 1, max_length=8),
     'recurrent': Seq2Seq(9, 9, 6, (8, 8), 'gru', attention='before', score='dot'),
 }
 SOURCES = jnp.array([[4, 7, 5, 0, 0], [6, 3, 8, 8, 4], [5, 0, 0, 0, 0]])
@@ -151,14 +155,15 @@ def test_greedy_equals_decoding_without_a_kept_state(network):
     """The whole target is read again for every token, and padding moves nothing."""
     model, variables = network
     rules = Rules(START, END, PAD, 7)
-    found = jax.jit(lambda v, s: decoding.greedy(model, v, s, rules))(variables, SOURCES)
+    write = jax.jit(lambda v, s: decoding.greedy(model, v, s, rules))
+    found = write(variables, SOURCES)
     apply = jax.jit(model.apply)
     tokens = np.full((3, 8), START, np.int32)
     for t in range(7):  # what lies behind t is no matter to the logits at t
-        tokens[:, t + 1] = apply(variables, SOURCES, jnp.asarray(tokens[:, :7]))[:, t].argmax(-1)
+        tokens[:, t + 1] = np.asarray(apply(variables, SOURCES, tokens[:, :7]))[:, t].argmax(-1)
     for row, ours in zip(tokens[:, 1:], found.tokens, strict=True):
         assert written(row) == written(ours)
-    alone = decoding.greedy(model, variables, SOURCES[:1, :3], rules)
+    alone = write(variables, np.asarray(SOURCES)[:1, :3])
     assert alone.tokens[0].tolist() == found.tokens[0].tolist()
 
 
@@ -168,9 +173,9 @@ def test_a_beam_scores_what_it_writes(network):
     rules = Rules(START, END, PAD, 7)
     search = jax.jit(lambda v, s, width: decoding.beam(model, v, s, rules, width, 0.0), static_argnums=2)
     found = search(variables, SOURCES, 3)
-    given = jnp.concatenate([jnp.full((3, 1), START), found.tokens[:, :-1]], 1)
-    scores = jax.nn.log_softmax(jax.jit(model.apply)(variables, SOURCES, given))
-    scores = jnp.take_along_axis(scores, found.tokens[..., None], -1)[..., 0]
+    given = np.concatenate([np.full((3, 1), START), np.asarray(found.tokens)[:, :-1]], 1)
+    scores = jax.jit(lambda v, *both: jax.nn.log_softmax(model.apply(v, *both)))(variables, SOURCES, given)
+    scores = np.take_along_axis(np.asarray(scores), np.asarray(found.tokens)[..., None], -1)[..., 0]
     kept = np.array([min(len(written(row)) + 1, 7) for row in found.tokens])
     total = [row[:length].sum() for row, length in zip(np.asarray(scores), kept, strict=True)]
     np.testing.assert_allclose(found.score, total, rtol=1e-4)
@@ -181,10 +186,12 @@ def test_a_beam_of_one_is_greedy(power):
     """Whatever the length penalty: the first end that is the likeliest token is the end."""
     tables, sources = np.concatenate([random_table(seed) for seed in range(20)]), jnp.arange(20)[:, None]
     rules = Rules(START, END, PAD, 6)
-    one, greedy = (
-        decoding.beam(Chain(tables), {}, sources, rules, 1, power),
-        decoding.greedy(Chain(tables), {}, sources, rules),
-    )
+    one, greedy = jax.jit(
+        lambda: (
+            decoding.beam(Chain(tables), {}, sources, rules, 1, power),
+            decoding.greedy(Chain(tables), {}, sources, rules),
+        )
+    )()
     assert one.tokens.tolist() == greedy.tokens.tolist()
     lengths = np.array([min(len(written(row)) + 1, 6) for row in one.tokens])
     np.testing.assert_allclose(one.score, greedy.score / ((5 + lengths) / 6) ** power, rtol=1e-5)
@@ -213,7 +220,7 @@ def test_samples_follow_the_probabilities():
     np.testing.assert_allclose(share(draw()), [0.5, 0.4, 0.1], atol=0.03)
     cold = np.array([0.5, 0.4, 0.1]) ** 2
     np.testing.assert_allclose(share(draw(temperature=0.5)), cold / cold.sum(), atol=0.03)
-    likely = decoding.sample(Chain(TRAP), {}, many, rules, jax.random.key(0), top_k=1).tokens
+    likely = jax.jit(lambda: decoding.sample(Chain(TRAP), {}, many, rules, jax.random.key(0), top_k=1).tokens)()
     assert share(likely).tolist() == [1, 0, 0]
     assert (draw() == draw()).all() and (draw() != draw(1)).any()
     first, second = draw()[:, 0], draw()[:, 1]

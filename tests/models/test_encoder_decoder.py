@@ -70,8 +70,8 @@ FORMS = {
 
 @pytest.fixture(params=FORMS, scope='module')
 def translator(request):
-    """(model, variables, compiled apply, logits under teacher forcing)"""
-    model = EncoderDecoder(10, 12, 8, 2, 16, 1, 2, **FORMS[request.param])
+    """(model, variables, compiled apply, logits under teacher forcing); one form has two layers, each with a cache."""
+    model = EncoderDecoder(10, 12, 8, 2, 16, 1, 2 if request.param == 'b25' else 1, **FORMS[request.param])
     variables, apply = drawn(model, SOURCE, TARGET), jax.jit(model.apply)
     return model, variables, apply, apply(variables, SOURCE, TARGET)
 

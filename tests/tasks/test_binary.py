@@ -75,7 +75,7 @@ def test_weighted_loss_and_gradient_are_pytorchs():
     features, label = rng.normal(size=(12, 29)).astype(np.float32), rng.integers(0, 2, 12).astype(np.int32)
     batch = {'features': jnp.asarray(features), 'label': jnp.asarray(label)}
     batch['weight'] = jnp.asarray([1.0] * 9 + [0.0] * 3)
-    state = task.init(jax.random.key(0), batch)
+    state = jax.jit(task.init)(jax.random.key(0), batch)
     layers = state['model'].params
     net = torch.nn.Sequential(torch.nn.Linear(29, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
     for module, name in ((net[0], 'Dense_0'), (net[2], 'Dense_1')):
@@ -87,7 +87,7 @@ def test_weighted_loss_and_gradient_are_pytorchs():
     optimizer = torch.optim.Adam(net.parameters(), 1e-2)
     loss.backward()
     optimizer.step()
-    updated, sums = task.train_step(state, batch, jax.random.key(1))
+    updated, sums = jax.jit(task.train_step)(state, batch, jax.random.key(1))
     moved = updated['model'].params['Dense_0']['kernel']
     np.testing.assert_allclose(moved, net[0].weight.detach().numpy().T, atol=2e-6)
     assert float(sums['loss'][1]) == 9  # the metric: unweighted, before the update

@@ -1,7 +1,5 @@
 """One update, one evaluation, what is reported, and what is refused."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +10,7 @@ from jaxlab.errors import UserError
 from jaxlab.experiments.prepare import prepare
 from jaxlab.figures import Images, Matrix
 from jaxlab.tasks.classification import classes
+from tests.models.drawn import state_of
 from tests.training import lab
 
 PLAIN = {'model__batch_norm': False, 'model__dropout': 0.0, 'optimizer__momentum': 0.0}
@@ -27,51 +26,54 @@ def batch():
 def test_one_update_is_the_mean_loss_of_the_true_examples(batch):
     """With label smoothing, against Optax; the four rows of padding do not count."""
     task = prepare(lab.small(**PLAIN, task__label_smoothing=0.1)).task
-    state = task.init(jax.random.key(0), batch)
+    state = jax.jit(task.init)(jax.random.key(0), batch)
 
     def loss(params):
         logits = task.model.apply({'params': params}, batch['image'][:8], train=True)
         targets = optax.smooth_labels(jax.nn.one_hot(batch['label'][:8], 10), 0.1)
         return optax.softmax_cross_entropy(logits, targets).mean()
 
-    value, slope = jax.value_and_grad(loss)(state['model'].params)
-    updated, sums = task.train_step(state, batch, jax.random.key(1))
+    value, slope = jax.jit(jax.value_and_grad(loss))(state['model'].params)
+    updated, sums = jax.jit(task.train_step)(state, batch, jax.random.key(1))
     assert float(sums['loss'][0]) == pytest.approx(8 * float(value), rel=1e-5) and float(sums['loss'][1]) == 8
-    expected = jax.tree.map(lambda p, g: p - 0.1 * g, state['model'].params, slope)
+    expected = jax.tree.map(lambda p, g: np.asarray(p) - 0.1 * np.asarray(g), state['model'].params, slope)
     lab.close(expected, updated['model'].params, 1e-6)
 
 
 def test_padding_enters_no_statistic(batch):
     """BatchNorm sees the true samples only."""
     task = prepare(lab.small()).task
-    state = task.init(jax.random.key(0), batch)
+    state, step = jax.jit(task.init)(jax.random.key(0), batch), jax.jit(task.train_step)
     rubbish = {**batch, 'image': batch['image'].at[8:].set(1e6)}
-    one, other = (task.train_step(state, examples, jax.random.key(1)) for examples in (batch, rubbish))
+    one, other = (step(state, examples, jax.random.key(1)) for examples in (batch, rubbish))
     lab.close(one[0], other[0], 1e-6)
     lab.close(one[1], other[1], 1e-6)
 
 
 def test_evaluation_has_no_smoothing_and_no_dropout(batch):
     task = prepare(lab.small(task__label_smoothing=0.5)).task
-    state = task.init(jax.random.key(0), batch)
-    (one, outputs), (other, _) = (task.eval_step(state, batch, jax.random.key(seed)) for seed in (1, 2))
+    state, evaluate = jax.jit(task.init)(jax.random.key(0), batch), jax.jit(task.eval_step)
+    (one, outputs), (other, _) = (evaluate(state, batch, jax.random.key(seed)) for seed in (1, 2))
     assert float(one['loss'][0]) == float(other['loss'][0])
     losses = optax.softmax_cross_entropy_with_integer_labels(outputs['logits'], batch['label'])
     assert float(one['loss'][0]) == pytest.approx(float(losses[:8].sum()), rel=1e-5)
     assert float(one['accuracy'][1]) == 8
-    np.testing.assert_allclose(task.predict(state, batch['image']).sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(jax.jit(task.predict)(state, batch['image']).sum(axis=1), 1, rtol=1e-5)
 
 
-def test_mixup_trains_on_soft_targets(tmp_path):
+@pytest.fixture(scope='module')
+def plain(tmp_path_factory):
+    return lab.train(lab.small(), tmp_path_factory.mktemp('plain'))
+
+
+def test_mixup_trains_on_soft_targets(plain, tmp_path):
     found = lab.train(lab.small(data__transforms=(('mixup', {'alpha': 1.0}),)), tmp_path)
-    plain = lab.train(lab.small(), tmp_path / 'plain')
     assert found.facts['metrics']['train_loss']['mean'] > plain.facts['metrics']['train_loss']['mean']
 
 
-def test_the_report_is_of_the_test_split(tmp_path):
+def test_the_report_is_of_the_test_split(plain):
     """Counts agree with the accuracy; the surest mistakes are wrong, in order of their confidence."""
-    found = lab.train(lab.small(), tmp_path)
-    figures = {figure.name: figure for figure in found.report.figures}
+    found, figures = plain, {figure.name: figure for figure in plain.report.figures}
     matrix = figures['confusion_matrix']
     assert isinstance(matrix, Matrix) and matrix.values.sum() == 50
     accuracy = found.facts['metrics']['test_accuracy']['mean']
@@ -123,18 +125,18 @@ def test_features_are_what_the_last_layer_makes_logits_of(model):
     options = {'mlp': {'features': (12,)}, 'convnet': {'filters': (4,), 'hidden': (6,)}, 'resnet': {'width': 4}}
     ready = prepare(lab.small(model={'name': model, **options.get(model, {})}))
     images = jnp.asarray(ready.data.splits['test'].read(np.arange(3))['image'], jnp.float32) / 255
-    state = jax.jit(ready.task.init)(jax.random.key(0), {'image': images, 'weight': jnp.ones(3)})
-    features = jax.jit(ready.task.embed)(state, images)
-    params = state['model'].params
+    state = state_of(ready.task.model, images, train=False)
+    params, variables = state['model'].params, state['model'].variables()
     last = next(layer for layer in params.values() if layer.get('bias') is not None and layer['bias'].shape == (10,))
-    logits = jax.jit(partial(ready.task.model.apply, train=False))(state['model'].variables(), images)
-    assert features.ndim == 2 and features.shape[1] == last['kernel'].shape[0]
+    both = lambda images: (ready.task.embed(state, images), ready.task.model.apply(variables, images, train=False))
+    features, logits = jax.jit(both)(images)
+    assert np.isfinite(logits).all() and features.ndim == 2 and features.shape[1] == last['kernel'].shape[0]
     np.testing.assert_allclose(features @ last['kernel'] + last['bias'], logits, atol=1e-4)
 
 
 def test_a_network_without_a_dense_layer_is_no_judge():
     ready = prepare(lab.small(model={'name': 'two_layer'}))
     batch = {'image': jnp.zeros((2, 28, 28, 1)), 'weight': jnp.ones(2)}
-    state = ready.task.init(jax.random.key(0), batch)
+    state = jax.jit(ready.task.init)(jax.random.key(0), batch)
     with pytest.raises(UserError, match='TwoLayer has no dense layer'):
         ready.task.embed(state, batch['image'])

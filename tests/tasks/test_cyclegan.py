@@ -15,7 +15,6 @@ from jaxlab.data.examples import in_memory
 from jaxlab.data.features import Image, Tensor
 from jaxlab.errors import UserError
 from jaxlab.experiments.prepare import prepare
-from jaxlab.layers import Conv
 from jaxlab.tasks.cyclegan.step import CycleGan, correlation
 from jaxlab.tasks.image_pool import ImagePool, exchange
 from jaxlab.training.loop import Interrupted
@@ -27,13 +26,13 @@ SIZES = {'day': (5, 3), 'night': (8, 4)}  # training and test pictures
 
 
 class Painter(nn.Module):
-    """Image to image: a convolution and tanh."""
+    """Image to image: each pixel through a layer and tanh."""
 
     dtype: type | None = None
 
     @nn.compact
     def __call__(self, images, train=False, weight=None):
-        return jnp.tanh(Conv(images.shape[-1], 3, kernel_init=nn.initializers.normal(0.5))(images))
+        return jnp.tanh(nn.Dense(images.shape[-1], kernel_init=nn.initializers.normal(0.5))(images))
 
 
 class Judge(nn.Module):
@@ -43,7 +42,7 @@ class Judge(nn.Module):
 
     @nn.compact
     def __call__(self, images, train=False, weight=None):
-        return Conv(1, 3, 2)(nn.leaky_relu(Conv(3, 3)(images), 0.2))[..., 0]
+        return nn.Dense(1)(nn.avg_pool(images, (2, 2), (2, 2)))[..., 0]
 
 
 class Affine(nn.Module):
@@ -112,7 +111,7 @@ def simple(slopes, shifts, score, pool=0, **options):
     """(task, state) of affine generators and constant discriminators."""
     rule = optax.sgd(0.0)
     task = CycleGan(Affine(), Constant(), rule, rule, ('day', 'night'), SHAPE, (-1.0, 1.0), dict, pool=pool, **options)
-    state = task.init(jax.random.key(0), pair(0.0, 0.0, 1))
+    state = jax.jit(task.init)(jax.random.key(0), pair(0.0, 0.0, 1))
     for domain, slope, shift in zip(task.domains, slopes, shifts, strict=True):
         values = {'slope': jnp.float32(slope), 'shift': jnp.float32(shift)}
         state[f'generator_{domain}'] = state[f'generator_{domain}'].replace(params=values)
@@ -136,7 +135,7 @@ def mean(measured):
 def test_goldens_of_a_perfect_cycle(score, generator, discriminator):
     """B21: with all outputs 0.5 the generators' loss is 0.5 and each discriminator's 0.25; with 0 it is 2 and 0.5."""
     task, state = simple((1, 1), (0, 0), score)
-    found = mean(task.train_step(state, pair(0.3, -0.2, 2), jax.random.key(0))[1])
+    found = mean(jax.jit(task.train_step)(state, pair(0.3, -0.2, 2), jax.random.key(0))[1])
     assert found['generator_loss'] == pytest.approx(generator, abs=1e-6)
     for domain in ('day', 'night'):
         assert found[f'discriminator_{domain}_loss'] == pytest.approx(discriminator, abs=1e-6)
@@ -153,7 +152,7 @@ def test_golden_of_all_parts():
     slope = (0.76 + np.sqrt(0.76**2 + 4 * 1.2 * 0.08)) / 2.4
     shift = -0.1 / slope
     task, state = simple((slope, 1.2 - shift), (0.2, shift), 0.5)
-    found = mean(task.train_step(state, pair(0.0, 1.0, 2), jax.random.key(0))[1])
+    found = mean(jax.jit(task.train_step)(state, pair(0.0, 1.0, 2), jax.random.key(0))[1])
     for domain in ('day', 'night'):
         assert found[f'cycle_{domain}_loss'] == pytest.approx(0.1, abs=1e-6)
         assert found[f'identity_{domain}_loss'] == pytest.approx(0.2, abs=1e-6)
@@ -248,9 +247,8 @@ def test_padding_changes_nothing(ready):
     step = jax.jit(prepared.task.train_step)
     one, other = (step(state, examples, jax.random.key(1)) for examples in (batch, rubbish))
     lab.close(one, other, 1e-6)
-    one, other = (
-        jax.jit(prepared.task.eval_step)(state, examples, jax.random.key(1))[0] for examples in (batch, rubbish)
-    )
+    evaluate = jax.jit(prepared.task.eval_step)
+    one, other = (evaluate(state, examples, jax.random.key(1))[0] for examples in (batch, rubbish))
     lab.close(one, other, 1e-6)
 
 
@@ -274,7 +272,7 @@ def test_information_hidden_in_faint_noise_does_not_survive_a_file():
     task, state = simple((1000, 1e-3), (0, 0), 0.5)
     batch = pair(0.0, 0.0, 2)
     batch['image_day'] = jax.random.uniform(jax.random.key(0), (2, *SHAPE), minval=-1.0)
-    found = mean(task.eval_step(state, batch, jax.random.key(0))[0])
+    found = mean(jax.jit(task.eval_step)(state, batch, jax.random.key(0))[0])
     assert found['cycle_day_loss'] < 1e-4 and found['cycle_day_8bit_loss'] > 0.3
 
 
@@ -285,7 +283,7 @@ def test_known_translations_are_judged():
     batch['counterpart_day'] = 0.5 - batch['image_day'] / 2
     for slope, error, alike in ((-1, 0, 1), (1, None, -1)):
         task, state = simple((1, slope), (0, 0), 0.5)
-        found = mean(task.eval_step(state, batch, jax.random.key(0))[0])
+        found = mean(jax.jit(task.eval_step)(state, batch, jax.random.key(0))[0])
         assert found['translation_night_correlation'] == pytest.approx(alike, abs=1e-5)
         assert 'translation_day_error' not in found
         expected = float(jnp.abs(batch['image_day']).mean()) if error is None else error
@@ -305,18 +303,20 @@ RESUMED = {
     'task__ema': 0.9,
     'optimizer__generator': {'name': 'adam', 'learning_rate': 0.01, 'b1': 0.5, **DECAY},
     'optimizer__discriminator': {'name': 'adam', 'learning_rate': 0.01, 'b1': 0.5, **DECAY},
+    'replicas': 2,
+    'replica_form': 'vmap',  # half as much to compile
 }
 
 
 @pytest.fixture(scope='module')
 def trained(tmp_path_factory):
-    found = config(**RESUMED, training__snapshot_every=1, replicas=2, report__examples=3)
+    found = config(**RESUMED, training__snapshot_every=1, report__examples=3)
     return lab.train(found, tmp_path_factory.mktemp('cyclegan'))
 
 
 def test_a_stopped_training_goes_on_to_the_same_bits(trained, tmp_path):
     """Pools, moving averages and the place in the decay of the rate: nothing begins anew; one pool a replica."""
-    cut = config(**RESUMED, training__snapshot_every=1, training__steps_per_call=1, replicas=2, report__examples=3)
+    cut = config(**RESUMED, training__snapshot_every=1, training__steps_per_call=1, report__examples=3)
     with pytest.raises(Interrupted):
         lab.train(cut, tmp_path, lab.Listener(stop_at=5))
     found = lab.train(cut, tmp_path)

@@ -5,7 +5,6 @@ import importlib
 import json
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
@@ -30,6 +29,9 @@ def prepared():
     return prepare(configs.apply(config, small, 'test'))
 
 
+encoded = jax.jit(encode)
+
+
 def perfect(task, arrays):
     """Logits and offsets that say the truth: each object by the default box nearest to it."""
     count, places = len(arrays['boxes']), len(task.anchors)
@@ -44,15 +46,15 @@ def perfect(task, arrays):
             place = next(one for one in order if one not in taken)
             taken.add(place)
             logits[row, place, 0], logits[row, place, label + 1] = 0, 12
-            offsets[row, place] = encode(jnp.asarray(box), jnp.asarray(task.anchors[place]))
-    return jnp.asarray(logits), jnp.asarray(offsets)
+            offsets[row, place] = encoded(box, task.anchors[place])
+    return logits, offsets
 
 
 def test_the_truth_scores_one(prepared):
     """All forms of mAP are 1, and B12's number, too."""
     task, split = prepared.task, prepared.data.splits['test']
     assert task.anchors.shape == (6 * (16 + 4), 4)
-    found = jax.tree.map(np.asarray, task._found(perfect(task, split.arrays)))
+    found = jax.tree.map(np.asarray, jax.jit(task._found)(perfect(task, split.arrays)))
     scores = task.score({}, found._asdict(), split)
     # Two objects of a class that cover each other by more than the suppression's IoU are one for it.
     assert scores['map_50'] > 0.9 and scores['coco_map'] > 0.8
@@ -66,7 +68,7 @@ def test_the_truth_scores_one(prepared):
 
 def test_scores_do_not_hang_on_the_class_numbers_of_padding(prepared):
     split = prepared.data.splits['test']
-    found = jax.tree.map(np.asarray, prepared.task._found(perfect(prepared.task, split.arrays)))
+    found = jax.tree.map(np.asarray, jax.jit(prepared.task._found)(perfect(prepared.task, split.arrays)))
     changed = {**split.arrays, 'classes': np.where(split.arrays['boxes'][..., 2] > 0, split.arrays['classes'], 2)}
     other = dataclasses.replace(split, arrays=changed)
     score = prepared.task.score
@@ -77,15 +79,18 @@ def test_losses_count_no_padding(prepared):
     """Rows of weight 0 add nothing; the loss is per matched box, so that it does not hang on the batch's size."""
     task, arrays = prepared.task, prepared.data.splits['train'].read(np.arange(4))
     outputs = perfect(task, arrays)
-    noisy = tuple(each + 0.1 * jnp.sin(jnp.arange(each.size).reshape(each.shape)) for each in outputs)
-    batch = {name: jnp.asarray(value) for name, value in arrays.items()}
+    noisy = tuple(each + 0.1 * np.sin(np.arange(each.size, dtype=each.dtype).reshape(each.shape)) for each in outputs)
+    batch = dict(arrays)
     losses = jax.jit(task._losses)
-    whole = losses(noisy, {**batch, 'weight': jnp.ones(4)})
+    whole = losses(noisy, {**batch, 'weight': np.ones(4, np.float32)})
     halves = [
-        losses(tuple(each[rows] for each in noisy), {n: v[rows] for n, v in batch.items()} | {'weight': jnp.ones(2)})
+        losses(
+            tuple(each[rows] for each in noisy),
+            {n: v[rows] for n, v in batch.items()} | {'weight': np.ones(2, np.float32)},
+        )
         for rows in (slice(0, 2), slice(2, 4))
     ]
-    masked = losses(noisy, {**batch, 'weight': jnp.array([1.0, 1, 0, 0])})
+    masked = losses(noisy, {**batch, 'weight': np.array([1, 1, 0, 0], np.float32)})
     for name, total in whole.items():
         np.testing.assert_allclose(total, halves[0][name] + halves[1][name], rtol=1e-5)
         np.testing.assert_allclose(masked[name], halves[0][name], rtol=1e-5)
@@ -128,10 +133,12 @@ def test_boxes_in_a_users_own_image(run, prepared, tmp_path):
 
 
 def test_other_data_and_other_networks_are_refused(prepared):
+    other = configs.apply(prepared.config, {'data.name': 'hymenoptera', 'data.options': {'image_size': 64}}, 'test')
+    with pytest.raises(UserError, match='has no boxes; task detection'):
+        prepare(other)
     for changes, match in (
-        ({'data.name': 'hymenoptera', 'data.options': {'image_size': 64}}, 'has no boxes; task detection'),
         ({'model': {'name': 'lenet'}}, 'is no detector; valid: ssdlite'),
         ({'model.classes': 0}, 'valid: 1 and more'),
     ):
         with pytest.raises(UserError, match=match):
-            _ = prepare(configs.apply(prepared.config, changes, 'test')).task
+            prepare(configs.apply(prepared.config, changes, 'test'), like=prepared)

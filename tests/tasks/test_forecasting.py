@@ -38,15 +38,15 @@ def line():
     found = ready(model={'name': 'mlp', 'features': ()}, data__options={'width': 10, 'periods': (365.2425,)})
     batch = {**found.data.splits['test'].read(np.arange(7)), 'weight': np.ones(7, np.float32)}
     batch = found.data.prepare(jax.tree.map(jnp.asarray, batch))
-    return found, found.task.init(jax.random.key(0), batch), batch
+    return found, jax.jit(found.task.init)(jax.random.key(0), batch), batch
 
 
 def test_errors_in_the_unit(line):
     """The loss is of scaled values, mae and predictions are in degrees."""
     found, state, batch = line
     task: Forecasting = found.task
-    sums, outputs = task.eval_step(state, batch, jax.random.key(0))
-    errors = outputs['prediction'] - batch['target']
+    sums, outputs = jax.jit(task.eval_step)(state, batch, jax.random.key(0))
+    errors = np.asarray(outputs['prediction']) - np.asarray(batch['target'])
     assert outputs['prediction'].shape == (7, 1)
     np.testing.assert_allclose(sums['mae'][0], np.abs(errors).sum(), rtol=1e-5)
     np.testing.assert_allclose(sums['loss'][0], np.square(errors / task.factor).sum(), rtol=1e-4)
@@ -60,23 +60,24 @@ def test_from_the_last_value_nothing_learned_is_persistence(line):
     )
     batch = {**found.data.splits['test'].read(np.arange(4)), 'weight': np.ones(4, np.float32)}
     batch = found.data.prepare(jax.tree.map(jnp.asarray, batch))
-    state = found.task.init(jax.random.key(0), batch)
-    zero = state['model'].replace(params=jax.tree.map(jnp.zeros_like, state['model'].params))
-    _, outputs = found.task.eval_step({'model': zero}, batch, jax.random.key(0))
+    state = jax.jit(found.task.init)(jax.random.key(0), batch)
+    zero = state['model'].replace(params=jax.tree.map(np.zeros_like, state['model'].params))
+    _, outputs = jax.jit(found.task.eval_step)({'model': zero}, batch, jax.random.key(0))
     last = found.data.splits['test'].read(np.arange(4))['series'][:, -1, 0]
     np.testing.assert_allclose(outputs['prediction'], np.repeat(last[:, None], 3, axis=1), rtol=1e-5)
-    moved, sums = found.task.train_step({'model': zero}, batch, jax.random.key(0))
-    assert float(sums['loss'][0]) > 0 and any(leaf.any() for leaf in jax.tree.leaves(moved['model'].params))
+    moved, sums = jax.jit(found.task.train_step)({'model': zero}, batch, jax.random.key(0))
+    assert float(sums['loss'][0]) > 0 and any(np.any(leaf) for leaf in jax.tree.leaves(moved['model'].params))
 
 
 def test_forecasts_stand_on_forecasts(line):
     """Three steps at once are three single ones, each window moved on by hand, its sine and cosine too."""
     found, state, batch = line
     feature, task, split = found.data.input_feature, found.task, found.data.splits['test']
-    rolled = task.rollout(state, batch['series'], 3)
+    rolled = jax.jit(task.rollout, static_argnums=2)(state, batch['series'], 3)
+    evaluate = jax.jit(task.eval_step)
     window, row = np.array(batch['series'][:1]), int(split.read([0])['row'][0])
     for step in range(3):
-        _, outputs = task.eval_step(state, {**batch, 'series': jnp.repeat(window, 7, axis=0)}, jax.random.key(0))
+        _, outputs = evaluate(state, {**batch, 'series': np.repeat(window, 7, axis=0)}, jax.random.key(0))
         value = float(outputs['prediction'][0, 0])
         np.testing.assert_allclose(rolled[0, step], value, rtol=1e-4)
         angle = 2 * np.pi * (row + step) / feature.periods[0]

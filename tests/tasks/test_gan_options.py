@@ -17,32 +17,31 @@ from jaxlab.measures.penalties import between, gradient_penalty
 from jaxlab.protocol import Needed, Record
 from jaxlab.tasks.gan.checks import ends_in_sigmoid
 from jaxlab.training.loop import Interrupted
+from tests.tasks.quick_gan import Bent, Judge, quick
 from tests.training import lab
 
-SPECTRAL = {'task__spectral': True, 'task__form': 'hinge', 'model__discriminator__dropout': 0.0}
-WGAN_GP = {
+PENALTY = {
     'task__form': 'wasserstein',
     'task__penalty': 10.0,
     'task__order': 'alternating',
     'task__critic_steps': 2,
-    'model__discriminator__dropout': 0.0,
 }
-
-
-PENALTY = {name: value for name, value in WGAN_GP.items() if not name.startswith('model')}
-# For what does not depend on the networks: compiled quickly. The discriminator is one layer.
+# For what does not depend on the networks: compiled quickly. Each is one layer.
 DENSE = {
-    'model__generator': {'name': 'mlp_generator', 'features': (8,)},
+    'model__generator': {'name': 'mlp_generator', 'features': ()},
     'model__discriminator': {'name': 'mlp_discriminator', 'features': ()},
 }
 BENT = {'model__discriminator': {'name': 'mlp_discriminator', 'features': (8,)}}  # its slope depends on the image
 
 
-def set_up(**changes):
-    """(task, its first state, a batch of sixteen rows of which the last six are padding)."""
+def set_up(judge=None, **changes):
+    """(task, its first state, a batch of sixteen rows of which the last six are padding).
+
+    judge: the discriminator beside a small generator with statistics, where the config's networks do not matter.
+    """
     ready = prepare(lab.gan(**changes))
-    batch = lab.padded(ready)
-    return ready.task, jax.jit(ready.task.init)(jax.random.key(0), batch), batch
+    batch, task = lab.padded(ready), ready.task if judge is None else quick(ready.task, judge)
+    return task, jax.jit(task.init)(jax.random.key(0), batch), batch
 
 
 def forward(task, state, batch, draws, g, d):
@@ -56,10 +55,10 @@ def forward(task, state, batch, draws, g, d):
 def test_one_after_the_other_with_a_penalty_written_out():
     """D's step by its own loss, then G's through the D that came of it, from the same noise; half of D's sum."""
     rates = {'generator': 0.05, 'discriminator': 0.02}
-    changes = {**WGAN_GP, **{f'optimizer__{name}__learning_rate': rate for name, rate in rates.items()}}
-    task, state, batch = set_up(**{**changes, 'task__critic_steps': 1, 'task__discriminator_weight': 0.5})
+    changes = {**PENALTY, **{f'optimizer__{name}__learning_rate': rate for name, rate in rates.items()}}
+    task, state, batch = set_up(Bent, **{**changes, 'task__critic_steps': 1, 'task__discriminator_weight': 0.5})
     key, weight = jax.random.key(5), batch['weight']
-    draws = task._draws(key, 16)
+    draws = jax.jit(lambda key: task._draws(key, 16))(key)
     g, d = state['generator'].params, state['discriminator'].params
 
     def loss_d(d):
@@ -92,7 +91,7 @@ def test_one_after_the_other_with_a_penalty_written_out():
 
 def test_a_critic_moves_twice_a_step_of_the_generator():
     """The generator stands still, statistics included, in every other step; its loss counts only the steps that it made."""
-    task, state, batch = set_up(**WGAN_GP)
+    task, state, batch = set_up(Bent, **PENALTY)
     step, states, sums = jax.jit(task.train_step), [state], []
     for number in range(4):
         state, measured = step(state, batch, jax.random.key(number))
@@ -110,7 +109,7 @@ def test_a_critic_moves_twice_a_step_of_the_generator():
 def test_the_generators_schedule_counts_its_own_steps():
     """Six updates in all, three of the generator: its line reaches 0 after three."""
     linear = {'name': 'sgd', 'learning_rate': 1.0, 'schedule': 'linear'}
-    config = lab.gan(**WGAN_GP, training__epochs=2, optimizer__generator=linear, optimizer__discriminator=linear)
+    config = lab.gan(**PENALTY, training__epochs=2, optimizer__generator=linear, optimizer__discriminator=linear)
     task = prepare(config).task
     updates = []
     for rule in (task.generator_optimizer, task.discriminator_optimizer):
@@ -160,10 +159,11 @@ def test_what_counts_as_right_follows_the_loss(form, border):
 
 def test_the_discriminator_is_divided_by_its_singular_values():
     """Ten times the kernels make the same scores, and its vectors turn with every step."""
-    task, state, batch = set_up(**SPECTRAL)
+    task, state, batch = set_up(task__spectral=True, task__form='hinge', **{**DENSE, **BENT})
     judge = state['discriminator']
     larger = jax.tree.map(lambda leaf: leaf * 10 if leaf.ndim > 1 else leaf, judge.params)
-    scores = [task.discriminator.apply(judge.variables(p), batch['image']) for p in (judge.params, larger)]
+    score = jax.jit(lambda params: task.discriminator.apply(judge.variables(params), batch['image']))
+    scores = [score(params) for params in (judge.params, larger)]
     np.testing.assert_allclose(*scores, rtol=1e-4, atol=1e-5)
     new, sums = jax.jit(task.train_step)(state, batch, jax.random.key(1))
     assert not lab.equal(new['discriminator'].batch_stats, judge.batch_stats)
@@ -202,23 +202,24 @@ def test_eight_devices_do_what_one_does():
 
 def test_classes_reach_both_networks():
     """Ten more numbers for the generator, ten more channels for the discriminator, and each class another image."""
-    task, state, batch = set_up(task__conditional=True)
+    task, state, batch = set_up(Judge, task__conditional=True)
     assert state['generator'].params['Dense_0']['kernel'].shape[0] == 8 + 10
-    assert state['discriminator'].params['Conv_0']['kernel'].shape[2] == 1 + 10
-    told = task._told(batch['image'], batch['label'])
+    assert state['discriminator'].params['Dense_0']['kernel'].shape[0] == 28 * 28 * (1 + 10)
+    told = np.asarray(task._told(batch['image'], batch['label']))
     np.testing.assert_array_equal(told[..., :1], batch['image'])
     np.testing.assert_array_equal(
         told[..., 1:].argmax(-1), np.broadcast_to(batch['label'][:, None, None], (16, 28, 28))
     )
     np.testing.assert_array_equal(told[..., 1:].sum(-1), 1)
     noise = jnp.ones((10, 8))
-    images = task.generate(state, noise)
+    generate, step = jax.jit(task.generate), jax.jit(task.train_step)
+    images = generate(state, noise)
     assert min(float(np.abs(images[0] - images[k]).max()) for k in range(1, 10)) > 1e-6
-    np.testing.assert_allclose(images, task.generate(state, noise, jnp.arange(10)), atol=1e-6)
-    labels = task._draws(jax.random.key(0), 4000).labels
+    np.testing.assert_allclose(images, generate(state, noise, jnp.arange(10)), atol=1e-6)
+    labels = jax.jit(lambda key: task._draws(key, 4000).labels)(jax.random.key(0))
     np.testing.assert_allclose(np.bincount(labels, minlength=10) / 4000, 0.1, atol=0.02)
-    new, _ = jax.jit(task.train_step)(state, batch, jax.random.key(1))
-    other, _ = jax.jit(task.train_step)(state, {**batch, 'label': (batch['label'] + 1) % 10}, jax.random.key(1))
+    new, _ = step(state, batch, jax.random.key(1))
+    other, _ = step(state, {**batch, 'label': (batch['label'] + 1) % 10}, jax.random.key(1))
     assert not lab.equal(new['discriminator'].params, other['discriminator'].params)
 
 
@@ -247,12 +248,12 @@ class Reader:
 def test_what_a_told_generator_shows_and_how_often_it_obeys():
     """A row is one class, in the walk too; made images have the real ones' classes, and 3 is never recognised."""
     ready = prepare(lab.gan(task__conditional=True, data__eval_limit=50))
-    task = dataclasses.replace(ready.task, generator=Painted())
+    task = dataclasses.replace(ready.task, generator=Painted(), discriminator=Judge())
     rows = ready.data.splits['test'].read(np.arange(50))
     batch = ready.data.prepare({**rows, 'weight': jnp.ones(50)})
     state = jax.jit(task.init)(jax.random.key(0), batch)
     judged = task.judged_by({'scorer': Needed(Reader(), {}, {})})
-    _, outputs = judged.eval_step(state, batch, jax.random.key(1))
+    _, outputs = jax.jit(judged.eval_step)(state, batch, jax.random.key(1))
     told = np.asarray(batch['label'])
     assert judged.scored[-1] == 'told' and np.array_equal(outputs['told'], told) and (told == 3).any()
     scores = judged.score({}, {name: np.asarray(outputs[name]) for name in judged.scored}, None)

@@ -15,6 +15,7 @@ from jaxlab.measures.frechet import frechet_distance
 from jaxlab.protocol import Needed, Record
 from jaxlab.report import summary
 from jaxlab.tasks import generative, judging
+from tests.models.drawn import state_of
 from tests.training import lab
 
 
@@ -119,10 +120,12 @@ def test_a_classifier_embeds_by_its_features():
         config = configs.apply(lab.small(), {**changes, 'data.options': {'image_size': 32}}, 'test')
         ready = prepare(config)
         images = ready.data.prepare({'image': ready.data.splits['train'].read(np.arange(4))['image']})['image']
-        state = jax.jit(ready.task.init)(jax.random.key(0), {'image': images, 'label': jnp.zeros(4, jnp.int32)})
-        features = jax.jit(ready.task.embed)(state, images)
+        state = state_of(ready.task.model, images, train=False)
+        both = lambda images, task=ready.task, state=state: (task.embed(state, images), task.predict(state, images))
+        features, shares = jax.jit(both)(images)
         assert features.shape == (4, width)
         head = list(state['model'].params)[-1] if model['name'] == 'lenet' else 'head'
         dense = state['model'].params[head]
         logits = features @ dense['kernel'] + dense['bias']
-        np.testing.assert_allclose(jax.nn.softmax(logits), jax.jit(ready.task.predict)(state, images), atol=1e-5)
+        assert np.isfinite(shares).all()
+        np.testing.assert_allclose(jax.nn.softmax(logits), shares, atol=1e-5)

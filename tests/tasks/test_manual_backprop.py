@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from jaxlab.experiments import config as configs
@@ -18,9 +19,10 @@ def ready():
 def test_each_replica_has_its_own_gradient_check(ready, monkeypatch):
     """Three states, of which one is not a number: its difference is its own."""
     example = ready.data.prepare({**ready.data.splits['train'].read([0, 1]), 'weight': jnp.ones(2)})
-    states = [ready.task.init(jax.random.key(seed), example) for seed in range(3)]
+    init = jax.jit(ready.task.init)
+    states = [init(jax.random.key(seed), example) for seed in range(3)]
     spoilt = states[1]['model']
-    states[1] = {'model': spoilt.replace(params=jax.tree.map(lambda leaf: leaf * jnp.nan, spoilt.params))}
+    states[1] = {'model': spoilt.replace(params=jax.tree.map(lambda leaf: np.asarray(leaf) * np.nan, spoilt.params))}
     monkeypatch.setattr(
         'jaxlab.tasks.classification.report.ClassificationReport.report', lambda *_: Report(metrics={'kept': [1.0] * 3})
     )

@@ -45,17 +45,20 @@ def test_one_update(loss):
     """Against Optax's Adam on the mean loss of the true examples; the five rows of padding do not count."""
     prepared = prepare(config(task__loss=loss, task__delta=0.5))
     task, batch = prepared.task, batch_of(prepared)
-    state = task.init(jax.random.key(0), batch)
+    state = jax.jit(task.init)(jax.random.key(0), batch)
 
     def mean_loss(params):
         outputs = batch['features'][:15] @ params['Dense_0']['kernel'] + params['Dense_0']['bias']
         return LOSSES[loss](outputs[:, 0] - batch['target'][:15]).mean()
 
-    value, slope = jax.value_and_grad(mean_loss)(state['model'].params)
-    adam = optax.adam(0.01)
-    change, _ = adam.update(slope, adam.init(state['model'].params))
-    updated, sums = task.train_step(state, batch, jax.random.key(1))
-    lab.close(optax.apply_updates(state['model'].params, change), updated['model'].params, 1e-6)
+    @jax.jit
+    def by_hand(params):
+        (value, slope), adam = jax.value_and_grad(mean_loss)(params), optax.adam(0.01)
+        return value, optax.apply_updates(params, adam.update(slope, adam.init(params))[0])
+
+    value, expected = by_hand(state['model'].params)
+    updated, sums = jax.jit(task.train_step)(state, batch, jax.random.key(1))
+    lab.close(expected, updated['model'].params, 1e-6)
     assert float(sums['loss'][0]) == pytest.approx(15 * float(value), rel=1e-5) and float(sums['loss'][1]) == 15
     assert set(sums) == {'loss', 'mse', 'mae'}
 
@@ -65,20 +68,25 @@ def test_stages_are_two_trainings_after_each_other():
     prepared = prepare(config(task__stages=(('squared', 3), ('absolute', 3))))
     task, batch = prepared.task, batch_of(prepared)
     assert task.starts == (3,) and task.losses == ('squared', 'absolute')
-    state, seen = task.init(jax.random.key(0), batch), []
+    init, step = jax.jit(task.init), jax.jit(task.train_step)
+    state, seen = init(jax.random.key(0), batch), []
     params = state['model'].params
     for _ in range(6):
-        state, sums = jax.jit(task.train_step)(state, batch, jax.random.key(1))
+        state, sums = step(state, batch, jax.random.key(1))
         seen.append({name: float(total / weight) for name, (total, weight) in sums.items()})
     assert [row['loss'] for row in seen] == [row['mse'] for row in seen[:3]] + [row['mae'] for row in seen[3:]]
     for loss in ('squared', 'absolute'):
         single = dataclasses.replace(task, stages=(), loss=loss)
-        fresh = {'model': task.init(jax.random.key(0), batch)['model'].replace(params=params)}
+        fresh, step = (
+            {'model': init(jax.random.key(0), batch)['model'].replace(params=params)},
+            jax.jit(single.train_step),
+        )
         for _ in range(3):
-            fresh, _ = jax.jit(single.train_step)(fresh, batch, jax.random.key(1))
+            fresh, _ = step(fresh, batch, jax.random.key(1))
         params = fresh['model'].params
     lab.close(params, state['model'].params, 1e-6)
-    one, _ = task.eval_step({'model': state['model'].replace(step=jnp.int32(3))}, batch, jax.random.key(0))
+    third = {'model': state['model'].replace(step=jnp.int32(3))}
+    one, _ = jax.jit(task.eval_step)(third, batch, jax.random.key(0))
     assert float(one['loss'][0]) == float(one['mse'][0]), 'after update 3 the stage is still the first'
 
 
@@ -135,11 +143,12 @@ def test_the_report():
     options = {'baselines': ('mean', 'least_squares')}
     prepared = prepare(config(report__options=options, task__stages=(('squared', 3), ('absolute', 3))))
     data, task = prepared.data, prepared.task
-    state = task.init(jax.random.key(0), batch_of(prepared))
+    state = jax.jit(task.init)(jax.random.key(0), batch_of(prepared))
     outputs, metrics = {}, {}
     for split in ('validation', 'test'):
         batch = jax.tree.map(jnp.asarray, data.splits[split].arrays)
-        sums, kept = task.eval_step(state, {**batch, 'weight': jnp.ones(len(batch['target']))}, jax.random.key(0))
+        batch['weight'] = jnp.ones(len(batch['target']))
+        sums, kept = jax.jit(task.eval_step)(state, batch, jax.random.key(0))
         outputs[split] = [{name: np.asarray(values) for name, values in kept.items()}]
         metrics |= {f'{split}_{name}': [float(total / weight)] for name, (total, weight) in sums.items()}
     history = [{'epoch': at, 'train_mse': [2.0], 'train_mae': [1.0]} for at in range(1, 7)]
@@ -178,7 +187,7 @@ def test_errors_are_predicted_minus_actual():
     made = in_memory({'features': np.zeros((len(truth), 8), np.float32), 'target': truth})
     data = dataclasses.replace(data, splits={**data.splits, 'test': made})
     outputs = {'test': [{'prediction': np.full(len(truth), 2.0)}]}
-    state = prepared.task.init(jax.random.key(0), batch_of(prepared))
+    state = jax.jit(prepared.task.init)(jax.random.key(0), batch_of(prepared))
     report = dataclasses.replace(prepared.reporter, data=data).report(
         Record([state], [], outputs, [], {}, jax.random.key(0))
     )

@@ -18,6 +18,7 @@ from jaxlab.experiments.watching import Printing
 from jaxlab.measures.segmentation import dice_loss
 from jaxlab.tasks.segmentation import overlay
 from jaxlab.tasks.segmentation.modes import MODES, lines
+from tests.models.drawn import state_of
 from tests.tasks.shown import shown
 
 
@@ -36,7 +37,7 @@ def test_losses_of_b19(prepared):
     ):
         shape = (1, 2, 2)
         given = jnp.reshape(jnp.array(logits), (*shape, 1)), jnp.reshape(jnp.array(mask, jnp.uint8), shape)
-        entropy, soft = prepared.task._losses(*given, jnp.ones(1))
+        entropy, soft = jax.jit(prepared.task._losses)(*given, jnp.ones(1))
         assert float(soft) == pytest.approx(expected, abs=1e-7)
         p = 1 / (1 + np.exp(-np.array(logits)))
         wanted = -np.mean(np.where(mask, np.log(p), np.log(1 - p)))
@@ -67,10 +68,10 @@ def test_several_classes(prepared):
 
 
 def test_two_classes_are_their_sigmoid(prepared):
-    logits = jnp.linspace(-2, 2, 32).reshape(2, 4, 4, 1)
-    mask = (jnp.arange(32).reshape(2, 4, 4) % 3 == 0).astype(jnp.uint8)
-    _, soft = prepared.task._losses(logits, mask, jnp.array([1.0, 0.0]))
-    wanted = dice_loss(logits[..., 0], mask.astype(jnp.float32), jnp.array([1.0, 0.0]))
+    logits = np.linspace(-2, 2, 32, dtype=np.float32).reshape(2, 4, 4, 1)
+    mask = (np.arange(32).reshape(2, 4, 4) % 3 == 0).astype(np.uint8)
+    _, soft = jax.jit(prepared.task._losses)(logits, mask, jnp.array([1.0, 0.0]))
+    wanted = jax.jit(dice_loss)(logits[..., 0], mask.astype(np.float32), jnp.array([1.0, 0.0]))
     assert float(soft) == pytest.approx(float(wanted), rel=1e-6)
 
 
@@ -78,7 +79,7 @@ def test_scores_do_not_hang_on_the_batches(prepared):
     """S1: sums stay apart to the end. The evaluation's loss is that of the whole split as one batch, too."""
     task, data = prepared.task, prepared.data
     arrays = data.splits['test'].read(np.arange(6))
-    state = jax.jit(task.init)(jax.random.key(0), data.prepare({n: jnp.asarray(v) for n, v in arrays.items()}))
+    state = state_of(task.model, data.prepare({'image': jnp.asarray(arrays['image'])})['image'], train=False)
     part = data.splits['test'].take(np.arange(6))
 
     @jax.jit

@@ -157,10 +157,11 @@ def test_one_update_is_that_of_the_objective(changes, state, batch):
     task = prepare(small(**changes, optimizer=common.sgd(1e-3))).task
     state = {'model': state['model'].replace(tx=task.optimizer, opt_state=task.optimizer.init(state['model'].params))}
     key = jax.random.key(3)
-    noise = task._noise(jax.random.split(key)[1], 16)
+    noise = jax.jit(lambda key: task._noise(jax.random.split(key)[1], 16))(key)
     weight = {'task__kl_weight': 4.0 / 6, 'task__plain': 0.0}.get(next(iter(changes)), 1.0)  # 3 updates an epoch
     slope = jax.grad(lambda p: written_out(task, p, batch['image'], batch['weight'], noise, weight, task.free_bits))
-    expected = jax.tree.map(lambda p, g: p - 1e-3 * g, state['model'].params, jax.jit(slope)(state['model'].params))
+    moved = lambda leaf, slope: np.asarray(leaf) - 1e-3 * np.asarray(slope)
+    expected = jax.tree.map(moved, state['model'].params, jax.jit(slope)(state['model'].params))
     step = jax.jit(task.train_step)
     updated, measured = step(state, batch, key)
     lab.close(expected, updated['model'].params, 1e-5)
@@ -175,7 +176,7 @@ def test_free_bits_are_clamped_after_the_mean_and_shown_unclamped(ready):
     """KLs of 0.1 and 0.9 in a batch, 0.5 free: 0.5 (0.7 were each image clamped); reported 0.5 too, and 0.3 where 0.5 is
     paid."""
     task = dataclasses.replace(ready.task, free_bits=0.5)
-    paid = lambda *kl: float(task._free(jnp.array(kl)[:, None], jnp.ones(len(kl))))
+    paid = lambda *kl: float(jax.jit(task._free)(np.array(kl, np.float32)[:, None], np.ones(len(kl), np.float32)))
     assert paid(0.1, 0.9) == pytest.approx(0.5) and paid(0.1, 0.5) == pytest.approx(0.5)
     assert paid(0.9, 0.9) == pytest.approx(0.9)
     one = with_code(task, (float(np.sqrt(0.6)), 0.0), (0.0, 0.0))
@@ -285,15 +286,20 @@ def test_importance_weights_are_those_of_the_model(state, batch, ready):
     key = jax.random.key(5)
     found = jax.jit(task.log_weights, static_argnums=3)(state, images, key, 3)
     params = {'params': state['model'].params}
-    mean, log_variance = task.model.apply(params, images, method='encode')
     log_normal = lambda x, m, v: (-0.5 * ((x - m) ** 2 / v + jnp.log(2 * jnp.pi * v))).sum(-1)
-    for draw, one in enumerate(jax.random.split(key, 3)):
-        z = mean + jnp.exp(log_variance / 2) * jax.random.normal(one, mean.shape)
+
+    @jax.jit
+    def by_formula(key):
+        mean, log_variance = task.model.apply(params, images, method='encode')
+        z = mean + jnp.exp(log_variance / 2) * jax.random.normal(key, mean.shape)
         pixels = bernoulli(task.model.apply(params, z, method='decode'), images, 0).sum((1, 2, 3))
-        expected = log_normal(z, 0, 1) - log_normal(z, mean, jnp.exp(log_variance)) - pixels
-        np.testing.assert_allclose(found[draw], expected, rtol=1e-5)
+        return log_normal(z, 0, 1) - log_normal(z, mean, jnp.exp(log_variance)) - pixels
+
+    for draw, one in enumerate(jax.random.split(key, 3)):
+        np.testing.assert_allclose(found[draw], by_formula(one), rtol=1e-5)
     many = np.asarray(jax.jit(task.log_weights, static_argnums=3)(state, images, key, 500))
-    terms = task.terms(params, jnp.tile(images, (300, 1, 1, 1)), jax.random.normal(key, (1200, 3)))
+    draws = jax.random.normal(key, (1200, 3))
+    terms = jax.jit(task.terms)(params, np.tile(images, (300, 1, 1, 1)), draws)
     elbo = -float((terms.reconstruction + terms.kl.sum(-1)).mean())
     assert many.mean() == pytest.approx(elbo, abs=0.1)
     assert importance_weighted_bound([many]).mean() > many.mean()

@@ -21,7 +21,7 @@ def needs():
     """An untrained classifier of two dense layers."""
     task = prepare(lab.small(model={'name': 'mlp', 'features': (6,)})).task
     batch = {'image': jnp.zeros((2, 28, 28, 1)), 'weight': jnp.ones(2)}
-    return {'scorer': Needed(task, task.init(jax.random.key(3), batch), {'test_accuracy': [0.5]})}
+    return {'scorer': Needed(task, jax.jit(task.init)(jax.random.key(3), batch), {'test_accuracy': [0.5]})}
 
 
 @pytest.fixture(scope='module')
@@ -30,7 +30,7 @@ def ready():
 
 
 def images_of(seed, count=5):
-    return jax.random.uniform(jax.random.key(seed), (count, 28, 28, 1))
+    return jnp.asarray(np.random.default_rng(seed).uniform(size=(count, 28, 28, 1)), jnp.float32)
 
 
 def test_how_unlike_two_images_are_by_hand(needs):
@@ -43,25 +43,33 @@ def test_how_unlike_two_images_are_by_hand(needs):
     expected = np.zeros(5)
     for a, b in ((np.asarray(one).reshape(5, -1), np.asarray(other).reshape(5, -1)), (hidden(one), hidden(other))):
         expected += np.square(a - b).mean(1) / np.maximum(np.square(a).mean(1), 0.01) / 2
-    np.testing.assert_allclose(judge.unlike(one, other), expected, rtol=1e-4)
-    np.testing.assert_allclose(judge.unlike(one, one), 0, atol=1e-7)
-    np.testing.assert_array_equal(jax.grad(lambda a: judge.unlike(a, other).sum())(one)[0, 0, 0], 0 * one[0, 0, 0])
-    assert jnp.isfinite(jax.grad(lambda b: judge.unlike(jnp.zeros_like(one), b).sum())(other)).all()
+    unlike = jax.jit(judge.unlike)
+    np.testing.assert_allclose(unlike(one, other), expected, rtol=1e-4)
+    np.testing.assert_allclose(unlike(one, one), 0, atol=1e-7)
+    slopes = jax.jit(jax.grad(lambda a, b: judge.unlike(a, b).sum(), (0, 1)))
+    np.testing.assert_array_equal(slopes(one, other)[0][0, 0, 0], 0 * one[0, 0, 0])
+    assert np.isfinite(slopes(jnp.zeros_like(one), other)[1]).all()
 
 
 def test_it_is_what_is_trained(ready, needs):
     """The loss is that, times 784, and the divergence; forty updates lessen it; a row of weight 0 counts nowhere."""
     task = ready.task.judged_by(needs)
     batch = {'image': images_of(2).at[4].set(0.9), 'weight': jnp.array([1.0, 1, 1, 1, 0])}
-    state, step = task.init(jax.random.key(0), batch), jax.jit(task.train_step)
-    noise = task._noise(jax.random.split(jax.random.key(1))[1], 5)
-    terms = task.terms(state['model'].variables(), batch['image'], noise)
+    state, step = jax.jit(task.init)(jax.random.key(0), batch), jax.jit(task.train_step)
+
+    @jax.jit
+    def looked(state):
+        noise = task._noise(jax.random.split(jax.random.key(1))[1], 5)
+        terms = task.terms(state['model'].variables(), batch['image'], noise)
+        mean, _ = task.model.apply(state['model'].variables(), batch['image'], method='encode')
+        decoded = task.decode(state, mean + jnp.exp(0.5 * terms.log_variance) * noise)
+        return terms, 784 * task.judge.unlike(batch['image'], decoded)
+
+    terms, unlike = looked(state)
     _, measured = step(state, batch, jax.random.key(1))
     expected = float((terms.reconstruction + terms.kl.sum(-1))[:4].mean())
     assert float(measured['loss'][0] / measured['loss'][1]) == pytest.approx(expected, rel=1e-4)
-    mean, _ = task.model.apply(state['model'].variables(), batch['image'], method='encode')
-    decoded = task.decode(state, mean + jnp.exp(0.5 * terms.log_variance) * noise)
-    np.testing.assert_allclose(terms.reconstruction, 784 * task.judge.unlike(batch['image'], decoded), rtol=1e-4)
+    np.testing.assert_allclose(terms.reconstruction, unlike, rtol=1e-4)
     for number in range(40):
         state, measured = step(state, batch, jax.random.key(number))
     assert float(measured['reconstruction'][0] / measured['reconstruction'][1]) < 0.9 * float(
@@ -98,9 +106,10 @@ def test_what_cannot_be_meant(changes, said):
 def test_convolutions_batch_last_are_brought_in_order():
     """LeNet's convolutions keep the batch innermost on a CPU: every map begins with the batch all the same."""
     task = prepare(lab.small(model={'name': 'lenet'})).task
-    state = task.init(jax.random.key(0), {'image': images_of(0, 3), 'weight': jnp.ones(3)})
-    maps = task.maps(state, images_of(0, 3))
+    state = jax.jit(task.init)(jax.random.key(0), {'image': images_of(0, 3), 'weight': jnp.ones(3)})
+    read = jax.jit(task.maps)
+    maps = read(state, images_of(0, 3))
     assert [each.shape for each in maps] == [(3, 28, 28, 1), (3, 14, 14, 6), (3, 400), (3, 120), (3, 84)]
-    alone = task.maps(state, images_of(0, 3)[1:2])
+    alone = read(state, images_of(0, 3)[1:2])
     for each, one in zip(maps, alone, strict=True):
         np.testing.assert_allclose(each[1:2], one, atol=1e-5)

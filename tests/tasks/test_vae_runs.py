@@ -55,7 +55,8 @@ def test_what_a_vae_refuses():
 @pytest.fixture(scope='module')
 def trained(tmp_path_factory):
     """Two replicas, scored by everything; a code of two numbers."""
-    config = small(model__latent=2, replicas=2, training__epochs=3, training__snapshot_every=1, report__examples=4)
+    two = {'replicas': 2, 'replica_form': 'vmap'}  # stacked: half as much to compile
+    config = small(model__latent=2, **two, training__epochs=3, training__snapshot_every=1, report__examples=4)
     config.report.options = {'importance_samples': 60, 'importance_images': 25}
     return prepare(config), lab.train(config, tmp_path_factory.mktemp('vae'))
 

@@ -377,7 +377,7 @@ def _intervals(rules: dict[str, Rule], judged: Judged) -> Table:
         f'F1, {rule.name}': (counts.scores['f1'], binary.bootstrap(labels, p, f1)),
         'average precision': (
             classification.pr_auc(labels, score),
-            binary.bootstrap(labels, score, classification.pr_auc),
+            binary.bootstrap(labels, score, binary.ranked_precision),
         ),
         'ROC AUC': (classification.roc_auc(labels, score), binary.bootstrap(labels, score, binary.ranked_auc)),
     }
