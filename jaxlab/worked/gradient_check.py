@@ -35,14 +35,17 @@ def check_gradients(
 ) -> tuple[GradientCheck, ...]:
     """Of all samples at once, one entry a weight matrix. `step`: of the central differences (default by precision)."""
     matrices, target = network.as_weights(weights), network.targets_as_columns(targets)
-    layers = network.forward(inputs, matrices, activations, bias)
-    hand = network.backward(layers, target, activations, loss)
 
     @jax.jit
     def total(each):
         return network.total_error(each, inputs, target, activations, bias, loss)
 
-    automatic = jax.grad(total)(matrices)
+    @jax.jit
+    def both(each):
+        layers = network.forward(inputs, each, activations, bias)
+        return network.backward(layers, target, activations, loss), jax.grad(total)(each)
+
+    hand, automatic = both(matrices)
     h = step or float(jnp.finfo(matrices[0].dtype).eps) ** (1 / 3)
     return tuple(
         GradientCheck(np.asarray(by_hand.gradient), np.asarray(exact), _central(total, matrices, index, h))
