@@ -11,8 +11,7 @@ import pytest
 from jaxlab.errors import UserError
 from tests.training import lab
 
-SHIFT = ('shift', {'pixels': 2})
-SHIFTED, MIXED = {'data__transforms': (SHIFT,)}, {'data__transforms': (SHIFT, ('mixup', {}))}
+SHIFTED, MIXED = ({'data__transforms': (transform,)} for transform in (('shift', {'pixels': 2}), ('mixup', {})))
 AVERAGED = {'task__ema': 0.9, 'task__transform_made': True, **SHIFTED}
 SHALLOW = {'model__discriminator__depth': 1}
 FORMS = {'mesh': {'parallel__devices': 8}, 'pmap': {'parallel__devices': 8, 'parallel__mode': 'pmap'}}
