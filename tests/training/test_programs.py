@@ -50,6 +50,18 @@ def test_one_compilation_serves_any_number_of_steps(monkeypatch):
     assert len(compiled) == len(traced) == 1
 
 
+def test_one_replicas_program_starts_all(monkeypatch):
+    """Compiled side by side, the start of so many replicas would take so many times as long."""
+    traced, init = [], Programs.init
+    monkeypatch.setattr(
+        Programs, 'init', lambda self, seeds, data: traced.append(seeds.shape) or init(self, seeds, data)
+    )
+    states = lab.machine(lab.small(replicas=3)).init()
+    assert traced == [(1,)] and len(states) == 3
+    kernels = [state['model'].params['Dense_0']['kernel'] for state in states]
+    assert not np.array_equal(kernels[0], kernels[1]) and not np.array_equal(kernels[1], kernels[2])
+
+
 def test_the_state_is_donated():
     machine = lab.machine(lab.small())
     host = machine.init()
