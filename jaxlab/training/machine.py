@@ -145,7 +145,11 @@ class Machine:
     def init(self) -> Any:
         """The state before the first step, as host arrays."""
         begun = time.perf_counter()
-        state = self._init(np.asarray(self.seeds, np.uint32), self.example)
+        seeds = np.asarray(self.seeds, np.uint32)
+        if self.forms.replicas == 'vmap':
+            state = self._init(seeds, self.example)
+        else:  # one replica's program serves all: side by side it would take as many times as long to compile
+            state = tuple(each for at in range(len(seeds)) for each in self._init(seeds[at : at + 1], self.example))
         state = jax.tree.map(np.asarray, state)
         self.compile_seconds += time.perf_counter() - begun
         if self.weights is not None:

@@ -114,7 +114,8 @@ class ReplicaPlacement:
     def host_state(self, tree: Any) -> Any:
         if self.form == 'vmap':
             return self.host(tree)
-        stacked = self.host(tuple(jax.tree.map(lambda leaf: leaf[None], part[0]) for part in tree))
+        parts = [self.groups[lot.group].host(part[0]) for lot, part in zip(self.lots, tree, strict=True)]
+        stacked = jax.tree.map(lambda *leaves: self._of_all(np.stack(leaves)), *parts)
         return tuple(jax.tree.map(lambda leaf, at=at: leaf[at], stacked) for at in range(self.replicas))
 
     kept = host_state

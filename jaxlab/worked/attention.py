@@ -57,6 +57,7 @@ def _attention(queries: Array, keys: Array, values: Array, mask: Array | None, s
     return AttentionTrace(queries, keys, values, scores, scaled, shifted, total, weights, output)
 
 
+@jax.jit
 def entropy(weights: Array) -> Float[Array, '... T']:
     """Of each row in nats: 0 looks at one key, ln S at all alike."""
     return -jnp.sum(jax.scipy.special.xlogy(weights, weights), axis=-1)

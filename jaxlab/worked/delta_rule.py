@@ -100,11 +100,17 @@ def train_delta(
     weights, rows, targets = shapes.unit_and_samples(weights, inputs, targets)
     _, trace = _epochs(weights, rows, targets, learning_rate, epochs=epochs, entry=activation(function))
     trace = jax.tree.map(np.asarray, trace)
-    outputs = np.stack([predict(w, rows, function) for w in trace.weights[:, -1]])
+    outputs = np.asarray(_outputs(trace.weights[:, -1], rows, entry=activation(function)))
     with np.errstate(over='ignore', invalid='ignore'):  # a rate beyond the limit runs away: that is a result, not a bug
         mse = np.mean((np.asarray(targets) - outputs) ** 2, axis=1)
         online = np.mean(trace.error**2, axis=1)
     return DeltaRun(trace.weights[-1, -1], trace, online, mse)
+
+
+@functools.partial(jax.jit, static_argnames='entry')
+def _outputs(weights, rows, *, entry):
+    """[E, N]: what `predict` says with each of these weights [E, W]."""
+    return jax.lax.map(lambda each: entry.function(rows @ each), weights)
 
 
 def predict(weights: Numbers, inputs: Numbers, function: str | Activation = 'linear') -> Float[Array, 'N']:

@@ -35,14 +35,17 @@ def check_gradients(
 ) -> tuple[GradientCheck, ...]:
     """Of all samples at once, one entry a weight matrix. `step`: of the central differences (default by precision)."""
     matrices, target = network.as_weights(weights), network.targets_as_columns(targets)
-    layers = network.forward(inputs, matrices, activations, bias)
-    hand = network.backward(layers, target, activations, loss)
 
     @jax.jit
     def total(each):
         return network.total_error(each, inputs, target, activations, bias, loss)
 
-    automatic = jax.grad(total)(matrices)
+    @jax.jit
+    def both(each):
+        layers = network.forward(inputs, each, activations, bias)
+        return network.backward(layers, target, activations, loss), jax.grad(total)(each)
+
+    hand, automatic = both(matrices)
     h = step or float(jnp.finfo(matrices[0].dtype).eps) ** (1 / 3)
     return tuple(
         GradientCheck(np.asarray(by_hand.gradient), np.asarray(exact), _central(total, matrices, index, h))
@@ -52,11 +55,12 @@ def check_gradients(
 
 def _central(total, matrices, index, h) -> np.ndarray:
     found = np.zeros(matrices[index].shape)
+
+    def beside(place, by) -> float:
+        moved = np.array(matrices[index])
+        moved[place] += by
+        return float(total((*matrices[:index], moved, *matrices[index + 1 :])))
+
     for place in np.ndindex(*found.shape):
-        moved = []
-        for sign in (1, -1):
-            matrix = np.array(matrices[index])  # changed here: JAX would compile a program for each place
-            matrix[place] += sign * h
-            moved.append(float(total((*matrices[:index], matrix, *matrices[index + 1 :]))))
-        found[place] = (moved[0] - moved[1]) / (2 * h)
+        found[place] = (beside(place, h) - beside(place, -h)) / (2 * h)
     return found

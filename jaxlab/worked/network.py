@@ -13,6 +13,7 @@ $$\delta_L = (a - t)\odot f_L'(Z^{[L]}),\qquad \delta_l = (W^{[l]}_{\text{no bia
 `bias='auto'` is the pages' rule: as many weight columns as input rows, no bias; one more, a row of ones on top.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -190,11 +191,18 @@ def backprop_epoch(
     Pure: may be jitted (activations, bias and loss are static), vmapped over starts, scanned over epochs.
     """
     columns, target, start = samples_and_weights(inputs, targets, as_weights(weights))
+    entries = resolve(activations, len(start))
+    return _epoch(
+        start, columns, target, learning_rate, entries, bias if isinstance(bias, str | bool) else tuple(bias), loss
+    )
 
+
+@functools.partial(jax.jit, static_argnames=('entries', 'bias', 'loss'))
+def _epoch(start, columns, target, learning_rate, entries, bias, loss):
     def one_sample(weights, sample):
         x, t = (values[:, None] for values in sample)
-        layers = forward(x, weights, activations, bias)
-        steps = backward(layers, t, activations, loss)
+        layers = forward(x, weights, entries, bias)
+        steps = backward(layers, t, entries, loss)
         error = loss_value(layers[-1].output, t, loss)
         updated = tuple(layer.weights - learning_rate * step.gradient for layer, step in zip(layers, steps))
         return updated, BackpropTrace(layers, t, error, steps, updated)

@@ -135,7 +135,12 @@ def train_online(
     )
 
 
-@functools.partial(jax.jit, static_argnames=('activations', 'max_epochs', 'coding'))
+# It runs far longer than it takes to compile, also where XLA_FLAGS ask for quicker compilation than usual.
+@functools.partial(
+    jax.jit,
+    static_argnames=('activations', 'max_epochs', 'coding'),
+    compiler_options={'xla_backend_optimization_level': 3},
+)
 def _run_starts(starts, columns, target, learning_rate, activations, max_epochs, coding):
     def go_on(state):
         return (state[1] < max_epochs) & ~state[2]

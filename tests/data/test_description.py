@@ -47,7 +47,10 @@ def test_all_but_the_examples_comes_back(name):
         np.testing.assert_array_equal(class_counts(again), class_counts(found))
     batch = found.splits['train'].read([0, 1, 2, 3])
     key = jax.random.key(3)
-    for one, other in zip(*(each.augment(each.prepare(dict(batch)), key).values() for each in (found, again))):
+    made = [
+        jax.jit(lambda batch, each=each: each.augment(each.prepare(batch), key))(dict(batch)) for each in (found, again)
+    ]
+    for one, other in zip(*(each.values() for each in made), strict=True):
         np.testing.assert_array_equal(one, other)
     with pytest.raises(ValueError, match='were not loaded'):
         again.splits['train'].read([0])

@@ -108,7 +108,7 @@ def test_from_the_folder_to_a_prediction(kind, place, launch, tmp_path):
     block = ''.join(f'    {line}\n' for line in BLOCKS[kind].splitlines())
     head = f"    config = common.experiment('mine', task={task!r}, data={data!r}, model={model!r})\n    config.aim = 'What?'\n"
     (tmp_path / 'mine.py').write_text(
-        f'"""Mine."""\nfrom configs import common\n\n\ndef get_config(profile):\n{head}    config.optimizer = common.adam(1e-3)\n'
+        f'"""Mine."""\nfrom configs import common\n\n\ndef get_config(profile):\n{head}    config.optimizer = common.sgd(1e-3)\n'
         f'    config.data.batch_size = 8\n{block}    return common.with_profile(config, profile)\n'
     )
     words = [f'--config={tmp_path / "mine.py"}', f'--workdir={tmp_path / "run"}']

@@ -4,8 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxlab.data.transforms import geometry
-from tests.data.augmented import CONTEXT, augment
+from tests.data.augmented import CONTEXT, augment, translated
 
 
 def marked_boxes(size=24):
@@ -53,15 +52,15 @@ def test_a_turned_box_contains_the_turned_object_and_a_lost_one_vanishes():
         rows, columns = np.nonzero(mask)
         assert box[0] - 1 <= columns.min() and box[1] - 1 <= rows.min()
         assert columns.max() + 1 <= box[2] + 1 and rows.max() + 1 <= box[3] + 1
-    far = geometry.translated(batch, jnp.full((8, 2), 23.0), 'constant', CONTEXT)
-    assert not far['boxes'].any() and not far['mask'].any()
+    far = translated(batch, np.full((8, 2), 23, np.float32), 'constant', CONTEXT)
+    assert not np.any(far['boxes']) and not np.any(far['mask'])
 
 
 @pytest.mark.parametrize('moved, left', [(3.0, (0, 4)), (4.0, (0, 3)), (5.0, None), (6.0, None)])
 def test_a_box_stays_while_its_centre_is_in_the_image(moved, left):
     """Columns 1 to 6 of 24 (centre 4): moved by 4 to the left the right half is left, by more the object is given up."""
-    boxes = jnp.array([[[1, 4, 7, 10]]]) / 24
-    batch = {'image': jnp.zeros((1, 24, 24, 1)), 'boxes': boxes}
-    out = geometry.translated(batch, jnp.array([[0.0, moved]]), 'constant', CONTEXT)['boxes'][0, 0] * 24
+    boxes = np.array([[[1, 4, 7, 10]]], np.float32) / 24
+    batch = {'image': np.zeros((1, 24, 24, 1), np.float32), 'boxes': boxes}
+    out = np.asarray(translated(batch, np.array([[0.0, moved]], np.float32), 'constant', CONTEXT)['boxes'])[0, 0] * 24
     expected = (0, 0, 0, 0) if left is None else (left[0], 4, left[1], 10)
     np.testing.assert_allclose(out, expected, atol=1e-5)

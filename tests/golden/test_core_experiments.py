@@ -13,16 +13,21 @@ from jaxlab.models.lenet import SEQUENTIAL_NAMES, CompactLeNet, LeNet, lenet_fun
 from jaxlab.models.mlp import MLP
 from jaxlab.training.feeding import Feed
 
-IMAGES = jax.random.normal(jax.random.key(7), (3, 28, 28, 1))
+IMAGES = jnp.asarray(np.random.default_rng(7).normal(size=(3, 28, 28, 1)), jnp.float32)
 
 
 def count(tree) -> int:
     return sum(leaf.size for leaf in jax.tree.leaves(tree))
 
 
+def started(module, images=IMAGES, seed: int = 0):
+    """Parameters of a module, drawn by one program."""
+    return jax.jit(lambda key: module.init(key, images, train=False))(jax.random.key(seed))['params']
+
+
 def uniform_within(leaf, limit: float) -> None:
     """All values within the limit, and some close to it."""
-    largest = float(jnp.abs(leaf).max())
+    largest = float(np.abs(leaf).max())
     assert largest <= limit * (1 + 1e-6) and (leaf.size < 100 or largest > 0.95 * limit)
 
 
@@ -54,7 +59,7 @@ def test_the_perceptron_does_not_learn_xor(launch, tmp_path):
 
 def test_the_mlp_of_a04():
     """101,770 parameters, 280 batches an epoch, 2,800 updates; weights and biases within scikit-learn's limits."""
-    params = MLP((128,), 10, init_scheme='sklearn').init(jax.random.key(0), IMAGES, train=False)['params']
+    params = started(MLP((128,), 10, init_scheme='sklearn'))
     assert count(params) == 101_770
     for layer, limit in (('Dense_0', 0.0811107106), ('Dense_1', 0.2085144141)):
         uniform_within(params[layer]['kernel'], limit)
@@ -69,7 +74,7 @@ def test_the_mlp_of_a04():
 
 @pytest.fixture(scope='module')
 def lenet():
-    return LeNet().init(jax.random.key(0), IMAGES, train=False)['params']
+    return started(LeNet())
 
 
 def test_lenet_has_61706_parameters(lenet):
@@ -80,10 +85,10 @@ def test_lenet_has_61706_parameters(lenet):
 
 def test_the_keras_variant_has_82826():
     """32x32 images and still SAME padding in the first convolution: 6x6x16 before the dense layers."""
-    params = LeNet(init_scheme='keras').init(jax.random.key(0), jnp.zeros((1, 32, 32, 1)), train=False)['params']
+    params = started(LeNet(init_scheme='keras'), jnp.zeros((1, 32, 32, 1)))
     assert count(params) == 82_826
     uniform_within(params['dense1']['kernel'], (6 / (576 + 120)) ** 0.5)
-    assert not params['conv1']['bias'].any()
+    assert not np.any(params['conv1']['bias'])
 
 
 def test_lenet_starts_within_pytorchs_bounds(lenet):
@@ -95,21 +100,28 @@ def test_lenet_starts_within_pytorchs_bounds(lenet):
 
 def test_four_styles_agree(lenet):
     """From the same parameters: setup, compact, Sequential and a pure function."""
-    expected = LeNet().apply({'params': lenet}, IMAGES, train=False)
-    assert expected.shape == (3, 10)
-    named = {SEQUENTIAL_NAMES[name]: layer for name, layer in lenet.items()}
-    others = {
-        'compact': CompactLeNet().apply({'params': lenet}, IMAGES, train=False),
-        'sequential': sequential_lenet().apply({'params': named}, IMAGES),
-        'function': lenet_function(lenet, IMAGES),
-    }
+
+    @jax.jit
+    def answers(params):
+        named = {SEQUENTIAL_NAMES[name]: layer for name, layer in params.items()}
+        return {
+            'setup': LeNet().apply({'params': params}, IMAGES, train=False),
+            'compact': CompactLeNet().apply({'params': params}, IMAGES, train=False),
+            'sequential': sequential_lenet().apply({'params': named}, IMAGES),
+            'function': lenet_function(params, IMAGES),
+        }
+
+    others = answers(lenet)
+    expected = others.pop('setup')
+    assert expected.shape == (3, 10) and len(others) == 3
     for style, logits in others.items():
         np.testing.assert_allclose(logits, expected, atol=1e-6, err_msg=style)
 
 
 def test_four_styles_start_with_the_same_shapes(lenet):
-    compact = CompactLeNet().init(jax.random.key(0), IMAGES, train=False)['params']
-    sequential = sequential_lenet().init(jax.random.key(0), IMAGES)['params']
+    key = jax.random.key(0)
+    compact = jax.eval_shape(lambda: CompactLeNet().init(key, IMAGES, train=False))['params']
+    sequential = jax.eval_shape(lambda: sequential_lenet().init(key, IMAGES))['params']
     assert jax.tree.map(jnp.shape, compact) == jax.tree.map(jnp.shape, lenet)
     assert {SEQUENTIAL_NAMES[name]: jax.tree.map(jnp.shape, layer) for name, layer in lenet.items()} == jax.tree.map(
         jnp.shape, dict(sequential)
@@ -133,7 +145,8 @@ def test_pytorchs_lenet_with_the_same_weights(lenet):
             layer.weight.copy_(torch.tensor(kernel.transpose(order)))
             layer.bias.copy_(torch.tensor(np.asarray(lenet[name]['bias'])))
         logits = net(torch.tensor(np.asarray(IMAGES).transpose(0, 3, 1, 2))).numpy()
-    np.testing.assert_allclose(LeNet().apply({'params': lenet}, IMAGES, train=False), logits, atol=1e-5)
+    ours = jax.jit(lambda params: LeNet().apply({'params': params}, IMAGES, train=False))(lenet)
+    np.testing.assert_allclose(ours, logits, atol=1e-5)
 
 
 # ---- A08: two networks that play against each other ------------------------------------------------------------------
@@ -206,6 +219,7 @@ def test_updates_of_a08():
 @pytest.mark.parametrize(
     'name, parameters', [('lenet_mnist', 61_706), ('mlp_mnist', 101_770), ('gan_mnist', 2_330_944 + 212_865)]
 )
-def test_describe_knows_these_sizes(name, parameters, launch):
-    """At full size, without training."""
+def test_describe_knows_these_sizes(name, parameters, launch, monkeypatch):
+    """At full size, without training; what an update costs, for which it is compiled, is looked at in tests/cli."""
+    monkeypatch.setattr('jaxlab.training.describe._cost', lambda machine, state: {})
     assert launch(f'--config=configs/{name}.py', '--mode=describe', '--json').json()['parameters'] == parameters

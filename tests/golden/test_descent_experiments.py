@@ -3,6 +3,7 @@
 The optimizer traces of B04 are in tests/optimizers/test_rules.py, its networks' sizes also in tests/models.
 """
 
+import functools
 import math
 import os
 from pathlib import Path
@@ -91,16 +92,21 @@ TOY = {  # w after epochs 1, 2, 3 (spec B03): batch size, momentum -> values
 @pytest.mark.parametrize('batch, momentum', TOY)
 def test_the_toy_trace_of_b03(batch, momentum):
     """x = 1, 2, 3, 4, y = 2x, model wx, mean squared error, w = 0, rate 0.01, fixed order."""
-    x = jnp.arange(1.0, 5.0)
+    x = np.arange(1.0, 5.0)
     rule = build_optimizer(common.sgd(0.01, momentum), 1, 3)
     feed = Feed(4, rows_of_update(0 if batch == 4 else batch, 4), False, False, (0,))
+
+    @jax.jit
+    def update(w, state, some):
+        gradient = jax.grad(lambda w: jnp.mean((w * some - 2 * some) ** 2))(w)
+        updates, state = rule.update(gradient, state, w)
+        return optax.apply_updates(w, updates), state
+
     w, found = jnp.zeros(()), []
     state = rule.init(w)
     for epoch in range(3):
         for rows in feed.epoch(epoch)[0]:
-            gradient = jax.grad(lambda w, some: jnp.mean((w * some - 2 * some) ** 2))(w, x[rows])
-            updates, state = rule.update(gradient, state, w)
-            w = optax.apply_updates(w, updates)
+            w, state = update(w, state, x[rows])
         found.append(float(w))
     assert found == pytest.approx(TOY[batch, momentum], abs=1e-10)
 
@@ -152,7 +158,7 @@ def full_batch(**changes) -> np.ndarray:
     """Losses before each of 15 updates with all examples."""
     config = gradient_descent_mnist.get_config()
     given = {'data.batch_size': 0, 'variants': {}, 'parallel.devices': 1, **changes}
-    return lab.steps(common.override(config, given), 15).logs['loss'][0, :, 0]
+    return lab.steps(common.override(config, given), 15, evaluated=False).logs['loss'][0, :, 0]
 
 
 def test_full_batches_fall_steadily():
@@ -236,12 +242,13 @@ def test_the_two_by_two_table_of_b06():
 @pytest.mark.usefixtures('float64')
 def test_batch_norm_of_b06_by_hand():
     """Inputs 1, 2, 3, 4 (spec B06): outputs, running mean 0.25 and variance 1.0666667, and 2.5 in evaluation."""
-    x = jnp.arange(1.0, 5.0)[:, None]
+    x = jnp.asarray(np.arange(1.0, 5.0)[:, None])
     expected = [-1.34163542, -0.44721181, 0.44721181, 1.34163542]
     for unbiased, variance in ((True, 1.0666667), (False, 1.025)):  # PyTorch, Flax
         module = BatchNorm(momentum=0.9, epsilon=1e-5, unbiased_variance=unbiased)
-        variables = module.init(jax.random.key(0), x, train=False)
-        y, kept = module.apply(variables, x, train=True, mutable=['batch_stats'])
+        variables = jax.jit(lambda module=module: module.init(jax.random.key(0), x, train=False))()
+        apply = jax.jit(functools.partial(module.apply, train=True, mutable=['batch_stats']))
+        y, kept = jax.device_get(apply(variables, x))
         np.testing.assert_allclose(y[:, 0], expected, atol=1e-7)
         assert float(kept['batch_stats']['mean'][0]) == pytest.approx(0.25, abs=1e-7)
         assert float(kept['batch_stats']['var'][0]) == pytest.approx(variance, abs=1e-6)

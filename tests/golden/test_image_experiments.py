@@ -36,8 +36,8 @@ def get_config(name):
 def correlate(image, kernel, padding):
     """One map of one image by the lab's own layer, without a bias. image: [H, W], kernel: [k, k]."""
     layer = Conv(1, np.shape(kernel), padding=padding, use_bias=False)
-    weights = {'params': {'kernel': jnp.asarray(kernel, jnp.float32)[:, :, None, None]}}
-    return np.asarray(layer.apply(weights, jnp.asarray(image, jnp.float32)[None, :, :, None]))[0, :, :, 0]
+    weights = {'params': {'kernel': np.asarray(kernel, np.float32)[:, :, None, None]}}
+    return np.asarray(jax.jit(layer.apply)(weights, np.asarray(image, np.float32)[None, :, :, None]))[0, :, :, 0]
 
 
 # ---- Sizes of the experiments ----------------------------------------------------------------------------------------
@@ -127,9 +127,14 @@ def test_a_constant_image_gives_constant_maps():
     """B11: there is no padding, so conv_1 says v sum(w) + b everywhere."""
     module = build_model(get_config('feature_maps_cifar10').model, classes=10)
     image = jnp.full((1, 32, 32, 3), 0.37)
-    variables = module.init(jax.random.key(0), image, train=False)
-    _, kept = module.apply(variables, image, train=False, mutable=['intermediates'])
-    maps, params = kept['intermediates']['conv_1_map'][0][0], variables['params']['conv_1']
+
+    @jax.jit
+    def looked_at(key):
+        variables = module.init(key, image, train=False)
+        return variables, module.apply(variables, image, train=False, mutable=['intermediates'])[1]
+
+    variables, kept = looked_at(jax.random.key(0))
+    maps, params = kept['intermediates']['conv_1_map'][0][0], jax.device_get(variables['params']['conv_1'])
     expected = 0.37 * params['kernel'].sum((0, 1, 2)) + params['bias']
     np.testing.assert_allclose(maps, np.broadcast_to(expected, (28, 28, 6)), atol=1e-6)
 
@@ -152,9 +157,9 @@ def test_borders_of_b10s_crops_are_black():
     low, high = value_range((0.0, 1.0), config.data.options.mean, config.data.options.std)
     crop = config.data.transforms[0]
     assert crop[0] == 'crop' and crop[1]['padding'] == 4
-    batch = {'image': jnp.zeros((64, 32, 32, 3)) + 0.5}
+    batch = {'image': np.full((64, 32, 32, 3), 0.5, np.float32)}
     augment = transforms.compose([crop], transforms.Context(low, high), batch)
-    images = np.asarray(augment(batch, jax.random.key(0))['image'])
+    images = np.asarray(jax.jit(augment)(batch, jax.random.key(0))['image'])
     outside = (images != 0.5).all(-1)
     assert 0.05 < outside.mean() < 0.3
     np.testing.assert_allclose(images[outside], np.broadcast_to(low, (outside.sum(), 3)), atol=1e-6)
@@ -211,7 +216,7 @@ def test_cifar10_of_a05():
 def test_xavier_bounds_of_b01():
     """fc1 to fc4; the last matrix has the deviation of the printed one (0.164066) within its own noise."""
     module = build_model(get_config('explore_mnist').model, classes=10)
-    params = module.init(jax.random.key(0), jnp.zeros((1, 28, 28, 1)), train=False)['params']
+    params = jax.jit(lambda key: module.init(key, jnp.zeros((1, 28, 28, 1)), train=False))(jax.random.key(0))['params']
     bounds = (0.07595545, 0.125, 0.17677670, 0.28474740)
     for layer, bound in enumerate(bounds):
         kernel = np.asarray(params[f'Dense_{layer}']['kernel'])
@@ -221,31 +226,31 @@ def test_xavier_bounds_of_b01():
 
 
 def test_double_log_softmax_of_b01():
-    scores = jnp.array([1.0, 2.0, 3.0])
-    once = nn.log_softmax(scores)
+    log_softmax = jax.jit(nn.log_softmax)
+    once = np.asarray(log_softmax(np.array([1, 2, 3], np.float32)))
     np.testing.assert_allclose(once, [-2.40760596, -1.40760596, -0.40760596], atol=1e-6)
-    np.testing.assert_allclose(nn.log_softmax(once), once, atol=1e-6)
-    assert float(cross_entropy(once[None], jnp.array([2]))[0]) == pytest.approx(0.407605964, abs=1e-6)
+    np.testing.assert_allclose(log_softmax(once), once, atol=1e-6)
+    assert float(jax.jit(cross_entropy)(once[None], np.array([2]))[0]) == pytest.approx(0.407605964, abs=1e-6)
 
 
 # ---- A05's damaged output layer --------------------------------------------------------------------------------------
 
 
 def test_clipped_and_divided_outputs_of_a05(float64):
-    labels = jnp.arange(3)
-    outputs = jnp.tile(jnp.array([2.0, 0.5] + [0.0] * 8), (3, 1))
-    faulty = (0.4054656748, 1.0986127553, 16.5235612257)
-    np.testing.assert_allclose(clipped_probability_cross_entropy(outputs, labels), faulty, atol=1e-9)
-    np.testing.assert_allclose(cross_entropy(outputs, labels), (0.8354330768, 2.3354330768, 2.8354330768), atol=1e-9)
-    silent = jnp.zeros((1, 10))
-    assert float(clipped_probability_cross_entropy(silent, jnp.array([4]))[0]) == pytest.approx(2.302585093, abs=1e-9)
+    clipped = jax.jit(clipped_probability_cross_entropy)
+    labels, outputs = np.arange(3), np.tile([2.0, 0.5] + [0.0] * 8, (3, 1))
+    faulty, right = (0.4054656748, 1.0986127553, 16.5235612257), (0.8354330768, 2.3354330768, 2.8354330768)
+    np.testing.assert_allclose(clipped(outputs, labels), faulty, atol=1e-9)
+    np.testing.assert_allclose(jax.jit(cross_entropy)(outputs, labels), right, atol=1e-9)
+    silent = clipped(np.zeros((3, 10)), np.array([4, 4, 4]))
+    assert float(silent[0]) == pytest.approx(2.302585093, abs=1e-9)
 
 
 def test_no_gradient_reaches_a_true_class_outside_the_range(float64):
     """All outputs 0: ln 10 and no slope at all, for ever; a true class above 1: no slope to it."""
-    slope = jax.grad(lambda z: clipped_probability_cross_entropy(z[None], jnp.array([0]))[0])
-    assert not np.asarray(slope(-jnp.ones(10))).any()
-    above = np.asarray(slope(jnp.array([2.0, 0.5] + [0.25] * 8)))
+    slope = jax.jit(jax.grad(lambda z: clipped_probability_cross_entropy(z[None], jnp.array([0]))[0]))
+    assert not np.asarray(slope(-np.ones(10))).any()
+    above = np.asarray(slope(np.array([2.0, 0.5] + [0.25] * 8)))
     assert above[0] == 0 and (above[1:] > 0).all()
 
 

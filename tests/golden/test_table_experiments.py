@@ -1,5 +1,6 @@
 """B02 and B05: the numbers of their specification, where they do not hang on random starts."""
 
+import functools
 import os
 from pathlib import Path
 
@@ -37,7 +38,12 @@ def prepared(name: str, **changes):
 
 
 def params_of(features, inputs, classes, seed=0):
-    return MLP(features, classes).init(jax.random.key(seed), jnp.zeros((1, inputs)), train=False)['params']
+    return _drawn(MLP(features, classes), inputs, seed)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _drawn(module, inputs, seed):
+    return module.init(jax.random.key(seed), jnp.zeros((1, inputs)), train=False)['params']
 
 
 def count(tree) -> int:

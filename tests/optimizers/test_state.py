@@ -26,7 +26,7 @@ class Net(nn.Module):
 
 def create(norm=False, ema_decay=0.0, **block):
     module = Net(norm)
-    variables = module.init(jax.random.key(0), jnp.ones((1, 3)))
+    variables = jax.jit(lambda: module.init(jax.random.key(0), jnp.ones((1, 3))))()
     tx = build_optimizer({'name': 'adam', 'learning_rate': 0.1} | block, 10, 100)
     return TrainState.from_variables(module, variables, tx, ema_decay)
 
@@ -111,7 +111,8 @@ def test_shares_over_devices_add_up_with_padding():
         grads, losses = jax.grad(loss_fn, has_aux=True)(state.params)
         return state.apply_gradients(grads), sums(weight, loss=losses)
 
-    one, (total, count) = step(state, x, y, weight)[0], step(state, x, y, weight)[1]['loss']
+    one, measured = jax.jit(step)(state, x, y, weight)
+    total, count = measured['loss']
     split = jax.tree.map(lambda a: a.reshape(8, 2, *a.shape[1:]), (x, y, weight))
     many, found = jax.pmap(step, axis_name=BATCH_AXIS, in_axes=(None, 0, 0, 0))(state, *split)
     for device in range(8):
@@ -127,8 +128,8 @@ def test_replicas_by_vmap():
     def make(key):
         return TrainState.from_variables(module, module.init(key, jnp.ones((1, 3))), tx)
 
-    states = jax.vmap(make)(jax.random.split(jax.random.key(0), 3))
-    after = jax.vmap(lambda s: s.apply_gradients(jax.tree.map(jnp.ones_like, s.params)))(states)
+    states = jax.jit(jax.vmap(make))(jax.random.split(jax.random.key(0), 3))
+    after = jax.jit(jax.vmap(lambda s: s.apply_gradients(jax.tree.map(jnp.ones_like, s.params))))(states)
     assert after.params['Dense_0']['kernel'].shape == (3, 3, 2)
     assert after.step.tolist() == [1, 1, 1]
 

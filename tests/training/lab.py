@@ -20,7 +20,7 @@ from jaxlab.experiments.prepare import prepare
 from jaxlab.protocol import ALL
 from jaxlab.tasks import names
 from jaxlab.training import run as engine
-from jaxlab.training.machine import Machine
+from jaxlab.training.machine import Evaluation, Machine
 
 
 @contextlib.contextmanager
@@ -126,7 +126,7 @@ def machine(config: common.Config) -> Machine:
 
 @dataclasses.dataclass(frozen=True)
 class Steps:
-    """logs: metric -> [replicas, all steps, 2]; state: host arrays; evaluation: metrics of the test split."""
+    """logs: metric -> [replicas, all steps, 2]; state: host arrays; evaluation, outputs: of the test split."""
 
     logs: Mapping[str, np.ndarray]
     state: Any
@@ -134,10 +134,13 @@ class Steps:
     outputs: list[Mapping[str, np.ndarray]]
 
 
-def steps(config: common.Config, epochs: int, dtype: Any = None, first: int = 0, start: Any = None) -> Steps:
+def steps(
+    config: common.Config, epochs: int, dtype: Any = None, first: int = 0, start: Any = None, evaluated: bool = True
+) -> Steps:
     """Whole epochs with nothing around them; `dtype`: of all floating-point numbers in the state.
 
-    first: the number of the first of these epochs; start: the host state that it begins with.
+    first: the number of the first of these epochs; start: the host state that it begins with; evaluated: whether it is
+    (that is a program of its own).
     """
     lab = machine(config)
     start = lab.init() if start is None else start
@@ -149,7 +152,7 @@ def steps(config: common.Config, epochs: int, dtype: Any = None, first: int = 0,
         rows = lab.placement.split(lab.feed.epoch(epoch), axis=2)
         state, log, _ = lab.train(state, lab.resident, rows, 0, count, epoch * count)
         logs.append(log)
-    found = lab.evaluate(state, 'test', keep=ALL)
+    found = lab.evaluate(state, 'test', keep=ALL) if evaluated else Evaluation({}, [], {})
     joined = {name: np.concatenate([log[name] for log in logs], axis=1) for name in logs[0]}
     return Steps(joined, lab.host_state(state), found.metrics, found.outputs)
 

@@ -243,11 +243,13 @@ def test_the_precision_of_products_holds_where_programs_are_traced(asked, inside
     """Of the update and of evaluations; not outside; and the facts name it."""
     seen = []
     compile_it = MeshPlacement.compile
-    monkeypatch.setattr(
-        MeshPlacement,
-        'compile',
-        lambda *a, **k: (seen.append(jax.config.jax_default_matmul_precision), compile_it(*a, **k))[1],
-    )
+
+    def seeing(*arguments, **named):
+        seen.append(jax.config.jax_default_matmul_precision)
+        with jax.default_matmul_precision(None):  # one program for all three cases
+            return compile_it(*arguments, **named)
+
+    monkeypatch.setattr(MeshPlacement, 'compile', seeing)
     facts = lab.train(lab.small(training__matmul_precision=asked, training__epochs=1), tmp_path).facts
     assert len(seen) == 2 and set(seen) == {inside}
     assert facts['matmul_precision'] == asked and jax.config.jax_default_matmul_precision is None

@@ -1,13 +1,17 @@
 """Who computes a run's convolutions on a CPU: when oneDNN is chosen, that it is kept, and that bits stay equal."""
 
+from typing import Any
+
+import flax.linen as nn
 import jax
 import numpy as np
 import pytest
 
 from configs import common
+from jaxlab import models
 from jaxlab.errors import UserError
 from jaxlab.experiments.prepare import prepare
-from jaxlab.layers import onednn
+from jaxlab.layers import Conv, Dense, onednn
 from jaxlab.models.lenet import LeNet
 from jaxlab.training import forms, model_table
 from jaxlab.training.loop import Interrupted
@@ -16,20 +20,46 @@ from tests.training import lab
 needs_it = pytest.mark.skipif(not onednn.available(), reason='this jaxlib or processor does not offer oneDNN')
 
 
+class Convolved(nn.Module):
+    """Two convolutions, so that an update needs the gradients of kernels and of images, and little around them."""
+
+    classes: int
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, x, train=False, weight=None):
+        x = nn.relu(Conv(16, 3, 2)(nn.relu(Conv(8, 3, 2)(x))))
+        return Dense(self.classes)(x.mean((1, 2)))
+
+
+@pytest.fixture(autouse=True, scope='module')
+def known():
+    """The network is in its table."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(models.MODELS, 'convolved', 'tests.training.test_convolutions:Convolved')
+        yield
+
+
+def convolved(convolutions: str = 'auto', **changes) -> common.Config:
+    """Three epochs of three updates."""
+    config = lab.small(data__limit=40, data__batch_size=16, training__epochs=3, training__convolutions=convolutions)
+    config.model = {'name': 'convolved'}
+    return lab.changed(config, **changes)
+
+
 @pytest.fixture(scope='module')
-def whole(tmp_path_factory):
-    """A small GAN of three epochs, by oneDNN, undisturbed."""
-    return lab.train(lab.gan(training__epochs=3, training__convolutions='onednn'), tmp_path_factory.mktemp('whole'))
+def whole(known, tmp_path_factory):
+    """By oneDNN, undisturbed."""
+    return lab.train(convolved('onednn'), tmp_path_factory.mktemp('whole'))
 
 
 @needs_it
 def test_a_resumed_run_ends_with_the_same_bits_and_the_same_library(whole, tmp_path):
     """The choice is in the checkpoint: it stays where the command that goes on leaves it open."""
-    began = lab.gan(training__epochs=3, training__convolutions='onednn', training__steps_per_call=1)
     with pytest.raises(Interrupted):
-        lab.train(began, tmp_path, lab.Listener(stop_at=4))
+        lab.train(convolved('onednn', training__steps_per_call=1), tmp_path, lab.Listener(stop_at=4))
     listener = lab.Listener()
-    found = lab.train(lab.gan(training__epochs=3), tmp_path, listener)
+    found = lab.train(convolved(), tmp_path, listener)
     assert found.facts['convolutions'] == whole.facts['convolutions'] == 'onednn'
     assert found.facts['params_digest'] == whole.facts['params_digest']
     assert any(line.startswith('compiled in ') and 'oneDNN' in line for line in listener.said)
@@ -38,7 +68,7 @@ def test_a_resumed_run_ends_with_the_same_bits_and_the_same_library(whole, tmp_p
 @needs_it
 def test_own_forms_give_the_same_numbers(whole, tmp_path):
     """Within float32 rounding over nine updates; not the same bits, so it was really another program."""
-    own = lab.train(lab.gan(training__epochs=3, training__convolutions='own'), tmp_path)
+    own = lab.train(convolved('own'), tmp_path)
     assert own.facts['convolutions'] == 'own'
     assert own.facts['params_digest'] != whole.facts['params_digest']
     lab.close(own.record.states, whole.record.states, 2e-4)
@@ -47,7 +77,7 @@ def test_own_forms_give_the_same_numbers(whole, tmp_path):
 @needs_it
 @pytest.mark.parametrize('parallel', [{'parallel__devices': 8}, {'parallel__devices': 8, 'parallel__mode': 'pmap'}])
 def test_several_devices(whole, tmp_path, parallel):
-    several = lab.train(lab.gan(training__epochs=3, training__convolutions='onednn', **parallel), tmp_path)
+    several = lab.train(convolved('onednn', **parallel), tmp_path)
     lab.close(several.record.states, whole.record.states, 2e-4)
 
 
@@ -111,11 +141,11 @@ def test_the_work_of_convolutions():
 
 def test_batch_last_is_for_processors_only(monkeypatch) -> None:
     """On an accelerator LeNet's convolutions are channels-last; parameters and results are the same."""
-    x = jax.random.normal(jax.random.key(0), (3, 28, 28, 1))
+    x = np.random.default_rng(0).normal(size=(3, 28, 28, 1)).astype(np.float32)
     model = LeNet()
-    variables = model.init(jax.random.key(1), x)
-    on_cpu, rows = model.apply(variables, x), model_table.convolution_work({'model': (model, x[:1])})
+    variables = jax.jit(model.init)(jax.random.key(1), x)
+    on_cpu, rows = jax.jit(model.apply)(variables, x), model_table.convolution_work({'model': (model, x[:1])})
     assert rows == 0
     monkeypatch.setattr(jax, 'default_backend', lambda: 'gpu')
     assert model_table.convolution_work({'model': (model, x[:1])}) == 28 * 28 * 25 * 6 + 10 * 10 * 25 * 6 * 16
-    np.testing.assert_allclose(LeNet().apply(variables, x), on_cpu, atol=1e-5)
+    np.testing.assert_allclose(jax.jit(LeNet().apply)(variables, x), on_cpu, atol=1e-5)

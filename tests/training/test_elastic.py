@@ -13,7 +13,7 @@ FEWER = (4, 1)
 
 def test_float64_agrees_to_1e_10(float64, tmp_path):
     """Ten updates on eight devices, a checkpoint, ten on four or one: every loss as if nothing had happened."""
-    eight = lab.small(**SHIFTED, parallel__devices=8)
+    eight = lab.small(parallel__devices=8)
     whole, half = lab.steps(eight, 4, np.float64), lab.steps(eight, 2, np.float64)
     with Checkpoints(tmp_path / 'checkpoints') as checkpoints:
         checkpoints.save(10, half.state, {})
@@ -21,7 +21,7 @@ def test_float64_agrees_to_1e_10(float64, tmp_path):
         saved = checkpoints.read(10, half.state).state
     assert lab.equal(saved, half.state)
     for devices in FEWER:
-        rest = lab.steps(lab.small(**SHIFTED, parallel__devices=devices), 2, np.float64, first=2, start=saved)
+        rest = lab.steps(lab.small(parallel__devices=devices), 2, np.float64, first=2, start=saved)
         assert rest.logs['loss'].shape == (1, 10, 2) and rest.logs['loss'].dtype == np.float64
         lab.close(rest.logs, {name: log[:, 10:] for name, log in whole.logs.items()}, 1e-10)
         lab.close(rest.state, whole.state, 1e-10)

@@ -11,8 +11,9 @@ import pytest
 from jaxlab.errors import UserError
 from tests.training import lab
 
-SHIFTED = {'data__transforms': (('shift', {'pixels': 2}), ('mixup', {}))}
-AVERAGED = {'task__ema': 0.9, 'task__transform_made': True, 'data__transforms': (('shift', {'pixels': 2}),)}
+SHIFTED, MIXED = ({'data__transforms': (transform,)} for transform in (('shift', {'pixels': 2}), ('mixup', {})))
+AVERAGED = {'task__ema': 0.9, 'task__transform_made': True, **SHIFTED}
+SHALLOW = {'model__discriminator__depth': 1}
 FORMS = {'mesh': {'parallel__devices': 8}, 'pmap': {'parallel__devices': 8, 'parallel__mode': 'pmap'}}
 
 
@@ -26,7 +27,7 @@ def same(one: lab.Steps, other: lab.Steps, tolerance: float) -> None:
 @pytest.fixture(scope='module')
 def double():
     with jax.enable_x64(True):
-        return lab.steps(lab.small(**SHIFTED), 20, np.float64)
+        return lab.steps(lab.small(**MIXED), 20, np.float64)
 
 
 @pytest.fixture(scope='module')
@@ -44,13 +45,13 @@ def several(request):
 def gan(request):
     """(changes, one epoch of a GAN with them on one device)"""
     with jax.enable_x64(True):
-        return request.param, lab.steps(lab.gan(**request.param), 1, np.float64)
+        return request.param, lab.steps(lab.gan(**SHALLOW, **request.param), 1, np.float64)
 
 
 @pytest.mark.parametrize('form', FORMS)
 def test_float64_agrees_to_1e_10_over_100_steps(form, double, float64):
     assert double.logs['loss'].shape == (1, 100, 2) and double.logs['loss'].dtype == np.float64
-    same(double, lab.steps(lab.small(**SHIFTED, **FORMS[form]), 20, np.float64), 1e-10)
+    same(double, lab.steps(lab.small(**MIXED, **FORMS[form]), 20, np.float64), 1e-10)
 
 
 def test_float32_agrees_over_10_steps(single, several):
@@ -61,7 +62,7 @@ def test_float32_agrees_over_10_steps(single, several):
 def test_noise_and_dropout_are_drawn_per_example(form, gan, float64):
     """Two networks, noise and shifts that are made inside the step: nothing depends on where an example lies."""
     changes, one = gan
-    other = lab.steps(lab.gan(**changes, **FORMS[form]), 1, np.float64)
+    other = lab.steps(lab.gan(**SHALLOW, **changes, **FORMS[form]), 1, np.float64)
     assert bool(one.state[0]['generator'].ema) == bool(changes)
     assert one.logs['generator_loss'].shape == (1, 3, 2)
     same(one, other, 1e-6)  # the discriminator's logits are float32 whatever the weights are

@@ -21,12 +21,12 @@ BOTH = {**EIGHT, 'parallel__model_axis': 2}
 
 
 class Attentive(ragged.Reading):
-    """By a Transformer of one layer."""
+    """By a Transformer of one layer; what is dropped out on several devices is seen in the other network."""
 
     @classmethod
     def from_config(cls, config, data, steps_per_epoch, total_steps, **options):
         sizes = {'layers': 1, 'width': 32, 'heads': 4, 'hidden': 64, 'max_length': 24}
-        model = TransformerClassifier(1, **sizes, vocabulary=9, padding=0, dropout=0.1)
+        model = TransformerClassifier(1, **sizes, vocabulary=9, padding=0, dropout=0.0)
         rule = build_optimizer(config.optimizer, steps_per_epoch, total_steps)
         return cls(model, rule, prepared(data), data.input)
 
@@ -106,8 +106,8 @@ def test_stacked_replicas_are_split_by_the_same_axes():
 def test_replicas_on_groups_of_devices():
     """Two replicas, each split over four devices: the bits of one that is split over four."""
     split = {'parallel__shard': 'fsdp'}
-    two = lab.steps(mlp(**split, **EIGHT, replicas=2, parallel__replica_axis=2), 1)
-    single = lab.steps(mlp(**split, parallel__devices=4), 1)
+    two = lab.steps(mlp(**split, **EIGHT, replicas=2, parallel__replica_axis=2), 1, evaluated=False)
+    single = lab.steps(mlp(**split, parallel__devices=4), 1, evaluated=False)
     assert lab.equal(lab.plain(two.state[0]), lab.plain(single.state[0]))
 
 

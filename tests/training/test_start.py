@@ -7,10 +7,11 @@ import pytest
 from tests.training import lab
 
 SCHEMES = ('torch', 'keras', 'lecun', 'xavier', 'sklearn')
-MODELS = [*({'name': 'mlp', 'features': (16,), 'init_scheme': scheme} for scheme in SCHEMES), {'name': 'lenet'}]
+DENSE = [{'name': 'mlp', 'features': (), 'init_scheme': scheme} for scheme in SCHEMES]
+MODELS = [*DENSE, {'name': 'convnet', 'filters': (4,)}]
 
 
-@pytest.mark.parametrize('model', MODELS, ids=[*SCHEMES, 'lenet'])
+@pytest.mark.parametrize('model', MODELS, ids=[*SCHEMES, 'convnet'])
 def test_quick_compilation_changes_no_bit(model, monkeypatch):
     monkeypatch.delenv('XLA_FLAGS')  # which asks for quicker compilation still
     machine = lab.machine(lab.small(model=model))

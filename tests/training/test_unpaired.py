@@ -84,9 +84,9 @@ def test_each_domain_is_loaded_as_a_data_set_of_its_own():
     assert 'train 4 of a and 4 of b' in loaded.notes[0] and loaded.notes[1].startswith('a: Train and test are disjoint')
     columns = np.arange(16, dtype=np.uint8).reshape(1, 4, 4, 1)
     batch = {'image_a': np.tile(columns, (50, 1, 1, 1)), 'image_b': np.tile(columns, (50, 1, 1, 1))}
-    prepared = loaded.prepare(batch)
+    prepared = jax.jit(loaded.prepare)(batch)
     assert prepared['image_b'].dtype == np.float32 and float(prepared['image_b'].min()) == -1.0
-    moved = loaded.augment(prepared, jax.random.key(0))
+    moved = jax.jit(loaded.augment)(prepared, jax.random.key(0))
     assert (np.asarray(moved['image_a']) != np.asarray(moved['image_b'])).any()  # a key for each domain
     with pytest.raises(UserError, match='data.sampling'):
         data.load(unpaired.config(data__sampling='undersample').data)

@@ -26,14 +26,19 @@ def test_goldens(case):
 @pytest.mark.parametrize('case', cases.ATTENTION.values(), ids=cases.ATTENTION)
 def test_equals_flax_and_jax(case):
     trace = attention.attention(case.queries, case.keys, case.values, case.mask)
-    q, k, v = (
-        jnp.asarray(x)[None, :, None] for x in (case.queries, case.keys, case.values)
-    )  # [batch, length, heads, d]
-    mask = None if case.mask is None else jnp.asarray(case.mask)[None, None, None]
-    flax = nn.dot_product_attention(q, k, v, mask=mask)
-    np.testing.assert_allclose(trace.output, flax[0, :, 0], atol=1e-12)
-    if case.queries.shape[-1] == case.values.shape[-1]:
-        np.testing.assert_allclose(trace.output, jax.nn.dot_product_attention(q, k, v, mask=mask)[0, :, 0], atol=1e-6)
+    alike = case.queries.shape[-1] == case.values.shape[-1]  # JAX's own wants it so
+
+    @jax.jit
+    def theirs(*matrices):
+        q, k, v = (x[None, :, None] for x in matrices)  # [batch, length, heads, d]
+        mask = None if case.mask is None else jnp.asarray(case.mask)[None, None, None]
+        found = [nn.dot_product_attention(q, k, v, mask=mask)]
+        return [*found, jax.nn.dot_product_attention(q, k, v, mask=mask)] if alike else found
+
+    flax, *jaxs = theirs(*map(jnp.asarray, (case.queries, case.keys, case.values)))
+    np.testing.assert_allclose(trace.output, np.asarray(flax)[0, :, 0], atol=1e-12)
+    for other in jaxs:
+        np.testing.assert_allclose(trace.output, np.asarray(other)[0, :, 0], atol=1e-6)
 
 
 @pytest.mark.parity
@@ -66,8 +71,9 @@ def test_d31_details():
 def test_d31_published_rows():
     published = np.array(cases.D31_PUBLISHED)
     np.testing.assert_allclose(published.sum(1), 1, atol=1e-8)
-    np.testing.assert_allclose(attention.entropy(jnp.asarray(published)), cases.D31_PUBLISHED_ENTROPY, atol=1e-6)
-    assert float(attention.entropy(jnp.full(5, 0.2))) == pytest.approx(1.609438, abs=1e-6)
+    entropy = jax.jit(attention.entropy)
+    np.testing.assert_allclose(entropy(published), cases.D31_PUBLISHED_ENTROPY, atol=1e-6)
+    assert float(entropy(np.full(5, 0.2))) == pytest.approx(1.609438, abs=1e-6)
 
 
 def test_invariants():
@@ -79,9 +85,9 @@ def test_invariants():
     same = attention.attention(q, np.ones((5, 4)), v)
     np.testing.assert_allclose(same.weights, 0.2, atol=1e-15)
     np.testing.assert_allclose(same.output, np.tile(v.mean(0), (3, 1)), atol=1e-14)
-    shifted = jax.nn.softmax(trace.scaled + 7.0)
+    shifted = jax.jit(jax.nn.softmax)(np.asarray(trace.scaled) + 7.0)
     np.testing.assert_allclose(shifted, trace.weights, atol=1e-14)
-    gradient = jax.grad(lambda q: attention.attention(q, k, v).output.sum())(jnp.asarray(q))
+    gradient = jax.jit(jax.grad(lambda q: attention.attention(q, k, v).output.sum()))(q)
     assert np.isfinite(gradient).all()
 
 

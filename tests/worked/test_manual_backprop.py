@@ -9,6 +9,8 @@ from jaxlab.worked import manual_backprop as manual
 from jaxlab.worked.cases import manual as golden
 
 pytestmark = pytest.mark.usefixtures('float64')
+manual_pass = jax.jit(manual.manual_pass, static_argnames=('variant', 'penalty'))
+mean_loss = jax.jit(manual.mean_loss, static_argnames=('penalty', 'epsilon'))
 
 
 @pytest.fixture
@@ -21,12 +23,12 @@ def small():
 
 
 def test_golden_network(small):
-    trace = manual.manual_pass(*small, 'as_published')
+    trace = manual_pass(*small, 'as_published')
     np.testing.assert_allclose(trace.hidden, golden.HIDDEN, atol=1e-11)
     np.testing.assert_allclose(trace.probabilities, golden.PROBABILITIES, atol=1e-11)
     assert float(trace.loss) == pytest.approx(golden.LOSS, abs=1e-14)
-    assert float(manual.mean_loss(*small)) == pytest.approx(golden.LOSS, abs=1e-14)
-    assert float(manual.mean_loss(*small, epsilon=0)) == pytest.approx(golden.LOSS_WITHOUT_EPSILON, abs=1e-14)
+    assert float(mean_loss(*small)) == pytest.approx(golden.LOSS, abs=1e-14)
+    assert float(mean_loss(*small, epsilon=0)) == pytest.approx(golden.LOSS_WITHOUT_EPSILON, abs=1e-14)
     for name, expected in golden.SUM_GRADIENTS.items():
         np.testing.assert_allclose(getattr(trace.gradients, name), expected, atol=1e-11)
 
@@ -34,22 +36,24 @@ def test_golden_network(small):
 @pytest.mark.parametrize('variant', manual.VARIANTS)
 def test_loss_after_a_step(small, variant):
     params, inputs, labels = small
-    stepped = manual.update(params, manual.manual_pass(*small, variant).gradients, 0.1)
-    assert float(manual.mean_loss(stepped, inputs, labels)) == pytest.approx(golden.LOSS_AFTER_STEP[variant], abs=1e-9)
+    stepped = manual.update(params, manual_pass(*small, variant).gradients, 0.1)
+    assert float(mean_loss(stepped, inputs, labels)) == pytest.approx(golden.LOSS_AFTER_STEP[variant], abs=1e-9)
 
 
 def test_gradients_equal_autodiff_and_differences(small):
     params, inputs, labels = small
-    automatic = jax.grad(manual.mean_loss)(params, inputs, labels, epsilon=0)
-    for hand, expected in zip(manual.manual_pass(*small).gradients, automatic):
+    automatic = jax.jit(jax.grad(lambda params: manual.mean_loss(params, inputs, labels, epsilon=0)))(params)
+    for hand, expected in zip(manual_pass(*small).gradients, automatic):
         np.testing.assert_allclose(hand, expected, atol=1e-15)
-    for hand, expected in zip(manual.manual_pass(*small, 'as_published').gradients, automatic):
-        np.testing.assert_allclose(hand, 2 * expected, atol=1e-15)
+    for hand, expected in zip(manual_pass(*small, 'as_published').gradients, automatic):
+        np.testing.assert_allclose(hand, 2 * np.asarray(expected), atol=1e-15)
     step = 1e-5
     for row in range(3):
         for column in range(2):
+            moved = np.zeros((3, 2))
+            moved[row, column] = step
             up, down = (
-                manual.mean_loss(params._replace(w1=params.w1.at[row, column].add(sign * step)), inputs, labels)
+                float(mean_loss(params._replace(w1=np.asarray(params.w1) + sign * moved), inputs, labels))
                 for sign in (1, -1)
             )
             np.testing.assert_allclose(2 * (up - down) / (2 * step), golden.SUM_GRADIENTS['w1'][row][column], atol=1e-8)
@@ -57,31 +61,30 @@ def test_gradients_equal_autodiff_and_differences(small):
 
 def test_regulariser(small):
     params, inputs, labels = small
-    automatic = jax.grad(manual.mean_loss)(params, inputs, labels, 0.1, 0)
-    corrected = manual.manual_pass(*small, penalty=0.1).gradients
+    automatic = jax.jit(jax.grad(lambda params: manual.mean_loss(params, inputs, labels, 0.1, 0)))(params)
+    corrected = manual_pass(*small, penalty=0.1).gradients
     for hand, expected in zip(corrected, automatic):
         np.testing.assert_allclose(hand, expected, atol=1e-15)
-    plain = manual.manual_pass(*small, 'as_published').gradients
-    np.testing.assert_allclose(
-        manual.manual_pass(*small, 'as_published', 0.1).gradients.w1 - plain.w1, 0.1 * params.w1, atol=1e-15
-    )
+    plain = manual_pass(*small, 'as_published').gradients
+    penalized = manual_pass(*small, 'as_published', 0.1).gradients
+    np.testing.assert_allclose(np.asarray(penalized.w1) - plain.w1, 0.1 * np.asarray(params.w1), atol=1e-15)
 
 
 def test_padding_rows_count_for_nothing(small):
     params, inputs, labels = small
-    padded = manual.manual_pass(
-        params, jnp.concatenate([inputs, 9 * inputs[:1]]), jnp.append(labels, 1), weight=jnp.array([1.0, 1.0, 0.0])
-    )
-    for hand, expected in zip(padded.gradients, manual.manual_pass(*small).gradients):
+    more = np.concatenate([inputs, 9 * np.asarray(inputs)[:1]])
+    padded = manual_pass(params, more, np.append(labels, 1), weight=np.array([1.0, 1.0, 0.0]))
+    for hand, expected in zip(padded.gradients, manual_pass(*small).gradients):
         np.testing.assert_allclose(hand, expected, atol=1e-15)
     assert float(padded.loss) == pytest.approx(golden.LOSS)
 
 
 def test_zero_parameters():
-    params = jax.tree.map(jnp.zeros_like, manual.init(jax.random.key(0), 12, 5, 10))
+    shapes = jax.eval_shape(lambda: manual.init(jax.random.key(0), 12, 5, 10))
+    params = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
     labels = jnp.asarray(np.random.RandomState(0).randint(0, 10, 50))
     inputs = jnp.asarray(np.random.RandomState(1).randn(50, 12))
-    trace = manual.manual_pass(params, inputs, labels, 'as_published')
+    trace = manual_pass(params, inputs, labels, 'as_published')
     counts = np.bincount(labels, minlength=10)
     np.testing.assert_allclose(trace.probabilities, 0.1, atol=1e-15)
     assert float(trace.loss) == pytest.approx(golden.ZERO_LOSS, abs=1e-10)
