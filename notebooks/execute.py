@@ -35,7 +35,8 @@ def execute(path: pathlib.Path) -> tuple[str, float]:
 def main() -> int:
     # Shell lines (`!python -m launch ...`) find the Python that runs this file.
     os.environ['PATH'] = str(pathlib.Path(sys.executable).parent) + os.pathsep + os.environ.get('PATH', '')
-    paths = [pathlib.Path(name).resolve() for name in sys.argv[1:]] or sorted(FOLDER.glob('*.ipynb'), key=lambda path: (path.name != LONGEST, path))
+    every = sorted(FOLDER.glob('*.ipynb'), key=lambda path: (path.name != LONGEST, path))
+    paths = [pathlib.Path(name).resolve() for name in sys.argv[1:]] or every
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         for path, (wrong, seconds) in zip(paths, pool.map(execute, paths), strict=True):
