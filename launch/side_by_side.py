@@ -94,12 +94,12 @@ def forked(words: list[str]) -> Start:
 
 def _played(words: list[str], folder: Path) -> int:
     """What `python -m launch` does, to the end of the process; its exit code."""
-    with open(os.devnull, 'rb') as nothing, (folder / 'out').open('wb') as out, (folder / 'err').open('wb') as err:
-        for number, stream in enumerate((nothing, out, err)):
-            os.dup2(stream.fileno(), number)
-    sys.argv[1:] = words
-    try:
+    try:  # nothing may leave this function: around it stands what the first process was doing
+        with open(os.devnull, 'rb') as nothing, (folder / 'out').open('wb') as out, (folder / 'err').open('wb') as err:
+            for number, stream in enumerate((nothing, out, err)):
+                os.dup2(stream.fileno(), number)
         os.chdir(ROOT)
+        sys.argv[1:] = words
         runpy.run_module('launch', run_name='__main__', alter_sys=True)
         code = 0
     except SystemExit as end:

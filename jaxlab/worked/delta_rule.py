@@ -110,7 +110,7 @@ def train_delta(
 @functools.partial(jax.jit, static_argnames='entry')
 def _outputs(weights, rows, *, entry):
     """[E, N]: what `predict` says with each of these weights [E, W]."""
-    return jax.lax.map(lambda each: entry.function(rows @ each), weights)
+    return jax.lax.map(lambda each: predict(each, rows, entry), weights)
 
 
 def predict(weights: Numbers, inputs: Numbers, function: str | Activation = 'linear') -> Float[Array, 'N']:

@@ -62,7 +62,7 @@ def test_a_run_that_does_not_end_is_stopped():
 def test_a_fork_is_the_command_line():
     """Its output, its error line and its exit code are those of `python -m launch`."""
     words = ['--list', '--config=configs/nothing.py']
-    here = {'capture_output': True, 'text': True, 'cwd': side_by_side.ROOT}
+    here = {'capture_output': True, 'text': True, 'cwd': side_by_side.ROOT, 'timeout': 120}
     forks = subprocess.run([sys.executable, '-c', FORKS, *words], check=True, **here)
     alone = [subprocess.run([sys.executable, '-m', 'launch', word], **here) for word in words]
     assert json.loads(forks.stdout) == {
