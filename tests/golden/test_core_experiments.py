@@ -12,17 +12,18 @@ from jaxlab.models.gan import Discriminator, Generator
 from jaxlab.models.lenet import SEQUENTIAL_NAMES, CompactLeNet, LeNet, lenet_function, sequential_lenet
 from jaxlab.models.mlp import MLP
 from jaxlab.training.feeding import Feed
+from tests.models.drawn import numbers, started
 
-IMAGES = jnp.asarray(np.random.default_rng(7).normal(size=(3, 28, 28, 1)), jnp.float32)
+IMAGES = numbers(3, 28, 28, 1, seed=7)
 
 
 def count(tree) -> int:
     return sum(leaf.size for leaf in jax.tree.leaves(tree))
 
 
-def started(module, images=IMAGES, seed: int = 0):
-    """Parameters of a module, drawn by one program."""
-    return jax.jit(lambda key: module.init(key, images, train=False))(jax.random.key(seed))['params']
+def params_of(module, images=IMAGES):
+    """The parameters that a module begins with."""
+    return started(module, images, train=False)['params']
 
 
 def uniform_within(leaf, limit: float) -> None:
@@ -59,7 +60,7 @@ def test_the_perceptron_does_not_learn_xor(launch, tmp_path):
 
 def test_the_mlp_of_a04():
     """101,770 parameters, 280 batches an epoch, 2,800 updates; weights and biases within scikit-learn's limits."""
-    params = started(MLP((128,), 10, init_scheme='sklearn'))
+    params = params_of(MLP((128,), 10, init_scheme='sklearn'))
     assert count(params) == 101_770
     for layer, limit in (('Dense_0', 0.0811107106), ('Dense_1', 0.2085144141)):
         uniform_within(params[layer]['kernel'], limit)
@@ -74,7 +75,7 @@ def test_the_mlp_of_a04():
 
 @pytest.fixture(scope='module')
 def lenet():
-    return started(LeNet())
+    return params_of(LeNet())
 
 
 def test_lenet_has_61706_parameters(lenet):
@@ -85,7 +86,7 @@ def test_lenet_has_61706_parameters(lenet):
 
 def test_the_keras_variant_has_82826():
     """32x32 images and still SAME padding in the first convolution: 6x6x16 before the dense layers."""
-    params = started(LeNet(init_scheme='keras'), jnp.zeros((1, 32, 32, 1)))
+    params = params_of(LeNet(init_scheme='keras'), jnp.zeros((1, 32, 32, 1)))
     assert count(params) == 82_826
     uniform_within(params['dense1']['kernel'], (6 / (576 + 120)) ** 0.5)
     assert not np.any(params['conv1']['bias'])
@@ -156,8 +157,8 @@ def test_pytorchs_lenet_with_the_same_weights(lenet):
 def networks():
     noise = jnp.zeros((2, 100))
     return (
-        jax.jit(lambda: Generator().init(jax.random.key(0), noise, train=False))(),
-        jax.jit(lambda: Discriminator().init(jax.random.key(1), jnp.zeros((2, 28, 28, 1)), train=False))(),
+        started(Generator(), noise, train=False),
+        started(Discriminator(), jnp.zeros((2, 28, 28, 1)), train=False, seed=1),
     )
 
 

@@ -21,6 +21,7 @@ from jaxlab.measures.losses import cross_entropy
 from jaxlab.models import build_model
 from jaxlab.optimizers import build_optimizer
 from jaxlab.training.feeding import Feed, rows_of_update
+from tests.models.drawn import started
 from tests.training import lab
 
 DIGITS = np.array([5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949])  # of MNIST's 60,000, by class
@@ -246,7 +247,7 @@ def test_batch_norm_of_b06_by_hand():
     expected = [-1.34163542, -0.44721181, 0.44721181, 1.34163542]
     for unbiased, variance in ((True, 1.0666667), (False, 1.025)):  # PyTorch, Flax
         module = BatchNorm(momentum=0.9, epsilon=1e-5, unbiased_variance=unbiased)
-        variables = jax.jit(lambda module=module: module.init(jax.random.key(0), x, train=False))()
+        variables = started(module, x, train=False)
         apply = jax.jit(functools.partial(module.apply, train=True, mutable=['batch_stats']))
         y, kept = jax.device_get(apply(variables, x))
         np.testing.assert_allclose(y[:, 0], expected, atol=1e-7)

@@ -23,6 +23,7 @@ from jaxlab.measures.losses import clipped_probability_cross_entropy, cross_entr
 from jaxlab.models import build_model
 from jaxlab.training import model_table
 from jaxlab.training.feeding import Feed
+from tests.models.drawn import started
 
 SOBEL = np.array([[1, 0, -1], [2, 0, -2], [1, 0, -1]])
 REAL = pathlib.Path(os.environ.get('JAXLAB_DATA_DIR') or '/nowhere')
@@ -216,7 +217,7 @@ def test_cifar10_of_a05():
 def test_xavier_bounds_of_b01():
     """fc1 to fc4; the last matrix has the deviation of the printed one (0.164066) within its own noise."""
     module = build_model(get_config('explore_mnist').model, classes=10)
-    params = jax.jit(lambda key: module.init(key, jnp.zeros((1, 28, 28, 1)), train=False))(jax.random.key(0))['params']
+    params = started(module, jnp.zeros((1, 28, 28, 1)), train=False)['params']
     bounds = (0.07595545, 0.125, 0.17677670, 0.28474740)
     for layer, bound in enumerate(bounds):
         kernel = np.asarray(params[f'Dense_{layer}']['kernel'])

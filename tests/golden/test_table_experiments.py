@@ -1,6 +1,5 @@
 """B02 and B05: the numbers of their specification, where they do not hang on random starts."""
 
-import functools
 import os
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from jaxlab.models.mlp import MLP
 from jaxlab.optimizers import build_optimizer
 from jaxlab.tasks import baselines, sparsity
 from jaxlab.training.feeding import Feed
+from tests.models.drawn import started
 from tests.training import lab
 
 REAL = Path(os.environ.get('JAXLAB_DATA_DIR', '') or '/nowhere')
@@ -38,12 +38,7 @@ def prepared(name: str, **changes):
 
 
 def params_of(features, inputs, classes, seed=0):
-    return _drawn(MLP(features, classes), inputs, seed)
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _drawn(module, inputs, seed):
-    return module.init(jax.random.key(seed), jnp.zeros((1, inputs)), train=False)['params']
+    return started(MLP(features, classes), jnp.zeros((1, inputs)), train=False, seed=seed)['params']
 
 
 def count(tree) -> int:

@@ -9,15 +9,10 @@ from jax.test_util import check_grads
 
 from jaxlab import layers
 from jaxlab.layers.convolve import LAYOUTS, convolve
-from tests.models.drawn import drawn
+from tests.models.drawn import drawn, numbers
 
 KEY = jax.random.key(0)
 PAIRS = ((2, 1), (0, 3))
-
-
-def numbers(*shape: int, dtype=np.float32, seed: int = 0) -> jax.Array:
-    """N(0, 1) by NumPy: JAX would compile a program for every shape."""
-    return jnp.asarray(np.random.default_rng(seed).standard_normal(shape), dtype)
 
 
 def both(ours: nn.Module, stock: nn.Module, shape: tuple[int, ...], dtype=jnp.float32, tolerance=2e-5) -> None:

@@ -13,15 +13,10 @@ from jaxlab import layers
 from jaxlab.layers import conv_cpu, conv_unrolled, conv_winograd
 from jaxlab.layers.conv_geometry import Geometry
 from jaxlab.layers.convolve import convolve
-from tests.models.drawn import drawn
+from tests.models.drawn import drawn, numbers
 
 ONES = (1, 1)
 UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)  # each try compiles a program: minutes to shrink
-
-
-def numbers(*shape: int, seed: int = 0, dtype=np.float32) -> np.ndarray:
-    """N(0, 1) by NumPy: JAX would compile a program for every shape."""
-    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
 
 def stock(geometry: Geometry, x, kernel):

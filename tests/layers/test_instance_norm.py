@@ -7,9 +7,10 @@ import pytest
 from jax.test_util import check_grads
 
 from jaxlab.layers import InstanceNorm, reflect_pad, reflect_to_multiple
+from tests.models.drawn import numbers
 
 SQUARE = jnp.array([[0.0, 1.0], [2.0, 3.0]]).reshape(1, 2, 2, 1)
-X = jnp.asarray(np.random.default_rng(0).normal(size=(3, 5, 4, 2)), jnp.float32) * 3 + 100
+X = numbers(3, 5, 4, 2) * 3 + 100
 
 
 @jax.jit

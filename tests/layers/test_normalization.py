@@ -8,9 +8,10 @@ import pytest
 
 from jaxlab.layers import BatchNorm, LayerNorm
 from jaxlab.layers.batch_axis import BATCH_AXIS
+from tests.models.drawn import numbers
 
-X = jnp.asarray(np.random.default_rng(0).normal(size=(8, 5, 4, 3)), jnp.float32) * 3 + 2
-G = jnp.asarray(np.random.default_rng(1).normal(size=X.shape), jnp.float32)
+X = numbers(8, 5, 4, 3) * 3 + 2
+G = numbers(*X.shape, seed=1)
 
 
 def step(module, variables, x, g, *rest):
@@ -125,7 +126,7 @@ def test_layer_norm_of_small_numbers(epsilon, first):
 
 
 def test_layer_norm_equals_flax_and_keeps_digits_of_large_means():
-    x = jnp.asarray(np.random.default_rng(0).normal(size=(3, 4, 8)), jnp.float32)
+    x = numbers(3, 4, 8)
     params = {'scale': 1 + 0.1 * x[0, 0], 'bias': x[0, 1]}
     ours, theirs = (
         jax.jit(lambda p, x, module=module: module.apply({'params': p}, x))

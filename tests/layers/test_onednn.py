@@ -10,14 +10,9 @@ import pytest
 from jaxlab import layers
 from jaxlab.layers import conv_cpu, conv_grouped, conv_unrolled, convolve, onednn
 from jaxlab.layers.conv_geometry import Geometry
-from tests.models.drawn import drawn
+from tests.models.drawn import drawn, numbers
 
 needs_it = pytest.mark.skipif(not onednn.available(), reason='this jaxlib or processor does not offer oneDNN')
-
-
-def numbers(*shape: int, dtype=np.float32, seed: int = 0) -> jax.Array:
-    """N(0, 1) by NumPy: JAX would compile a program for every shape."""
-    return jnp.asarray(np.random.default_rng(seed).standard_normal(shape), dtype)
 
 
 def gradients(layer, variables, x):

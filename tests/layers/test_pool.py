@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from jaxlab import layers
+from tests.models.drawn import numbers
 
 CASES = [
     ((8, 8), 2, None, 'VALID'),
@@ -51,13 +52,13 @@ def test_pooling_equals_stock(case, kind, ties) -> None:
 
 
 def test_batch_last_needs_no_other_function() -> None:
-    x = jnp.asarray(np.random.default_rng(0).normal(size=(3, 8, 8, 4)), jnp.float32)
+    x = numbers(3, 8, 8, 4)
     swap = layers.swap_batch_and_channels
     np.testing.assert_array_equal(swap(layers.max_pool(swap(x), 2)), layers.max_pool(x, 2))
 
 
 def test_second_derivative_exists() -> None:
-    x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 4, 4, 3)), jnp.float32)
+    x = numbers(2, 4, 4, 3)
     slope = lambda pool: jax.grad(lambda x: jnp.square(pool(x)).sum())
     penalty = lambda pool: jax.jit(jax.grad(lambda x: jnp.square(slope(pool)(x)).sum()))(x)
     stock = penalty(lambda x: nn.max_pool(x, (2, 2), (2, 2)))
@@ -67,7 +68,7 @@ def test_second_derivative_exists() -> None:
 @pytest.mark.parametrize('pool, stock', [(layers.max_pool, nn.max_pool), (layers.avg_pool, nn.avg_pool)])
 def test_windows_that_overlap_leave_gaps_or_hang_over(pool, stock) -> None:
     """3 every 2, 2 every 3, zeros or nothing around, and what is taken where nothing is said: tiles without padding."""
-    x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 7, 9, 3)), jnp.float32)
+    x = numbers(2, 7, 9, 3)
     for window, strides, padding in (
         ((3, 3), (2, 2), 'VALID'),
         ((2, 2), (3, 3), 'VALID'),

@@ -7,6 +7,7 @@ import pytest
 
 from jaxlab.errors import UserError
 from jaxlab.layers.positions import Positions, rotated, sinusoids, sinusoids_by_halves
+from tests.models.drawn import numbers
 
 
 def test_golden_values_of_b25():
@@ -33,7 +34,7 @@ def test_marian_has_sines_first():
 
 
 def test_rotary_products_depend_on_the_distance():
-    q, k = jnp.asarray(np.random.default_rng(0).normal(size=(2, 1, 1, 1, 8)), jnp.float32)
+    q, k = numbers(2, 1, 1, 1, 8)
     turned = lambda x, at: rotated(x, jnp.array([[at]]))[0, 0, 0]
     np.testing.assert_allclose(turned(q, 0), q[0, 0, 0], rtol=1e-6)
     np.testing.assert_allclose(turned(q, 3) @ turned(k, 1), turned(q, 12) @ turned(k, 10), rtol=1e-4)
@@ -54,7 +55,7 @@ def test_half_precision_tells_positions_apart():
 
 @pytest.mark.parametrize('kind', ['sinusoidal', 'halves', 'learned', 'rotary', 'none'])
 def test_later_positions_begin_at_an_offset(kind):
-    x, module = jnp.asarray(np.random.default_rng(0).normal(size=(2, 5, 6)), jnp.float32), Positions(kind, 8)
+    x, module = numbers(2, 5, 6), Positions(kind, 8)
     variables = module.init(jax.random.key(1), x)
     assert variables.get('params', {}).get('table', jnp.zeros((8, 6))).shape == (8, 6)
     whole = module.apply(variables, x)

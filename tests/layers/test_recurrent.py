@@ -9,7 +9,7 @@ from jax.test_util import check_grads
 
 from jaxlab.layers import recurrence
 from jaxlab.layers.recurrent import GRU, LSTM, Bidirectional, SimpleRNN, mask_from_lengths
-from tests.models.drawn import drawn
+from tests.models.drawn import drawn, numbers
 
 CELLS = {
     'lstm': LSTM(5),
@@ -27,7 +27,7 @@ def cell(request):
 
 
 def sequence(seed=0, shape=(3, 6, 4)):
-    return jnp.asarray(np.random.default_rng(seed).normal(size=shape), jnp.float32)
+    return numbers(*shape, seed=seed)
 
 
 def toy(gates, forget=None):

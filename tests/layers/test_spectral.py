@@ -13,8 +13,9 @@ from jaxlab.layers import BatchNorm, Conv, Dense, Dropout, SpectralNorm, spectra
 from jaxlab.layers.spectral import power_iteration
 from jaxlab.optimizers import TrainState
 from jaxlab.training import model_table
+from tests.models.drawn import numbers, started
 
-X = jnp.asarray(np.random.default_rng(0).normal(size=(5, 6, 6, 2)), jnp.float32)
+X = numbers(5, 6, 6, 2)
 
 
 class Judge(nn.Module):
@@ -29,7 +30,7 @@ class Judge(nn.Module):
 
 @pytest.fixture(scope='module')
 def start():
-    return jax.jit(SpectralNorm(Judge()).init)(jax.random.key(1), X)
+    return started(SpectralNorm(Judge()), X, seed=1)
 
 
 def test_goldens():

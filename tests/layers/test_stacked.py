@@ -7,11 +7,11 @@ import pytest
 
 from jaxlab.errors import UserError
 from jaxlab.layers.recurrent import Stacked, mask_from_lengths
-from tests.models.drawn import drawn
+from tests.models.drawn import drawn, numbers
 
 
 def sequence():
-    return jnp.asarray(np.random.default_rng(0).normal(size=(3, 6, 4)), jnp.float32)
+    return numbers(3, 6, 4)
 
 
 @pytest.mark.parametrize('cell', ['lstm', 'gru', 'rnn'])

@@ -13,6 +13,7 @@ from jaxlab.looks.network import forms, procedure
 from jaxlab.looks.vision import styles
 from jaxlab.models.convnet import ConvNet
 from jaxlab.models.lenet import LeNet
+from tests.models.drawn import numbers, started
 from tests.training import lab
 
 PRINTED = (0.5534, 0.5651, 0.5434, 0.5869, 0.6775, 0.7045, 0.7518, 0.7873)  # B07
@@ -22,8 +23,8 @@ FILTERS = {'filters': (4,), 'batch_norm': 'after', 'hidden': (), 'dropout': 0.2,
 @pytest.fixture(scope='module')
 def lenet():
     """(parameters, images, labels)."""
-    images = jnp.asarray(np.random.default_rng(1).normal(size=(8, 28, 28, 1)), jnp.float32)
-    params = jax.jit(lambda: LeNet().init(jax.random.key(0), images[:1]))()['params']
+    images = numbers(8, 28, 28, 1, seed=1)
+    params = started(LeNet(), images[:1])['params']
     return params, images, jnp.arange(8) % 10
 
 
@@ -147,8 +148,8 @@ def test_two_softmax_units_are_one_sigmoid():
 def test_the_two_heads_are_one_function():
     """A softmax net's last layer folded into its difference, in a sigmoid net: the same probabilities."""
     two, one = (ConvNet(2, (4,), hidden=(8,), outputs=outputs) for outputs in ('softmax', 'sigmoid'))
-    images = jnp.asarray(np.random.default_rng(0).normal(size=(6, 8, 8, 3)), jnp.float32)
-    params = dict(jax.jit(lambda: two.init(jax.random.key(1), images))()['params'])
+    images = numbers(6, 8, 8, 3)
+    params = dict(started(two, images, seed=1)['params'])
     last = params['dense_2']
     folded = {**params, 'dense_2': {name: (leaf[..., 1] - leaf[..., 0])[..., None] for name, leaf in last.items()}}
     shares = [

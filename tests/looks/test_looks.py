@@ -22,13 +22,12 @@ from jaxlab.models.lenet import LeNet
 from jaxlab.models.mlp import MLP
 from jaxlab.models.resnet import ResNet
 from jaxlab.protocol import Record
-from tests.models.drawn import drawn
+from tests.models.drawn import drawn, numbers
 from tests.training import lab
 
 LENET = {'filters': (6, 16), 'kernel_size': 5, 'padding': 'valid', 'hidden': (120, 84)}  # B11
 CONVNET = {'model': {'name': 'convnet', 'filters': (4, 6), 'hidden': (12,)}}
 activations = jax.jit(of.activations, static_argnums=0)
-numbers = lambda *shape: jnp.asarray(np.random.default_rng(0).normal(size=shape), jnp.float32)
 
 
 def shape_of(*shape):

@@ -1,13 +1,24 @@
-"""Variables drawn by NumPy: a network's own initialisation takes seconds to compile, and keeps its biases at zero."""
+"""Numbers and variables for tests, most of them drawn by NumPy: what JAX draws is compiled for every shape."""
 
 from types import SimpleNamespace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 
+def numbers(*shape: int, dtype=np.float32, seed: int = 0) -> jax.Array:
+    """N(0, 1) by NumPy: JAX would compile a program for every shape."""
+    return jnp.asarray(np.random.default_rng(seed).standard_normal(shape), dtype)
+
+
+def started(module, *arguments, seed=0, **options):
+    """What `module.init` gives, from one program, where it alone compiles every operation."""
+    return jax.jit(lambda key: module.init(key, *arguments, **options))(jax.random.key(seed))
+
+
 def drawn(module, *arguments, seed=0, spread=0.3, **options):
-    """As `module.init` shapes them; every number N(0, spread^2), scales of norms and running variances around 1."""
+    """As `module.init` shapes them, biases too; every number N(0, spread^2), scales of norms and running variances around 1."""
     shapes = jax.eval_shape(lambda: module.init(jax.random.key(0), *arguments, **options))
     rng = np.random.default_rng(seed)
 

@@ -13,7 +13,7 @@ from jaxlab.measures.losses import cross_entropy
 from jaxlab.models.convnet import VGG, ConvNet
 from jaxlab.models.lenet import LeNet
 from tests.models.convnet_rows import CAT_DOG, ROWS, STATISTICS, TOTALS, built, count, in_order, shapes_of
-from tests.models.drawn import drawn
+from tests.models.drawn import drawn, started
 
 
 @pytest.mark.parametrize('row', ROWS)
@@ -86,7 +86,7 @@ def test_multiply_adds_an_image(name, expected):
 
 
 def start(module, image, seed=0):
-    return jax.jit(lambda: module.init(jax.random.key(seed), jnp.zeros((1, *image)), train=False))()['params']
+    return started(module, jnp.zeros((1, *image)), train=False, seed=seed)['params']
 
 
 def kernels_and_biases(params):
@@ -134,7 +134,7 @@ def test_an_untrained_network_knows_nothing(row, classes):
     """Cross-entropy near ln(classes): ln 10 = 2.302585, ln 2 = 0.693147."""
     module = ConvNet(**{'classes': 10, **ROWS[row][0]})
     images = jnp.asarray(np.random.default_rng(1).uniform(size=(16, 32, 32, 3)), jnp.float32)
-    variables = jax.jit(lambda: module.init(jax.random.key(0), images[:1], train=False))()
+    variables = started(module, images[:1], train=False)
     losses = cross_entropy(jax.jit(module.apply)(variables, images), jnp.arange(16) % classes)
     assert float(losses.mean()) == pytest.approx(math.log(classes), abs=0.02)
 

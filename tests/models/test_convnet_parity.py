@@ -9,6 +9,7 @@ from jaxlab.layers import adaptive_avg_pool
 from jaxlab.measures.losses import cross_entropy
 from jaxlab.models.convnet import VGG, ConvNet
 from tests.models.convnet_rows import CAT_DOG, in_order, shapes_of
+from tests.models.drawn import numbers
 
 PARITY = {
     'none': ({'filters': (6, 16), 'kernel_size': 5, 'padding': 'valid', 'hidden': (20, 12)}, 16),
@@ -91,7 +92,7 @@ def test_equal_to_pytorch_with_its_weights(case):
     torch.manual_seed(0)
     arguments, side = PARITY[case]
     theirs, ours = torch_network(torch, 3, side, **arguments), ConvNet(**{'classes': 10, **arguments})
-    images = jnp.asarray(np.random.default_rng(0).normal(size=(6, side, side, 3)), jnp.float32)
+    images = numbers(6, side, side, 3)
     labels = np.arange(6) % 10
     shapes = shapes_of(ours, images.shape[1:])
     params = copied(theirs, shapes['params'])
@@ -133,7 +134,7 @@ def test_vgg_is_pytorchs_list_of_layers():
     for layer in theirs:
         if hasattr(layer, 'weight'):
             torch.nn.init.kaiming_normal_(layer.weight)  # else nothing of the images reaches the end
-    images = jnp.asarray(np.random.default_rng(0).normal(size=(2, 32, 32, 3)), jnp.float32)
+    images = numbers(2, 32, 32, 3)
     shapes = shapes_of(ours, (32, 32, 3))['params']['net']
     params = {'net': copied(theirs, shapes)}
     logits = jax.jit(lambda p: ours.apply({'params': p}, images, train=False))(params)
@@ -146,7 +147,7 @@ def test_vgg_is_pytorchs_list_of_layers():
 @pytest.mark.parametrize('source, target', [((1, 1), (7, 7)), ((5, 9), (7, 7)), ((9, 14), (7, 7)), ((8, 8), (3, 5))])
 def test_adaptive_average_is_pytorchs(source, target):
     torch = pytest.importorskip('torch')
-    maps = jnp.asarray(np.random.default_rng(0).normal(size=(2, *source, 4)), jnp.float32)
+    maps = numbers(2, *source, 4)
     theirs = torch.nn.AdaptiveAvgPool2d(target)(channels_first(torch, maps))
     np.testing.assert_allclose(adaptive_avg_pool(maps, target), theirs.numpy().transpose(0, 2, 3, 1), atol=1e-6)
 

@@ -9,6 +9,7 @@ import pytest
 
 from jaxlab.errors import UserError
 from jaxlab.models.mlp import MLP, glorot_bound
+from tests.models.drawn import numbers
 
 IMAGES = jnp.zeros((2, 28, 28, 1))
 
@@ -78,7 +79,7 @@ def test_torch_and_keras_starts():
 
 def test_padding_never_enters_a_statistic():
     model = MLP((8, 4), 3, batch_norm=True)
-    x = jnp.asarray(np.random.default_rng(1).normal(size=(6, 5)), jnp.float32)
+    x = numbers(6, 5, seed=1)
     variables = start(model, x=x)
     padded = jnp.concatenate([x, jnp.full((2, 5), 1e3)])
     weight = jnp.array([1.0] * 6 + [0.0] * 2)
@@ -123,7 +124,7 @@ def test_equals_torch():
     """B01's network with the same weights: logits in training and evaluation, running statistics."""
     torch = pytest.importorskip('torch')
     model = MLP((16, 8), 4, batch_norm=True)
-    x = jnp.asarray(np.random.default_rng(0).normal(size=(12, 20)), jnp.float32)
+    x = numbers(12, 20)
     variables = start(model, x=x)
     layers = []
     for i, (inputs, outputs) in enumerate([(20, 16), (16, 8), (8, 4)]):

@@ -8,7 +8,7 @@ import pytest
 from jaxlab.errors import UserError
 from jaxlab.models.mlp import MLP
 from jaxlab.models.recurrent import SequenceModel
-from tests.models.drawn import count, drawn
+from tests.models.drawn import count, drawn, numbers
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_padding_is_skipped_only_when_asked():
 
 @pytest.mark.parametrize('cell', ['lstm', 'gru', 'rnn'])
 def test_features_in(cell):
-    x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 6, 3)), jnp.float32)
+    x = numbers(2, 6, 3)
     model = SequenceModel(1, cell, (4,), init_scheme='torch')
     assert set(count(model, x)) == {'recurrent', 'head'}
     assert jax.jit(model.apply)(drawn(model, x), x).shape == (2, 1)

@@ -7,7 +7,7 @@ import pytest
 
 from jaxlab.errors import UserError
 from jaxlab.models.resnet import Block, ResNet
-from tests.models.drawn import drawn
+from tests.models.drawn import drawn, numbers, started
 
 
 def parameters(module, size=64):
@@ -63,9 +63,9 @@ def test_skip_adds_the_input_and_plain_does_not(kind):
     """With the last scale at 0, F(x) is 0: what is left is relu(x), and nothing without the skip."""
     width = {'basic': 8, 'bottleneck': 2}[kind]
     common = {'train': False, 'weight': None, 'dtype': None, 'kind': kind, 'features': width, 'stride': 1}
-    x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 6, 6, 8)), jnp.float32)
+    x = numbers(2, 6, 6, 8)
     plain, residual = Block(**common, skip=False), Block(**common)
-    variables = jax.jit(lambda: plain.init(jax.random.key(1), x))()
+    variables = started(plain, x, seed=1)
     assert 'projection' not in variables['params']
     assert float(jnp.abs(jax.jit(plain.apply)(variables, x)).max()) > 0.1
     last = {'basic': 'conv_2_norm', 'bottleneck': 'conv_3_norm'}[kind]
@@ -102,7 +102,7 @@ def test_equal_to_torch_with_its_weights():
     torch.manual_seed(0)
     theirs = torch_models.ResNet18(10, width=8)
     model = ResNet(10, stem='cifar', width=8)
-    images = jnp.asarray(np.random.default_rng(0).normal(size=(4, 16, 16, 3)), jnp.float32)
+    images = numbers(4, 16, 16, 3)
     shapes = jax.eval_shape(lambda: model.init(jax.random.key(1), images, False))
     statistics = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape), shapes['batch_stats'])
     variables = {'params': torch_models.resnet_parameters(theirs), 'batch_stats': statistics}

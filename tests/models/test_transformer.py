@@ -7,7 +7,7 @@ import pytest
 
 from jaxlab.errors import UserError
 from jaxlab.models.transformer import EncoderLayer, Style, TransformerClassifier
-from tests.models.drawn import drawn
+from tests.models.drawn import drawn, numbers
 
 
 def test_parameter_count():
@@ -80,6 +80,6 @@ def test_equal_to_torch(norm_first):
         'norm_1': norm(theirs.norm1),
         'norm_2': norm(theirs.norm2),
     }
-    x = jnp.asarray(np.random.default_rng(0).normal(size=(3, 5, 16)), jnp.float32)
+    x = numbers(3, 5, 16)
     ours = EncoderLayer(Style(2, 32, norm_first=norm_first), 16).apply({'params': params}, x, True)
     np.testing.assert_allclose(ours, theirs(torch.tensor(np.asarray(x))).detach().numpy(), atol=1e-5)

@@ -12,6 +12,7 @@ from jaxlab.models.resnet import ResNet
 from jaxlab.models.ssdlite import SSDLite, cells
 from jaxlab.models.unet import OriginalUNet, UNet, padded
 from tests.models.convnet_rows import count, shapes_of
+from tests.models.drawn import numbers
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,7 @@ def drawn(shapes):
 
 def test_inverted_residual_adds_its_input_where_shape_allows():
     style = BODIES['mobilenet_v2'](1.0).style
-    x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 4, 4, 8)), jnp.float32)
+    x = numbers(2, 4, 4, 8)
     for row, adds in ((Row(3, 16, 8), True), (Row(3, 16, 8, 2), False), (Row(3, 16, 6), False), (Row(3, 8, 8), True)):
         block = InvertedResidual(style, row)
         variables = drawn(jax.eval_shape(lambda block=block: block.init(jax.random.key(1), x, False)))
@@ -132,7 +133,7 @@ def test_inverted_residual_adds_its_input_where_shape_allows():
 
 def test_squeeze_weighs_channels():
     """With zero kernels the weight is hard_sigmoid(0) = 1 / 2."""
-    x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 3, 3, 8)), jnp.float32)
+    x = numbers(2, 3, 3, 8)
     squeeze = SqueezeExcitation(8)
     variables = as_arrays(jax.eval_shape(lambda: squeeze.init(jax.random.key(1), x)))
     np.testing.assert_allclose(jax.jit(squeeze.apply)(variables, x), x / 2, atol=1e-7)

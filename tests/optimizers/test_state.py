@@ -11,6 +11,7 @@ from jaxlab.measures.losses import squared_error
 from jaxlab.measures.sums import sums, weighted_mean
 from jaxlab.optimizers import TrainState, build_optimizer, start_left
 from jaxlab.optimizers.state import moved_average, ramped
+from tests.models.drawn import started
 
 
 class Net(nn.Module):
@@ -26,7 +27,7 @@ class Net(nn.Module):
 
 def create(norm=False, ema_decay=0.0, **block):
     module = Net(norm)
-    variables = jax.jit(lambda: module.init(jax.random.key(0), jnp.ones((1, 3))))()
+    variables = started(module, jnp.ones((1, 3)))
     tx = build_optimizer({'name': 'adam', 'learning_rate': 0.1} | block, 10, 100)
     return TrainState.from_variables(module, variables, tx, ema_decay)
 

@@ -22,6 +22,7 @@ from jaxlab.tasks.denoising import filters, report
 from jaxlab.tasks.denoising.modes import MODES
 from jaxlab.tasks.denoising.step import added, masked
 from jaxlab.tasks.whole_images import through
+from tests.models.drawn import started
 from tests.training import lab
 
 
@@ -237,7 +238,7 @@ def test_own_images_of_any_size(trained, tmp_path):
 def test_the_answer_has_the_image_s_own_size(size):
     """362x529 must not become 364x532; where 4 divides the sides nothing is mirrored."""
     model = DenoisingAutoencoder((3, 2))
-    variables = jax.jit(lambda: model.init(jax.random.key(0), jnp.zeros((1, 8, 8, 1))))()
+    variables = started(model, jnp.zeros((1, 8, 8, 1)))
     image = np.random.default_rng(0).uniform(size=(*size, 1)).astype(np.float32)
     network = jax.jit(lambda images: model.apply(variables, images))
     made = through(network, model, image)

@@ -15,6 +15,7 @@ from jaxlab.layers import Conv, Dense, onednn
 from jaxlab.models.lenet import LeNet
 from jaxlab.training import forms, model_table
 from jaxlab.training.loop import Interrupted
+from tests.models.drawn import numbers, started
 from tests.training import lab
 
 needs_it = pytest.mark.skipif(not onednn.available(), reason='this jaxlib or processor does not offer oneDNN')
@@ -141,9 +142,9 @@ def test_the_work_of_convolutions():
 
 def test_batch_last_is_for_processors_only(monkeypatch) -> None:
     """On an accelerator LeNet's convolutions are channels-last; parameters and results are the same."""
-    x = np.random.default_rng(0).normal(size=(3, 28, 28, 1)).astype(np.float32)
+    x = numbers(3, 28, 28, 1)
     model = LeNet()
-    variables = jax.jit(model.init)(jax.random.key(1), x)
+    variables = started(model, x, seed=1)
     on_cpu, rows = jax.jit(model.apply)(variables, x), model_table.convolution_work({'model': (model, x[:1])})
     assert rows == 0
     monkeypatch.setattr(jax, 'default_backend', lambda: 'gpu')
