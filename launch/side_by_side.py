@@ -50,18 +50,23 @@ class Process:
 
 
 def measured(starts: Mapping[str, Start], stop: float, jobs: int = 2) -> Iterator[tuple[str, Measured]]:
-    """Runs so many at a time; gives back each as it ends."""
+    """Runs so many at a time; gives back each as it ends. Those that still run when nobody asks any more are killed."""
     waiting, running = dict(starts), dict[str, Process]()
     with tempfile.TemporaryDirectory(prefix='jaxlab-') as folder:
-        while waiting or running:
-            while waiting and len(running) < jobs:
-                name = next(iter(waiting))
-                running[name] = Process(waiting.pop(name), Path(tempfile.mkdtemp(dir=folder)))
-            for name, process in list(running.items()):
-                if result := process.ended(stop):
-                    del running[name]
-                    yield name, result
-            time.sleep(0.02)
+        try:
+            while waiting or running:
+                while waiting and len(running) < jobs:
+                    name = next(iter(waiting))
+                    running[name] = Process(waiting.pop(name), Path(tempfile.mkdtemp(dir=folder)))
+                for name, process in list(running.items()):
+                    if result := process.ended(stop):
+                        del running[name]
+                        yield name, result
+                time.sleep(0.02)
+        finally:
+            for process in running.values():
+                os.kill(process.number, signal.SIGKILL)
+                os.waitpid(process.number, 0)
 
 
 def program(command: list[str]) -> Start:

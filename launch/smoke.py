@@ -13,13 +13,14 @@ import importlib
 import json
 import os
 import pathlib
+import signal
 import sys
 import tempfile
 import time
 from typing import NamedTuple
 
 from jaxlab.experiments.config import names
-from launch import side_by_side
+from launch import ends, side_by_side
 
 LEFT_BEHIND = ('config.json', 'metrics.jsonl', 'results.json', 'report.html')
 UNDRAWN = 'could not be drawn'  # as the pages' templates say it
@@ -136,4 +137,8 @@ def _tail(text: str, lines: int = 15) -> str:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print('stopped', file=sys.stderr)
+        sys.exit(ends.INTERRUPTED + signal.SIGINT)

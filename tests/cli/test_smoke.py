@@ -1,6 +1,7 @@
 """`make smoke`: what a run costs is measured for that run alone, whatever stands beside it."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -57,6 +58,20 @@ def test_a_failing_run_is_told_with_its_last_words():
 def test_a_run_that_does_not_end_is_stopped():
     code, _, seconds, _ = measured(0.3, endless='import time; time.sleep(60)')['endless']
     assert code is None and seconds < 30
+
+
+def test_none_runs_on_when_the_first_process_stops(tmp_path):
+    """As at Ctrl-C: what a run still wrote would come back into a folder that is removed."""
+    number = tmp_path / 'number'
+    codes = (
+        f'import os, time; open("{number}~", "w").write(str(os.getpid())); os.rename("{number}~", "{number}"); time.sleep(60)',
+        f'import os, time\nwhile not os.path.exists("{number}"): time.sleep(0.01)',
+    )
+    runs = side_by_side.measured({code: side_by_side.program([sys.executable, '-S', '-c', code]) for code in codes}, 60)
+    assert next(runs)[0] == codes[1]
+    runs.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(number.read_text()), 0)
 
 
 def test_a_fork_is_the_command_line():
